@@ -1,0 +1,30 @@
+// Builds the command line, the store's worker, the tests and the benchmarks.
+import { globSync } from 'node:fs'
+import * as esbuild from 'esbuild'
+
+const watch = process.argv.includes('--watch')
+const shared = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node22.13',
+  sourcemap: true,
+  logLevel: 'warning',
+  // Bundled CommonJS packages still ask for `require`.
+  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+}
+const builds = [
+  { ...shared, entryPoints: { cli: 'server/cli.ts', worker: 'server/storage/local/worker.ts' }, outdir: 'dist', minifySyntax: true },
+  {
+    ...shared,
+    entryPoints: globSync('{test,bench}/**/*.ts', { exclude: ['**/*.d.ts'] }),
+    outdir: 'out',
+    outbase: '.',
+    splitting: true,
+    external: ['fast-check', 'mocha', 'typescript', 'zod', 'commander'],
+  },
+]
+for (const options of builds) {
+  if (watch) await (await esbuild.context(options)).watch()
+  else await esbuild.build(options)
+}

@@ -1,0 +1,58 @@
+/** Why something could not be done, as a word that programs can rely on. */
+export type ErrorCode =
+  | 'aborted'
+  | 'bad-argument'
+  | 'bad-graph'
+  | 'bad-journal'
+  | 'bad-name'
+  | 'bad-plan'
+  | 'bad-reference'
+  | 'ambiguous-reference'
+  | 'unknown-session'
+  | 'unknown-epoch'
+  | 'unknown-metric'
+  | 'no-weights'
+  | 'not-verified'
+  | 'weights-damaged'
+  | 'weights-released'
+  | 'session-running'
+  | 'session-not-running'
+  | 'session-deleted'
+  | 'no-command'
+  | 'command-not-recorded-here'
+  | 'store-corrupt'
+  | 'store-newer'
+  | 'store-busy'
+  | 'read-only'
+  | 'disk-full'
+  | 'not-found'
+  | 'failed'
+
+/** The one kind of error that reaches people: a code, and a sentence that names the remedy. */
+export class EpochtreeError extends Error {
+  readonly code: ErrorCode
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'EpochtreeError'
+    this.code = code
+  }
+}
+
+/** Turns what the system says into a sentence with a remedy; leaves our own errors alone. */
+export function explain(error: unknown): EpochtreeError {
+  if (error instanceof EpochtreeError) return error
+  const { code, message, path } = error as { code?: string; message?: string; path?: string }
+  const where = path ? ` (${path})` : ''
+  switch (code) {
+    case 'ENOSPC':
+    case 'EFBIG':
+    case 'EDQUOT':
+      return new EpochtreeError('disk-full', `The disk is full${where}. Free some space, for example with \`epochtree gc\`, and try again; nothing that was committed is lost.`)
+    case 'EROFS':
+    case 'EACCES':
+    case 'EPERM':
+      return new EpochtreeError('read-only', `The folder can't be written${where}. Give yourself the right to write it, or name another folder with --dir.`)
+    default:
+      return new EpochtreeError('failed', message ?? String(error), { cause: error })
+  }
+}

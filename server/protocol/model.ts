@@ -1,0 +1,161 @@
+/** JSON values as they travel; NaN and infinities travel as the strings "NaN", "Infinity", "-Infinity". */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type JsonObject = { readonly [key: string]: Json }
+/** A number, or one of "NaN", "Infinity", "-Infinity". */
+export type JsonNumber = number | 'NaN' | 'Infinity' | '-Infinity'
+
+export type Status = 'created' | 'running' | 'interrupted' | 'completed' | 'stopped' | 'failed'
+export type EpochState = 'ok' | 'verifying'
+
+export interface EpochName {
+  readonly id: string
+  readonly number: number
+}
+export interface ForkedFrom {
+  readonly sessionId: string
+  readonly epochId: string
+  readonly epochNumber: number
+}
+export interface Connection {
+  readonly [key: string]: Json
+}
+/** One operation or layer of a model graph, as in the source design. */
+export interface GraphNode {
+  readonly id: string
+  readonly name?: string
+  readonly data?: JsonObject
+  readonly inputs?: Readonly<Record<string, Connection>>
+  readonly outputs?: Readonly<Record<string, Connection>>
+  readonly pruning_plan_id?: string
+  readonly wrapper?: Json
+}
+export interface ModelGraph {
+  readonly id?: string
+  readonly nodes: Readonly<Record<string, GraphNode>>
+}
+/** Counts of a graph; parameters and nonzero are null where the graph does not tell them. */
+export interface GraphSummary {
+  readonly nodes: number
+  readonly parameters: number | null
+  readonly nonzero: number | null
+}
+
+/** One row of `epochtree sessions --json`. */
+export interface SessionJson {
+  readonly id: string
+  readonly name: string
+  readonly modelName: string
+  readonly status: Status
+  readonly forkedFrom: ForkedFrom | null
+  /** Epochs in the model's history, inherited ones included. */
+  readonly epochs: number
+  /** Epochs that this session trained itself. */
+  readonly own: number
+  readonly latest: EpochName | null
+  readonly selected: EpochName | null
+  readonly live: (EpochName & { readonly metrics: Readonly<Record<string, JsonNumber>> }) | null
+  readonly uncommitted: (EpochName & { readonly metrics: Readonly<Record<string, JsonNumber>> }) | null
+  readonly createdAt: number
+  readonly tags: readonly string[]
+  readonly deleted: boolean
+  readonly error: string | null
+  /** True when the session it was forked from is not known here (yet): only own epochs are shown. */
+  readonly parentMissing: boolean
+  readonly problems: number
+}
+export interface WeightsJson {
+  readonly sha256: string
+  readonly bytes: number
+  readonly format: string | null
+  readonly released: boolean
+}
+export interface EpochJson {
+  readonly id: string
+  readonly number: number
+  /** The session that trained the epoch. */
+  readonly sessionId: string
+  readonly inherited: boolean
+  readonly state: EpochState
+  readonly graphHash: string | null
+  readonly weights: WeightsJson | null
+  readonly pruned: boolean
+  readonly time: number | null
+  readonly metrics: Readonly<Record<string, JsonNumber>>
+}
+export interface LogJson {
+  readonly session: SessionJson
+  readonly epochs: readonly EpochJson[]
+}
+export interface ForkHere {
+  readonly id: string
+  readonly name: string
+}
+export interface ShowJson extends EpochJson {
+  readonly session: { readonly id: string; readonly name: string }
+  readonly graph: GraphSummary | null
+  readonly forks: readonly ForkHere[]
+  readonly graphPath: string | null
+  readonly weightsPath: string | null
+  readonly hyperparameters: JsonObject
+  readonly pruningPlan: JsonObject | null
+}
+export interface LaunchJson {
+  readonly argv: readonly string[]
+  readonly cwd: string
+  readonly env: readonly string[]
+}
+export interface StartedJson {
+  readonly session: SessionJson
+  readonly runDir: string
+  readonly forkedFrom: ForkedFrom | null
+  readonly launch: LaunchJson | null
+  readonly exitCode?: number
+}
+/** A value that differs between models: where, and one value a model (null where absent). */
+export interface Difference {
+  readonly path: string
+  readonly values: readonly Json[]
+}
+export interface NodeChange {
+  readonly id: string
+  readonly name: string
+  readonly change: 'added' | 'removed' | 'changed'
+  /** Paths inside the node that differ, with both values. */
+  readonly differences: readonly Difference[]
+  /** Parameters on both sides; null where the node or the figure is absent. */
+  readonly parameters: readonly [number | null, number | null]
+}
+export interface GraphDifference {
+  readonly summary: readonly [GraphSummary | null, GraphSummary | null]
+  readonly added: number
+  readonly removed: number
+  readonly changed: number
+  readonly kept: number
+  readonly nodes: readonly NodeChange[]
+}
+export interface ComparedModel {
+  readonly id: string
+  readonly name: string
+  readonly reference: string
+  readonly epoch: EpochName
+  readonly epochs: number
+  readonly status: Status
+  readonly graph: GraphSummary | null
+}
+export interface MetricComparison {
+  /** The value at the compared epoch, one a model. */
+  readonly values: readonly (JsonNumber | null)[]
+  /** Per epoch of each model's history: parallel arrays of epoch numbers and values. */
+  readonly curves: readonly { readonly epochs: readonly number[]; readonly values: readonly (JsonNumber | null)[] }[]
+}
+export interface CompareJson {
+  readonly models: readonly ComparedModel[]
+  /** Epochs that all models have in common. */
+  readonly sharedEpochs: number
+  readonly pairs: readonly { readonly a: string; readonly b: string; readonly shared: number; readonly at: EpochName | null }[]
+  readonly metrics: Readonly<Record<string, MetricComparison>>
+  readonly hyperparameters: readonly Difference[]
+  readonly pruningPlan: readonly Difference[]
+  /** The first model against each other one. */
+  readonly graph: readonly (GraphDifference & { readonly a: string; readonly b: string })[]
+}

@@ -1,0 +1,146 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { EpochtreeError } from '../../errors'
+
+export const SCHEMA_VERSION = 1
+
+/** Each entry brings a store one version forward; never change one that was released. */
+const MIGRATIONS: readonly string[] = [
+  `
+CREATE TABLE session (
+  id TEXT PRIMARY KEY, name TEXT UNIQUE, model TEXT NOT NULL, created REAL NOT NULL, key TEXT,
+  fork_session TEXT, fork_epoch TEXT, fork_number INTEGER, evaluates TEXT,
+  overrides TEXT NOT NULL, command TEXT, tags TEXT NOT NULL DEFAULT '[]', selected TEXT, deleted REAL, marks TEXT NOT NULL DEFAULT '{}',
+  attempt TEXT, finished TEXT, own INTEGER NOT NULL DEFAULT 0, latest TEXT, latest_number INTEGER, open TEXT, open_number INTEGER,
+  file_signature TEXT NOT NULL DEFAULT '', marks_signature TEXT NOT NULL DEFAULT '', problems INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX session_fork ON session(fork_epoch) WHERE fork_epoch IS NOT NULL;
+CREATE TABLE place (
+  session TEXT PRIMARY KEY, offset INTEGER NOT NULL, line INTEGER NOT NULL, hash TEXT NOT NULL, pass INTEGER NOT NULL, commits INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE epoch (
+  row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, session TEXT, number INTEGER, state TEXT NOT NULL, begun REAL, pass INTEGER NOT NULL DEFAULT 0,
+  committed REAL, commit_order INTEGER, graph TEXT, weights TEXT, optimizer_state TEXT, weights_sha TEXT, state_sha TEXT, pruned INTEGER NOT NULL DEFAULT 0, released INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX epoch_history ON epoch(session, number, id) WHERE state IN ('ok', 'verifying');
+CREATE INDEX epoch_session ON epoch(session, state);
+CREATE INDEX epoch_waiting ON epoch(state) WHERE state IN ('verifying', 'missing');
+CREATE INDEX epoch_weights ON epoch(weights_sha) WHERE weights_sha IS NOT NULL;
+CREATE INDEX epoch_state ON epoch(state_sha) WHERE state_sha IS NOT NULL;
+CREATE TABLE graph (hash TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE series (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, split TEXT NOT NULL, name TEXT NOT NULL, UNIQUE(kind, split, name));
+CREATE TABLE lines (source TEXT NOT NULL, epoch INTEGER NOT NULL, seen INTEGER NOT NULL, stored INTEGER NOT NULL, PRIMARY KEY(source, epoch)) WITHOUT ROWID;
+CREATE TABLE chunk (
+  id INTEGER PRIMARY KEY, series INTEGER NOT NULL, epoch INTEGER NOT NULL, level INTEGER NOT NULL, source TEXT NOT NULL, ordinal INTEGER NOT NULL,
+  n INTEGER NOT NULL, step0 REAL, step1 REAL, last_step REAL, last REAL, lo REAL, hi REAL,
+  step BLOB, val BLOB NOT NULL, extra BLOB
+);
+CREATE INDEX chunk_head ON chunk(series, epoch, level, source, ordinal, n, step0, step1, last_step, last, lo, hi);
+CREATE INDEX chunk_epoch ON chunk(epoch, series);
+CREATE TABLE problem (session TEXT NOT NULL, file TEXT NOT NULL, line INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY(session, file, line, message)) WITHOUT ROWID;
+`,
+]
+
+/** One connection to the embedded store. Synchronous: it lives on a worker thread. */
+export class LocalDatabase {
+  readonly file: string
+  readonly db: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+  readonly #inode: bigint
+
+  constructor(file: string) {
+    this.file = file
+    mkdirSync(dirname(file), { recursive: true })
+    this.db = new DatabaseSync(file)
+    try {
+      this.db.exec('PRAGMA busy_timeout=10000; PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=67108864')
+      this.#migrate()
+    } catch (error) {
+      this.db.close()
+      throw storeError(error, file)
+    }
+    this.#inode = statSync(file, { bigint: true }).ino
+  }
+
+  /** False when the file was deleted or replaced since: whoever holds this connection must open the store anew. */
+  isCurrent(): boolean {
+    return existsSync(this.file) && statSync(this.file, { bigint: true }).ino === this.#inode
+  }
+
+  #version(): number {
+    return Number(this.db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0)
+  }
+
+  #migrate() {
+    if (this.#version() === SCHEMA_VERSION) return
+    this.db.exec('BEGIN IMMEDIATE')
+    try {
+      // Read again: another process may have migrated while this one waited for the lock.
+      const version = this.#version()
+      if (version > SCHEMA_VERSION)
+        throw new EpochtreeError('store-newer', `${this.file} was written by a newer Epochtree (format ${version}, this one knows ${SCHEMA_VERSION}). Update Epochtree, or move the file away: it is built again from the run folders.`)
+      for (const step of MIGRATIONS.slice(version)) this.db.exec(step)
+      this.db.exec(`PRAGMA user_version=${SCHEMA_VERSION}`)
+      this.db.exec('COMMIT')
+    } catch (error) {
+      this.db.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (!statement) this.#statements.set(sql, (statement = this.db.prepare(sql)))
+    return statement
+  }
+
+  all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.prepare(sql).all(...values) as Row[]
+  }
+
+  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.prepare(sql).get(...values) as Row | undefined
+  }
+
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.prepare(sql).run(...values).changes)
+  }
+
+  transaction<Result>(work: () => Result): Result {
+    this.db.exec('BEGIN IMMEDIATE')
+    try {
+      const result = work()
+      this.db.exec('COMMIT')
+      return result
+    } catch (error) {
+      if (this.db.isTransaction) this.db.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  close() {
+    if (this.db.isOpen) this.db.close()
+  }
+}
+
+/** Names what SQLite reports in words that tell what to do. */
+export function storeError(error: unknown, file: string): unknown {
+  const { errcode, message } = error as { errcode?: number; message?: string }
+  if (errcode === undefined) return error
+  switch (errcode & 0xff) {
+    case 11:
+    case 26:
+      return new EpochtreeError('store-corrupt', `The store ${file} is damaged (${message}). Run \`epochtree doctor --rebuild\`: it is built again from the run folders and weights, with the same answers.`)
+    case 13:
+      return new EpochtreeError('disk-full', `The disk is full, so ${file} can't be written. Free some space, for example with \`epochtree gc\`; the journals keep everything until then.`)
+    case 5:
+    case 6:
+      return new EpochtreeError('store-busy', `Another process holds the store ${file} for very long. Wait for it, or end it, and try again.`)
+    case 8:
+    case 14:
+      return new EpochtreeError('read-only', `The store ${file} can't be opened for writing (${message}). Give yourself the right to write its folder, or name another with --dir.`)
+    default:
+      return new EpochtreeError('failed', `The store ${file} reports: ${message}. \`epochtree doctor\` tells more.`, { cause: error })
+  }
+}

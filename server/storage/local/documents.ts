@@ -1,0 +1,269 @@
+import type { Envelope, Group, LastValue, MetricName, Points, Scope } from '../ports'
+import { bytesOf, float64, header, packSteps, sampleColumn, uint32, unpackSteps } from './columns'
+import type { LocalDatabase } from './database'
+
+interface Part {
+  readonly ordinal: number
+  readonly steps: readonly (number | null)[] | null
+  readonly times: Float64Array
+  readonly values: Float64Array
+}
+interface Curve {
+  readonly series: number
+  readonly epoch: number
+  readonly source: string
+  readonly parts: Part[]
+}
+
+/** Gathers the document lines of one transaction, so that each curve of each epoch becomes one chunk. */
+export class DocumentBatch {
+  readonly #db: LocalDatabase
+  readonly #curves = new Map<string, Curve>()
+  readonly #series = new Map<string, number>()
+  points = 0
+
+  constructor(db: LocalDatabase) {
+    this.#db = db
+  }
+
+  seriesId(kind: 'metric' | 'sample', split: string, name: string): number {
+    const key = `${kind}\0${split}\0${name}`
+    let id = this.#series.get(key)
+    if (id === undefined) {
+      this.#db.run('INSERT OR IGNORE INTO series(kind, split, name) VALUES(?, ?, ?)', kind, split, name)
+      id = this.#db.get<{ id: number }>('SELECT id FROM series WHERE kind = ? AND split = ? AND name = ?', kind, split, name)!.id
+      this.#series.set(key, id)
+    }
+    return id
+  }
+
+  metrics(epoch: number, source: string, ordinal: number, split: string, steps: readonly (number | null)[] | null, times: Float64Array, values: ReadonlyMap<string, Float64Array>) {
+    for (const [name, column] of values) {
+      const series = this.seriesId('metric', split, name)
+      const key = `${series} ${epoch} ${source}`
+      let curve = this.#curves.get(key)
+      if (!curve) this.#curves.set(key, (curve = { series, epoch, source, parts: [] }))
+      curve.parts.push({ ordinal, steps, times, values: column })
+      this.points += column.length
+    }
+  }
+
+  samples(epoch: number, source: string, ordinal: number, split: string, fields: ReadonlyMap<string, readonly unknown[]>) {
+    for (const [name, values] of fields) insertSamples(this.#db, this.seriesId('sample', split, name), epoch, source, ordinal, values)
+  }
+
+  /** Writes what was gathered; call it inside the transaction. */
+  flush() {
+    for (const { series, epoch, source, parts } of this.#curves.values()) {
+      for (const level of [0, 1] as const) {
+        const chosen = parts.map((part) => rowsOfLevel(part, level)).filter((part) => part.values.length > 0)
+        if (chosen.length) insertPoints(this.#db, series, epoch, level, source, chosen)
+      }
+    }
+    this.#curves.clear()
+  }
+}
+
+/** A line may mix steps and epoch-level rows; they are kept apart, because an epoch-level value outranks the others. */
+function rowsOfLevel(part: Part, level: 0 | 1): { ordinal: number; steps: Float64Array; times: Float64Array; values: Float64Array } {
+  const { ordinal, steps, times, values } = part
+  const none = new Float64Array(0)
+  if (steps === null) return level === 1 ? { ordinal, steps: none, times, values } : { ordinal, steps: none, times: none, values: none }
+  if (!steps.includes(null)) return level === 0 ? { ordinal, steps: Float64Array.from(steps as number[]), times, values } : { ordinal, steps: none, times: none, values: none }
+  const rows = steps.flatMap((step, row) => ((step === null) === (level === 1) ? [row] : []))
+  return { ordinal, steps: level === 0 ? Float64Array.from(rows, (row) => steps[row]!) : none, times: Float64Array.from(rows, (row) => times[row]!), values: Float64Array.from(rows, (row) => values[row]!) }
+}
+
+function concat(arrays: readonly Float64Array[]): Float64Array {
+  if (arrays.length === 1) return arrays[0]!
+  const whole = new Float64Array(arrays.reduce((n, array) => n + array.length, 0))
+  let at = 0
+  for (const array of arrays) {
+    whole.set(array, at)
+    at += array.length
+  }
+  return whole
+}
+
+const INSERT = 'INSERT INTO chunk(series, epoch, level, source, ordinal, n, step0, step1, last_step, last, lo, hi, step, val, extra) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+
+function insertPoints(db: LocalDatabase, series: number, epoch: number, level: 0 | 1, source: string, parts: readonly { ordinal: number; steps: Float64Array; times: Float64Array; values: Float64Array }[]) {
+  const values = concat(parts.map((part) => part.values))
+  const times = concat(parts.map((part) => part.times))
+  const steps = level === 0 ? concat(parts.map((part) => part.steps)) : null
+  const head = header(values, steps)
+  db.run(INSERT, series, epoch, level, source, parts[0]!.ordinal, values.length, steps ? steps[0]! : null, steps ? steps[steps.length - 1]! : null, head.lastStep, Number.isNaN(head.last) ? null : head.last, head.low, head.high, steps ? packSteps(steps) : null, bytesOf(values), bytesOf(times))
+}
+
+function insertSamples(db: LocalDatabase, series: number, epoch: number, source: string, ordinal: number, values: readonly unknown[]) {
+  const column = sampleColumn(values)
+  if ('numbers' in column) db.run(INSERT, series, epoch, 0, source, ordinal, values.length, null, null, null, null, null, null, column.nulls, bytesOf(column.numbers), null)
+  else db.run(INSERT, series, epoch, 0, source, ordinal, values.length, null, null, null, null, null, null, null, bytesOf(column.codes), Buffer.from(JSON.stringify(column.dictionary)))
+}
+
+interface ChunkRow {
+  readonly id: number
+  readonly epoch: number
+  readonly level: 0 | 1
+  readonly source: string
+  readonly ordinal: number
+  readonly n: number
+  readonly step0: number | null
+  readonly step1: number | null
+  readonly step: Uint8Array | null
+  readonly val: Uint8Array
+  readonly extra: Uint8Array | null
+}
+
+/** Merges the small chunks of a committed epoch's curves. Readers do not care when or whether this runs. */
+export function seal(db: LocalDatabase, epoch: number) {
+  const many = db.all<{ series: number; level: 0 | 1; source: string }>("SELECT c.series, c.level, c.source FROM chunk c JOIN series s ON s.id = c.series WHERE c.epoch = ? AND s.kind = 'metric' GROUP BY c.series, c.level, c.source HAVING count(*) > 1", epoch)
+  for (const { series, level, source } of many) {
+    const rows = db.all<ChunkRow>('SELECT * FROM chunk WHERE series = ? AND epoch = ? AND level = ? AND source = ? AND n < 8192 ORDER BY ordinal, id', series, epoch, level, source)
+    if (rows.length < 2) continue
+    const parts = rows.map((row) => {
+      const steps = new Float64Array(level === 0 ? row.n : 0)
+      if (level === 0) unpackSteps(steps, 0, row.n, row.step0, row.step1, row.step)
+      return { ordinal: row.ordinal, steps, values: float64(row.val), times: float64(row.extra!) }
+    })
+    for (const row of rows) db.run('DELETE FROM chunk WHERE id = ?', row.id)
+    insertPoints(db, series, epoch, level, source, parts)
+  }
+}
+
+/** Rows of the epoch table that a scope means, in history order. */
+export function scopeRows(db: LocalDatabase, scope: Scope): { row: number; id: string }[] {
+  if ('epochIds' in scope) return db.all("SELECT e.row, e.id FROM json_each(?) u CROSS JOIN epoch e ON e.id = u.value AND e.state NOT IN ('refused', 'missing') ORDER BY u.key", JSON.stringify(scope.epochIds))
+  return scope.segments.flatMap(({ sessionId, from, to }) =>
+    db.all<{ row: number; id: string }>("SELECT row, id FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') AND number BETWEEN ? AND ? ORDER BY number", sessionId, from, to),
+  )
+}
+
+const rowList = (rows: readonly { row: number }[]) => JSON.stringify(rows.map(({ row }) => row))
+
+function seriesOf(db: LocalDatabase, kind: string, { split, name }: MetricName): number | undefined {
+  return db.get<{ id: number }>('SELECT id FROM series WHERE kind = ? AND split = ? AND name = ?', kind, split, name)?.id
+}
+
+export function names(db: LocalDatabase, kind: 'metric' | 'sample', scope: Scope): MetricName[] {
+  const rows = rowList(scopeRows(db, scope))
+  return db.all<{ split: string; name: string }>('SELECT split, name FROM series s WHERE kind = ? AND EXISTS (SELECT 1 FROM json_each(?) u CROSS JOIN chunk c ON c.series = s.id AND c.epoch = u.value) ORDER BY split, name', kind, rows).map(({ split, name }) => ({ split, name }))
+}
+
+export function last(db: LocalDatabase, scope: Scope, metrics?: readonly MetricName[]): LastValue[] {
+  const epochs = scopeRows(db, scope)
+  const ids = new Map(epochs.map(({ row, id }) => [row, id]))
+  const wanted = metrics ? metrics.flatMap((metric) => seriesOf(db, 'metric', metric) ?? []) : null
+  const series = db.all<{ id: number; split: string; name: string }>("SELECT id, split, name FROM series WHERE kind = 'metric' AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))", wanted ? 1 : null, JSON.stringify(wanted ?? []))
+  const byId = new Map(series.map((one) => [one.id, one]))
+  const rows = rowList(epochs)
+  // By epoch where most series are wanted, by series where few are: both are covered by an index.
+  const sql = wanted
+    ? 'SELECT c.epoch, c.series, c.level, c.source, c.ordinal, c.last_step, c.last FROM json_each(?) s CROSS JOIN json_each(?) u CROSS JOIN chunk c INDEXED BY chunk_head ON c.series = s.value AND c.epoch = u.value ORDER BY u.key, s.key, c.level, c.source, c.ordinal'
+    : 'SELECT c.epoch, c.series, c.level, c.source, c.ordinal, c.last_step, c.last FROM json_each(?) s CROSS JOIN json_each(?) u CROSS JOIN chunk c INDEXED BY chunk_head ON c.series = s.value AND c.epoch = u.value ORDER BY u.key, c.series, c.level, c.source, c.ordinal'
+  const statement = db.prepare(sql)
+  const found: LastValue[] = []
+  let current: { epoch: number; series: number; level: number; step: number; value: number } | undefined
+  const push = () => {
+    const metric = current && byId.get(current.series)
+    if (current && metric) found.push({ epochId: ids.get(current.epoch)!, split: metric.split, name: metric.name, value: current.value })
+  }
+  for (const row of statement.iterate(JSON.stringify(wanted ?? series.map(({ id }) => id)), rows) as Iterable<{ epoch: number; series: number; level: number; last_step: number | null; last: number | null }>) {
+    const step = row.last_step ?? Number.POSITIVE_INFINITY
+    const value = row.last ?? Number.NaN
+    if (!current || current.epoch !== row.epoch || current.series !== row.series) {
+      push()
+      current = { epoch: row.epoch, series: row.series, level: row.level, step, value }
+    } else if (row.level > current.level || (row.level === current.level && step >= current.step)) current = { ...current, level: row.level, step, value }
+  }
+  push()
+  return found
+}
+
+export function points(db: LocalDatabase, scope: Scope, metric: MetricName): Points {
+  const epochs = scopeRows(db, scope)
+  const series = seriesOf(db, 'metric', metric)
+  const index = new Map(epochs.map(({ row }, at) => [row, at]))
+  const from = 'FROM json_each(?) u CROSS JOIN chunk c INDEXED BY chunk_head ON c.series = ? AND c.epoch = u.value'
+  const rows = rowList(epochs)
+  const n = series === undefined ? 0 : (db.get<{ n: number | null }>(`SELECT sum(c.n) n ${from}`, rows, series)?.n ?? 0)
+  const result: Points = { epochIds: epochs.map(({ id }) => id), epoch: new Uint32Array(n), step: new Float64Array(n), value: new Float64Array(n), time: new Float64Array(n) }
+  if (series === undefined) return result
+  let at = 0
+  for (const row of db.prepare(`SELECT c.epoch, c.n, c.step0, c.step1, c.step, c.val, c.extra ${from} ORDER BY u.key, c.level, c.source, c.ordinal`).iterate(rows, series) as Iterable<unknown> as Iterable<ChunkRow>) {
+    result.epoch.fill(index.get(row.epoch)!, at, at + row.n)
+    unpackSteps(result.step, at, row.n, row.step0, row.step1, row.step)
+    result.value.set(float64(row.val), at)
+    if (row.extra) result.time.set(float64(row.extra), at)
+    at += row.n
+  }
+  return result
+}
+
+export function envelope(db: LocalDatabase, scope: Scope, metric: MetricName, buckets: number): Envelope {
+  const rows = rowList(scopeRows(db, scope))
+  const series = seriesOf(db, 'metric', metric)
+  const heads =
+    series === undefined
+      ? []
+      : db.all<{ id: number; n: number; lo: number | null; hi: number | null }>('SELECT c.id, c.n, c.lo, c.hi FROM json_each(?) u CROSS JOIN chunk c INDEXED BY chunk_head ON c.series = ? AND c.epoch = u.value ORDER BY u.key, c.level, c.source, c.ordinal', rows, series)
+  const count = heads.reduce((n, head) => n + head.n, 0)
+  const size = Math.min(buckets, count)
+  const start = new Float64Array(size).fill(-1)
+  const low = new Float64Array(size).fill(Number.POSITIVE_INFINITY)
+  const high = new Float64Array(size).fill(Number.NEGATIVE_INFINITY)
+  const fromHeaders = heads.length >= buckets
+  let at = 0
+  const put = (bucket: number, position: number, lo: number, hi: number) => {
+    if (start[bucket] === -1) start[bucket] = position
+    if (lo < low[bucket]!) low[bucket] = lo
+    if (hi > high[bucket]!) high[bucket] = hi
+  }
+  // Whole chunks go to the bucket of their middle: `start` tells where each bucket truly begins.
+  if (fromHeaders) {
+    for (const head of heads) {
+      put(Math.floor(((at + head.n / 2) * size) / count), at, head.lo ?? Number.NaN, head.hi ?? Number.NaN)
+      at += head.n
+    }
+  } else {
+    const value = db.prepare('SELECT val FROM chunk WHERE id = ?')
+    for (const head of heads) {
+      const column = float64((value.get(head.id) as { val: Uint8Array }).val)
+      for (let i = 0; i < column.length; i++, at++) put(Math.floor((at * size) / count), at, column[i]!, column[i]!)
+    }
+  }
+  // A bucket without a number (only NaN, or no chunk's middle in it) says so.
+  for (let i = 0; i < size; i++) if (low[i]! > high[i]!) low[i] = high[i] = Number.NaN
+  return { count, start, low, high }
+}
+
+export function groupBy(db: LocalDatabase, scope: Scope, split: string, by: string, field: string): Group[] {
+  const byId = seriesOf(db, 'sample', { split, name: by })
+  const fieldId = seriesOf(db, 'sample', { split, name: field })
+  if (byId === undefined || fieldId === undefined) return []
+  const groups = new Map<unknown, { count: number; sum: number; min: number; max: number }>()
+  const sql =
+    'SELECT g.val gv, g.step gn, g.extra gd, v.val vv, v.step vn, v.extra vd FROM json_each(?) u CROSS JOIN chunk g INDEXED BY chunk_head ON g.series = ? AND g.epoch = u.value CROSS JOIN chunk v INDEXED BY chunk_head ON v.series = ? AND v.epoch = g.epoch AND v.level = 0 AND v.source = g.source AND v.ordinal = g.ordinal ORDER BY u.key, g.source, g.ordinal'
+  type Row = { gv: Uint8Array; gn: Uint8Array | null; gd: Uint8Array | null; vv: Uint8Array; vn: Uint8Array | null; vd: Uint8Array | null }
+  for (const row of db.prepare(sql).iterate(rowList(scopeRows(db, scope)), byId, fieldId) as Iterable<unknown> as Iterable<Row>) {
+    if (row.vd) continue // not numbers
+    const values = float64(row.vv)
+    const dictionary = row.gd ? (JSON.parse(Buffer.from(row.gd).toString()) as unknown[]) : null
+    const keys = dictionary ? uint32(row.gv) : float64(row.gv)
+    for (let i = 0; i < values.length; i++) {
+      if (row.vn?.[i]) continue
+      const raw = keys[i]!
+      const key = dictionary ? dictionaryKey(dictionary[raw]) : row.gn?.[i] ? null : raw
+      let group = groups.get(key)
+      if (!group) groups.set(key, (group = { count: 0, sum: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY }))
+      const value = values[i]!
+      group.count++
+      group.sum += value
+      if (value < group.min) group.min = value
+      if (value > group.max) group.max = value
+    }
+  }
+  return [...groups].map(([group, { count, sum, min, max }]) => ({ group: group as Group['group'], count, mean: sum / count, min: min > max ? Number.NaN : min, max: min > max ? Number.NaN : max }))
+}
+
+const dictionaryKey = (value: unknown) => (typeof value === 'object' && value !== null ? JSON.stringify(value) : value)

@@ -1,0 +1,135 @@
+import type { ForkedFrom, JsonObject, ModelGraph } from '../protocol/model'
+
+/** A session as stored; what the engine told comes from the journal, the rest from session.json and marks.json. */
+export interface SessionRecord {
+  readonly id: string
+  readonly name: string
+  readonly modelName: string
+  /** Seconds since 1970. */
+  readonly createdAt: number
+  readonly forkedFrom: ForkedFrom | null
+  readonly key: string | null
+  readonly overrides: JsonObject
+  readonly command: JsonObject | null
+  readonly tags: readonly string[]
+  readonly selected: string | null
+  readonly deletedAt: number | null
+  readonly attempt: Attempt | null
+  /** How the last attempt ended; null while it has not said so. */
+  readonly finished: { readonly status: 'completed' | 'stopped' | 'failed'; readonly error: string | null; readonly time: number | null } | null
+  /** Own epochs in the history, and the last of them. */
+  readonly own: number
+  readonly latest: { readonly id: string; readonly number: number } | null
+  /** An epoch begun and not committed. */
+  readonly open: { readonly id: string; readonly number: number } | null
+  readonly problems: number
+}
+export interface Attempt {
+  readonly id: string | null
+  readonly time: number | null
+  readonly pid: number | null
+  readonly host: string | null
+  readonly bootId: string | null
+  readonly restored: string | null
+  readonly hyperparameters: JsonObject
+  readonly pruningPlan: JsonObject | null
+  readonly environment: JsonObject
+}
+export interface FileRecord {
+  readonly sha256: string
+  readonly bytes: number
+  readonly format: string | null
+  /** Path as the journal names it, relative to the run folder. */
+  readonly file: string
+}
+export interface EpochRecord {
+  readonly id: string
+  readonly sessionId: string
+  readonly number: number
+  readonly state: 'ok' | 'verifying'
+  readonly graphHash: string | null
+  readonly weights: FileRecord | null
+  readonly optimizerState: FileRecord | null
+  readonly released: boolean
+  readonly pruned: boolean
+  /** Seconds since 1970, as the engine wrote it. */
+  readonly time: number | null
+}
+/** Own epochs `from` to `to` (numbers, both included) of one session. */
+export interface Segment {
+  readonly sessionId: string
+  readonly from: number
+  readonly to: number
+}
+/** The epochs that a question is asked of: a model's history as segments, or single epochs by id. */
+export type Scope = { readonly segments: readonly Segment[] } | { readonly epochIds: readonly string[] }
+export interface MetricName {
+  readonly split: string
+  readonly name: string
+}
+export interface Problem {
+  readonly sessionId: string
+  readonly file: string
+  readonly line: number | null
+  readonly message: string
+}
+/** The value of a metric at an epoch: its last epoch-level value, else that of the highest step, last logged first. */
+export interface LastValue extends MetricName {
+  readonly epochId: string
+  readonly value: number
+}
+/** At most n buckets; each with the smallest and the largest value of its points, so that no peak is lost. */
+export interface Envelope {
+  readonly count: number
+  /** Index of the first point of each bucket in the whole curve. */
+  readonly start: Float64Array
+  readonly low: Float64Array
+  readonly high: Float64Array
+}
+/** Every point of a curve in history order; `step` is NaN for an epoch-level value, `epoch` indexes `epochIds`. */
+export interface Points {
+  readonly epochIds: readonly string[]
+  readonly epoch: Uint32Array
+  readonly step: Float64Array
+  readonly value: Float64Array
+  /** Seconds since 1970. */
+  readonly time: Float64Array
+}
+export interface Group {
+  readonly group: string | number | boolean | null
+  readonly count: number
+  readonly mean: number
+  readonly min: number
+  readonly max: number
+}
+
+/** Sessions, epochs, graphs and weights records. */
+export interface SessionStore {
+  /** All sessions, deleted ones only on request, oldest first. */
+  sessions(options?: { readonly deleted?: boolean }): Promise<readonly SessionRecord[]>
+  session(id: string): Promise<SessionRecord | undefined>
+  sessionByName(name: string): Promise<SessionRecord | undefined>
+  /** Committed epochs in history order. */
+  epochs(scope: Scope, signal?: AbortSignal): Promise<readonly EpochRecord[]>
+  epoch(id: string): Promise<EpochRecord | undefined>
+  /** How many epochs each scope holds, without reading them. */
+  count(segments: readonly Segment[]): Promise<number>
+  graph(hash: string): Promise<ModelGraph | undefined>
+  problems(sessionId?: string): Promise<readonly Problem[]>
+}
+/** Metric points and sample documents, asked by epoch-scoped queries. */
+export interface DocumentStore {
+  metrics(scope: Scope): Promise<readonly MetricName[]>
+  last(scope: Scope, metrics?: readonly MetricName[], signal?: AbortSignal): Promise<readonly LastValue[]>
+  envelope(scope: Scope, metric: MetricName, buckets: number, signal?: AbortSignal): Promise<Envelope>
+  points(scope: Scope, metric: MetricName, signal?: AbortSignal): Promise<Points>
+  sampleFields(scope: Scope): Promise<readonly MetricName[]>
+  /** Statistics of `field` over sample documents, for each value of `by`. */
+  groupBy(scope: Scope, split: string, by: string, field: string, signal?: AbortSignal): Promise<readonly Group[]>
+}
+/** Content-addressed weights files. */
+export interface WeightsStore {
+  has(sha256: string): Promise<boolean>
+  /** Places the file at `to` without reading it where the file system can link or clone. */
+  placeAt(sha256: string, to: string, signal?: AbortSignal): Promise<'linked' | 'cloned' | 'copied'>
+}
