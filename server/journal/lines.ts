@@ -1,0 +1,74 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+
+export const LONGEST_LINE = 8 * 1024 * 1024
+const BLOCK = 4 * 1024 * 1024
+const WINDOW = 4096
+
+/** A whole line with its place; `text` is null where the line is too long to be read. */
+export interface Line {
+  readonly text: string | null
+  /** Offset of the byte after its newline. */
+  readonly end: number
+}
+
+/** An open journal. Reads whole lines only: what has no newline yet does not exist yet. */
+export class JournalFile {
+  readonly #fd: number
+  readonly size: number
+
+  constructor(path: string) {
+    this.#fd = openSync(path, 'r')
+    this.size = fstatSync(this.#fd).size
+  }
+
+  #read(from: number, length: number): Buffer {
+    const buffer = Buffer.allocUnsafe(length)
+    let at = 0
+    while (at < length) {
+      const n = readSync(this.#fd, buffer, at, length - at, from + at)
+      if (n === 0) break
+      at += n
+    }
+    return buffer.subarray(0, at)
+  }
+
+  /** Tells whether the bytes before an offset are still those that were read: their beginning and their end. */
+  hashBefore(offset: number): string {
+    const hash = createHash('sha256')
+    hash.update(this.#read(0, Math.min(WINDOW, offset)))
+    const from = Math.max(0, offset - WINDOW)
+    hash.update(this.#read(from, offset - from))
+    return hash.digest('hex').slice(0, 32)
+  }
+
+  /** Whole lines from an offset on, at most a block of them, so memory stays bounded however long the journal is. */
+  lines(offset: number): Line[] {
+    const block = this.#read(offset, Math.max(0, Math.min(BLOCK, this.size - offset)))
+    const lines = split(block, offset)
+    if (lines.length > 0 || block.length < BLOCK) return lines
+    // One line fills the whole block: take it alone, or pass over it when it is too long.
+    const longer = this.#read(offset, Math.min(LONGEST_LINE + 1, this.size - offset))
+    const newline = longer.indexOf(10)
+    if (newline >= 0) return [{ text: longer.toString('utf8', 0, newline), end: offset + newline + 1 }]
+    for (let at = offset + longer.length; at < this.size; at += BLOCK) {
+      const found = this.#read(at, Math.min(BLOCK, this.size - at)).indexOf(10)
+      if (found >= 0) return [{ text: null, end: at + found + 1 }]
+    }
+    return []
+  }
+
+  close() {
+    closeSync(this.#fd)
+  }
+}
+
+function split(block: Buffer, offset: number): Line[] {
+  const lines: Line[] = []
+  for (let from = 0; ; ) {
+    const newline = block.indexOf(10, from)
+    if (newline < 0) return lines
+    lines.push({ text: block.toString('utf8', from, newline), end: offset + newline + 1 })
+    from = newline + 1
+  }
+}

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import { closeSync, constants, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, unlinkSync, writeFileSync, chmodSync, existsSync } from 'node:fs'
+import { dirname, isAbsolute, join } from 'node:path'
+
+/** Where everything lies inside a `.epochtree` folder. */
+export const folders = (dir: string) => ({
+  store: join(dir, 'store.sqlite'),
+  weights: join(dir, 'weights'),
+  names: join(dir, 'names'),
+  runs: join(dir, 'runs'),
+  run: (id: string) => join(dir, 'runs', id),
+  weightsFile: (sha256: string) => join(dir, 'weights', sha256.slice(0, 2), sha256),
+})
+
+export function flush(path: string) {
+  // Windows has no way to flush a folder, and refuses to open it.
+  if (process.platform === 'win32' && lstatSync(path).isDirectory()) return
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Replaces a file in one step that survives a power cut. */
+export function writeDurably(path: string, text: string) {
+  const temporary = `${path}.${process.pid}.tmp`
+  const fd = openSync(temporary, 'w')
+  try {
+    writeFileSync(fd, text)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(temporary, path)
+  flush(dirname(path))
+}
+
+export const signature = (path: string): string => {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  return stat ? `${stat.size}:${stat.mtimeMs}:${stat.ino}` : ''
+}
+
+/** Where a path named by a journal leads; undefined when it leaves the run folder, or goes through a link. */
+export function insideRun(run: string, file: string): string | undefined {
+  if (isAbsolute(file) || /^[A-Za-z]:/.test(file)) return undefined
+  const parts = file.split(/[/\\]/)
+  if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0'))) return undefined
+  let path = run
+  for (const part of parts) {
+    path = join(path, part)
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return undefined
+  }
+  return path
+}
+
+export function hashFile(path: string): { sha256: string; bytes: number } {
+  const fd = openSync(path, constants.O_RDONLY)
+  try {
+    const hash = createHash('sha256')
+    const block = Buffer.allocUnsafe(4 * 1024 * 1024)
+    let bytes = 0
+    for (;;) {
+      const n = readSync(fd, block, 0, block.length, null)
+      if (n === 0) return { sha256: hash.digest('hex'), bytes }
+      hash.update(block.subarray(0, n))
+      bytes += n
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Takes a verified file into the content-addressed folder; the run's own name goes only after the store knows. */
+export function takeIn(from: string, to: string) {
+  if (!existsSync(to)) {
+    mkdirSync(dirname(to), { recursive: true })
+    try {
+      linkSync(from, to)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'EEXIST') renameSync(from, to) // no hard links here
+    }
+    chmodSync(to, 0o444)
+  }
+  flush(to)
+  flush(dirname(to))
+}
+
+export function removeQuietly(path: string) {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+export const readText = (path: string, most: number): string => {
+  if (lstatSync(path).size > most) throw new Error(`it is larger than ${most} bytes`)
+  return readFileSync(path, 'utf8')
+}

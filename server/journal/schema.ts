@@ -1,0 +1,135 @@
+import * as z from 'zod/mini'
+
+/** What comes from a run folder is untrusted: parsed here, once, into plain types. Unknown keys are ignored. */
+const id = z.string().check(z.regex(/^[0-9a-f]{24}$/))
+const object = z.record(z.string(), z.json())
+const seconds = z.number()
+const count = z.int().check(z.gte(0))
+const nullish = <Type extends z.core.SomeType>(type: Type) => z.optional(z.nullable(type))
+
+const forkedFrom = z.object({ sessionId: id, epochId: id, epochNumber: z.int().check(z.gte(1)) })
+
+export const sessionFile = z.object({
+  format: z.literal(1),
+  sessionId: id,
+  modelName: z.string(),
+  name: nullish(z.string()),
+  key: nullish(z.string()),
+  forkedFrom: nullish(forkedFrom),
+  evaluates: nullish(forkedFrom),
+  overrides: nullish(object),
+  command: nullish(z.looseObject({ argv: z.array(z.string()), cwd: z.string(), env: z.optional(z.array(z.string())) })),
+  createdAt: nullish(z.union([seconds, z.string()])),
+  tags: nullish(z.array(z.string())),
+})
+export type SessionFile = z.infer<typeof sessionFile>
+
+export const marksFile = z.object({
+  name: nullish(z.string()),
+  selected: nullish(id),
+  tags: nullish(z.array(z.string())),
+  /** Seconds since 1970 when the session was deleted. */
+  deleted: nullish(seconds),
+  /** After `gc` took a deleted session: own epochs up to this number stay, because forks need them. */
+  collected: nullish(count),
+  /** Own epochs whose weights were let go. */
+  released: nullish(z.array(id)),
+  /** Uncommitted epochs whose documents were let go. */
+  discarded: nullish(z.array(id)),
+})
+export type MarksFile = z.infer<typeof marksFile>
+
+const namedFile = z.object({ file: z.string(), sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)), bytes: count, format: nullish(z.string()) })
+
+export const started = z.object({
+  attempt: nullish(z.string()),
+  time: nullish(seconds),
+  after: nullish(id),
+  restored: nullish(z.string()),
+  pid: nullish(z.int()),
+  host: nullish(z.string()),
+  bootId: nullish(z.string()),
+  hyperparameters: nullish(object),
+  pruningPlan: nullish(object),
+  environment: nullish(object),
+})
+export const epoch = z.object({ epoch: id, number: z.int().check(z.gte(1)), time: nullish(seconds) })
+export const commit = z.object({ epoch: id, graph: nullish(z.string()), weights: nullish(namedFile), state: nullish(namedFile), pruned: nullish(z.boolean()), time: nullish(seconds) })
+export const gap = z.object({ epoch: nullish(id), rows: count, from: nullish(seconds), to: nullish(seconds) })
+export const finished = z.object({ status: z.enum(['completed', 'stopped', 'failed']), error: nullish(z.string()), time: nullish(seconds) })
+
+/** The first thing that is wrong, in words. */
+export function complaint(error: z.core.$ZodError): string {
+  const issue = error.issues[0]
+  return issue ? `${issue.path.join('.') || 'the line'}: ${issue.message}` : 'it has the wrong shape'
+}
+
+const ID = /^[0-9a-f]{24}$/
+const SPECIAL: Readonly<Record<string, number>> = { NaN: Number.NaN, Infinity: Number.POSITIVE_INFINITY, '-Infinity': Number.NEGATIVE_INFINITY }
+
+function numbers(column: unknown, n: number): Float64Array | undefined {
+  if (!Array.isArray(column) || column.length !== n) return undefined
+  const values = new Float64Array(n)
+  for (let i = 0; i < n; i++) {
+    const value: unknown = column[i]
+    if (typeof value === 'number') values[i] = value
+    else if (typeof value === 'string' && Object.hasOwn(SPECIAL, value)) values[i] = SPECIAL[value]!
+    else return undefined
+  }
+  return values
+}
+
+export interface MetricsLine {
+  readonly epoch: string
+  readonly split: string
+  readonly steps: readonly (number | null)[] | null
+  readonly times: Float64Array
+  readonly values: ReadonlyMap<string, Float64Array>
+}
+
+/** Checked by hand and not by the schema library: this is the path of every single point. */
+export function metricsLine(line: Record<string, unknown>): MetricsLine | string {
+  const { epoch, split, step, time, values } = line
+  if (typeof epoch !== 'string' || !ID.test(epoch)) return 'epoch: not an id of 24 hexadecimal digits'
+  if (typeof split !== 'string') return 'split: not a text'
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) return 'values: not an object of columns'
+  const columns = Object.entries(values as Record<string, unknown>)
+  const first = columns[0]?.[1]
+  if (columns.length === 0) return { epoch, split, steps: null, times: new Float64Array(0), values: new Map() }
+  if (!Array.isArray(first)) return 'values: not an object of columns'
+  const n = first.length
+  const times = typeof time === 'number' ? new Float64Array(n).fill(time) : time === undefined || time === null ? new Float64Array(n) : numbers(time, n)
+  if (!times) return `time: not a column of ${n} numbers`
+  if (step !== null && step !== undefined) {
+    if (!Array.isArray(step) || step.length !== n) return `step: not a column of ${n} steps`
+    for (const one of step as unknown[]) if (one !== null && !Number.isSafeInteger(one)) return 'step: not whole numbers'
+  }
+  const checked = new Map<string, Float64Array>()
+  for (const [name, column] of columns) {
+    const parsed = numbers(column, n)
+    if (!parsed) return `values.${name.slice(0, 80)}: not a column of ${n} numbers`
+    checked.set(name, parsed)
+  }
+  return { epoch, split, steps: (step as (number | null)[] | null | undefined) ?? null, times, values: checked }
+}
+
+export interface SamplesLine {
+  readonly epoch: string
+  readonly split: string
+  readonly fields: ReadonlyMap<string, readonly unknown[]>
+}
+
+export function samplesLine(line: Record<string, unknown>): SamplesLine | string {
+  const { epoch, split, fields } = line
+  if (typeof epoch !== 'string' || !ID.test(epoch)) return 'epoch: not an id of 24 hexadecimal digits'
+  if (typeof split !== 'string') return 'split: not a text'
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return 'fields: not an object of columns'
+  const checked = new Map<string, readonly unknown[]>()
+  let n: number | undefined
+  for (const [name, column] of Object.entries(fields as Record<string, unknown>)) {
+    if (!Array.isArray(column) || (n !== undefined && column.length !== n)) return `fields.${name.slice(0, 80)}: not a column of ${n ?? 'some'} values`
+    n = column.length
+    checked.set(name, column)
+  }
+  return { epoch, split, fields: checked }
+}

@@ -1,0 +1,97 @@
+import { EpochtreeError } from './errors'
+import type { Json, JsonNumber, JsonObject } from './protocol/model'
+
+const deepest = 1000
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** RFC 8785. `depth` is that of a value inside a larger one, whose parts are written one by one. */
+export function canonicalJson(value: Json, depth = 0): string {
+  if (typeof value === 'string') return text(value)
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new EpochtreeError('bad-graph', 'JSON has no NaN or infinite numbers. Write them as the strings "NaN", "Infinity", "-Infinity".')
+  }
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (depth >= deepest) throw new EpochtreeError('bad-graph', `The JSON is nested deeper than ${deepest} levels. Flatten it, for example by naming nodes instead of nesting them.`)
+  let written = ''
+  if (Array.isArray(value)) {
+    for (const item of value as readonly Json[]) written += (written && ',') + canonicalJson(item, depth + 1)
+    return `[${written}]`
+  }
+  const object = value as JsonObject
+  // The default order is that of UTF-16 code units, as the RFC asks.
+  for (const key of Object.keys(object).sort()) {
+    const item = object[key]
+    if (item !== undefined) written += `${written && ','}${text(key)}:${canonicalJson(item, depth + 1)}`
+  }
+  return `{${written}}`
+}
+
+function text(value: string): string {
+  const written = JSON.stringify(value)
+  // Half a character can't be written as UTF-8, so it has no hash; the first test spares the second for nearly all strings.
+  if (written.includes('\\ud') && /\p{Surrogate}/u.test(value)) {
+    throw new EpochtreeError('bad-graph', `The text ${written.slice(0, 80)} holds half of a UTF-16 character. Write it in whole characters.`)
+  }
+  return written
+}
+
+/** A number as it travels; NaN and infinities are strings there. */
+export function parseNumber(value: unknown): number | undefined {
+  if (typeof value === 'number') return value
+  return value === 'NaN' || value === 'Infinity' || value === '-Infinity' ? Number(value) : undefined
+}
+
+export function jsonNumber(value: number): JsonNumber {
+  return Number.isFinite(value) ? value : (String(value) as JsonNumber)
+}
+
+/** Objects merge, all else of `b` replaces. */
+export function mergeDeep(a: JsonObject, b: JsonObject): JsonObject {
+  const merged = new Map(Object.entries(a))
+  for (const [key, value] of Object.entries(b)) {
+    const old = merged.get(key)
+    merged.set(key, isObject(old) && isObject(value) ? mergeDeep(old, value) : value)
+  }
+  // Unlike an assignment, this makes an own property of a key `__proto__` too.
+  return Object.fromEntries(merged)
+}
+
+/** A copy of `object` with the value at a path such as `optimizer.lr`, `layers.0`, `layers[0]` or `["a.b"].c`. */
+export function setPath(object: JsonObject, path: string, value: Json): JsonObject {
+  const parts = pathParts(path)
+  if (!parts.length || parts.includes('')) throw new EpochtreeError('bad-argument', `"${path}" is no path to a value. Write keys with dots between them, such as optimizer.lr.`)
+  return put(object, parts, 0, value, path) as JsonObject
+}
+
+function put(at: Json | undefined, parts: readonly (string | number)[], index: number, value: Json, path: string): Json {
+  const part = parts[index]
+  if (part === undefined) return value
+  if (Array.isArray(at)) {
+    const place = Number(part)
+    if (!/^\d+$/.test(String(part)) || place > at.length) {
+      throw new EpochtreeError('bad-argument', `"${path}": the list there has no place "${part}". Give an index from 0 to ${at.length}, or the whole list as JSON.`)
+    }
+    const list = [...(at as readonly Json[])]
+    list[place] = put(list[place], parts, index + 1, value, path)
+    return list
+  }
+  // Made into an object here, it would quietly replace the script's own list.
+  if (typeof part === 'number') throw new EpochtreeError('bad-argument', `"${path}": there is no list to take place [${part}] of. Give the whole list as JSON.`)
+  const entries = new Map<string, Json>(isObject(at) ? Object.entries(at) : [])
+  entries.set(part, put(entries.get(part), parts, index + 1, value, path))
+  return Object.fromEntries(entries)
+}
+
+function pathParts(path: string): readonly (string | number)[] {
+  const tokens = [...path.matchAll(/(?:^|\.)([^.[\]]+)|(?:\[(\d+)\])|(\["(?:[^"\\]|\\.)*"\])/gy)]
+  // Keys with brackets of their own are not paths: only the dots part them.
+  if (tokens.reduce((sum, token) => sum + token[0].length, 0) !== path.length) return path.split('.')
+  try {
+    return tokens.map(([, key, index, quoted]) => key ?? (index === undefined ? (JSON.parse(quoted ?? '[""]') as [string])[0] : Number(index)))
+  } catch {
+    return path.split('.')
+  }
+}

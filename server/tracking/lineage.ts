@@ -1,0 +1,54 @@
+import type { ForkedFrom } from '../protocol/model'
+import type { Segment } from '../storage/ports'
+
+export interface LineageLookup {
+  readonly session: (id: string) => { readonly id: string; readonly forkedFrom: ForkedFrom | null } | undefined
+  /** The session that trained an epoch, and the epoch's number. */
+  readonly epochOwner: (epochId: string) => { readonly sessionId: string; readonly number: number } | undefined
+}
+export interface History {
+  /** Oldest first; the session's own is the last, and open at its end. */
+  readonly segments: readonly Segment[]
+  /** True where the history begins with a fork whose parent is not known, or that goes round in a circle. */
+  readonly parentMissing: boolean
+}
+export interface SharedHistory {
+  readonly segments: readonly Segment[]
+  /** Where the two part. The number is MAX_SAFE_INTEGER when both are the same session, whose last epoch is not told here. */
+  readonly at: { readonly sessionId: string; readonly number: number } | undefined
+}
+
+/** A model's whole history, as pieces of the sessions that trained it. */
+export function history(sessionId: string, lookup: LineageLookup): History {
+  const segments: Segment[] = []
+  const seen = new Set<string>()
+  let at = lookup.session(sessionId)
+  let to = Number.MAX_SAFE_INTEGER
+  let parentMissing = at === undefined
+  while (at) {
+    seen.add(at.id)
+    const fork = at.forkedFrom
+    // The parent named may itself have inherited the epoch: the way leads to the session that trained it.
+    const owner = fork ? lookup.epochOwner(fork.epochId) : undefined
+    const parent = owner && !seen.has(owner.sessionId) ? lookup.session(owner.sessionId) : undefined
+    parentMissing = fork !== null && !parent
+    const from = owner && parent ? owner.number + 1 : 1
+    if (from <= to) segments.push({ sessionId: at.id, from, to })
+    if (owner) to = Math.min(to, owner.number)
+    at = parent
+  }
+  return { segments: segments.reverse(), parentMissing }
+}
+
+/** The epochs that two histories have in common: what lies before they part. */
+export function sharedSegments(a: readonly Segment[], b: readonly Segment[]): SharedHistory {
+  const segments: Segment[] = []
+  for (const [i, mine] of a.entries()) {
+    const other = b[i]
+    if (!other || other.sessionId !== mine.sessionId || other.from !== mine.from) break
+    segments.push({ ...mine, to: Math.min(mine.to, other.to) })
+    if (mine.to !== other.to) break
+  }
+  const last = segments.at(-1)
+  return { segments, at: last && { sessionId: last.sessionId, number: last.to } }
+}
