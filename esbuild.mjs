@@ -14,10 +14,10 @@ const shared = {
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
 }
 const builds = [
-  { ...shared, entryPoints: { cli: 'server/cli.ts', worker: 'server/storage/local/worker.ts' }, outdir: 'dist', minifySyntax: true },
+  { ...shared, entryPoints: { cli: 'server/cli.ts' }, outdir: 'dist', minifySyntax: true },
   {
     ...shared,
-    entryPoints: globSync('{test,bench}/**/*.ts', { exclude: ['**/*.d.ts'] }),
+    entryPoints: globSync('test/**/*.ts', { exclude: ['**/*.d.ts'] }),
     outdir: 'out',
     outbase: '.',
     splitting: true,

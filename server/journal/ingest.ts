@@ -1,0 +1,394 @@
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type * as z from 'zod/mini'
+import { isObject } from '../json'
+import { DocumentBatch, seal } from '../storage/local/documents'
+import type { LocalDatabase } from '../storage/local/database'
+import { checkGraph, graphHash } from '../tracking/graph'
+import { mendName } from '../tracking/names'
+import { JournalFile, type Line } from './lines'
+import { folders, hashFile, insideRun, readText, removeQuietly, signature, takeIn, writeDurably } from './runFiles'
+import * as schema from './schema'
+
+const SESSION_ID = /^[0-9a-f]{24}$/
+const LARGEST_GRAPH = 512 * 1024 * 1024
+const LARGEST_SESSION_FILE = 8 * 1024 * 1024
+
+interface Place {
+  offset: number
+  line: number
+  hash: string
+  pass: number
+  commits: number
+}
+interface EpochRow {
+  row: number
+  id: string
+  session: string | null
+  number: number | null
+  state: 'open' | 'ok' | 'verifying' | 'missing' | 'refused' | 'abandoned' | 'awaited'
+  pass: number
+}
+interface NamedFile {
+  readonly file: string
+  readonly sha256: string
+  readonly bytes: number
+  readonly format?: string | null | undefined
+}
+
+/** Reads every run folder that changed; whatever was read before is not read again. */
+export function ingestAll(db: LocalDatabase, dir: string) {
+  const { runs } = folders(dir)
+  if (!existsSync(runs)) return
+  for (const id of readdirSync(runs).sort()) if (SESSION_ID.test(id)) ingestRun(db, dir, id)
+  verifyWeights(db, dir)
+}
+
+/** Brings one run folder's session.json, marks.json and journal into the store. */
+export function ingestRun(db: LocalDatabase, dir: string, id: string) {
+  if (!readSession(db, dir, id)) return
+  const path = join(folders(dir).run(id), 'journal.jsonl')
+  if (!existsSync(path)) return
+  const place = db.get<Place>('SELECT * FROM place WHERE session = ?', id)
+  if (place && statSync(path).size === place.offset) return
+  const journal = new JournalFile(path)
+  try {
+    // One transaction a block: the place moves with the documents, and any other process sees both or neither.
+    while (db.transaction(() => new Pass(db, dir, id, journal).block()));
+  } finally {
+    journal.close()
+  }
+}
+
+function report(db: LocalDatabase, session: string, file: string, line: number, message: string) {
+  db.run('INSERT OR IGNORE INTO problem(session, file, line, message) VALUES(?, ?, ?, ?)', session, file, line, message)
+  db.run('UPDATE session SET problems = (SELECT count(*) FROM problem WHERE session = ?1) WHERE id = ?1', session)
+}
+
+function parseFile<Type extends z.ZodMiniType>(db: LocalDatabase, id: string, run: string, name: string, type: Type): z.infer<Type> | undefined {
+  const path = join(run, name)
+  if (!existsSync(path)) return undefined
+  try {
+    const parsed = type.safeParse(JSON.parse(readText(path, LARGEST_SESSION_FILE)))
+    if (parsed.success) return parsed.data
+    report(db, id, name, 0, schema.complaint(parsed.error))
+  } catch (error) {
+    report(db, id, name, 0, `It is not readable: ${(error as Error).message}`)
+  }
+  return undefined
+}
+
+/** False when the folder holds no session (yet). */
+function readSession(db: LocalDatabase, dir: string, id: string): boolean {
+  const run = folders(dir).run(id)
+  const fileSignature = signature(join(run, 'session.json'))
+  const marksSignature = signature(join(run, 'marks.json'))
+  const known = db.get<{ file_signature: string; marks_signature: string }>('SELECT file_signature, marks_signature FROM session WHERE id = ?', id)
+  if (known && known.file_signature === fileSignature && known.marks_signature === marksSignature) return true
+  if (!fileSignature) return known !== undefined
+  return db.transaction(() => {
+    const file = parseFile(db, id, run, 'session.json', schema.sessionFile)
+    if (!file) return known !== undefined
+    if (file.sessionId !== id) {
+      report(db, id, 'session.json', 0, `It names the session ${file.sessionId}, but lies in the folder of ${id}.`)
+      return known !== undefined
+    }
+    const marks = parseFile(db, id, run, 'marks.json', schema.marksFile) ?? {}
+    const wanted = marks.name ?? file.name ?? file.modelName
+    const name = file.evaluates ? null : reserveName(dir, mendName(wanted), id)
+    if (name !== null && name !== (marks.name ?? file.name)) {
+      // Kept, so that the store built again gives the same name.
+      writeDurably(join(run, 'marks.json'), JSON.stringify({ ...marks, name }))
+    }
+    const created = typeof file.createdAt === 'string' ? Date.parse(file.createdAt) / 1000 : file.createdAt
+    const values = [
+      name, file.modelName, created ?? parseInt(id.slice(0, 8), 16), file.key ?? null, file.forkedFrom?.sessionId ?? null, file.forkedFrom?.epochId ?? null, file.forkedFrom?.epochNumber ?? null,
+      file.evaluates ? JSON.stringify(file.evaluates) : null, JSON.stringify(file.overrides ?? {}), file.command ? JSON.stringify(file.command) : null, JSON.stringify(marks.tags ?? file.tags ?? []),
+      marks.selected ?? null, marks.deleted ?? null, JSON.stringify(marks), fileSignature, signature(join(run, 'marks.json')),
+    ]
+    db.run(
+      `INSERT INTO session(id, name, model, created, key, fork_session, fork_epoch, fork_number, evaluates, overrides, command, tags, selected, deleted, marks, file_signature, marks_signature)
+       VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(id) DO UPDATE SET name = excluded.name, overrides = excluded.overrides, command = excluded.command, tags = excluded.tags, selected = excluded.selected, deleted = excluded.deleted,
+         marks = excluded.marks, file_signature = excluded.file_signature, marks_signature = excluded.marks_signature`,
+      id, ...values,
+    )
+    return true
+  })
+}
+
+/** Takes the first free name by exclusive creation, so that two creators at one moment get two names. */
+export function reserveName(dir: string, base: string, sessionId: string): string {
+  const { names } = folders(dir)
+  mkdirSync(names, { recursive: true })
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? base : `${base}-${n}`
+    const path = join(names, createHash('sha256').update(name.normalize('NFC')).digest('hex'))
+    try {
+      const fd = openSync(path, 'wx')
+      writeFileSync(fd, JSON.stringify({ name, sessionId }))
+      closeSync(fd)
+      return name
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      if (holderOf(path) === sessionId) return name
+    }
+  }
+}
+
+function holderOf(path: string): unknown {
+  try {
+    const held: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    return isObject(held) ? held['sessionId'] : undefined
+  } catch {
+    return undefined // being written at this moment
+  }
+}
+
+/** One transaction's worth of a journal: the lines of a block, applied in order. */
+class Pass {
+  readonly #db: LocalDatabase
+  readonly #dir: string
+  readonly #id: string
+  readonly #journal: JournalFile
+  readonly #batch: DocumentBatch
+  readonly #place: Place
+  readonly #lines = new Map<number, { seen: number; stored: number }>()
+  readonly #sealed = new Set<number>()
+  readonly #graphs = new Map<string, string | null>()
+
+  constructor(db: LocalDatabase, dir: string, id: string, journal: JournalFile) {
+    this.#db = db
+    this.#dir = dir
+    this.#id = id
+    this.#journal = journal
+    this.#batch = new DocumentBatch(db)
+    const place = db.get<Place>('SELECT * FROM place WHERE session = ?', id)
+    if (place && place.offset <= journal.size && journal.hashBefore(place.offset) === place.hash) this.#place = { ...place }
+    else {
+      // Another file than the one that was read: from its start, passing over the documents that are known.
+      this.#place = { offset: 0, line: 0, hash: '', pass: (place?.pass ?? 0) + 1, commits: 0 }
+      db.run('UPDATE lines SET seen = 0 WHERE source = ?', id)
+    }
+  }
+
+  /** True when there may be more. */
+  block(): boolean {
+    const lines = this.#journal.lines(this.#place.offset)
+    for (const line of lines) {
+      this.#place.line++
+      this.#apply(line)
+      this.#place.offset = line.end
+    }
+    this.#batch.flush()
+    for (const row of this.#sealed) seal(this.#db, row)
+    for (const [epoch, { seen, stored }] of this.#lines) this.#db.run('INSERT INTO lines(source, epoch, seen, stored) VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, stored = excluded.stored', this.#id, epoch, seen, stored)
+    const { offset, line, pass, commits } = this.#place
+    this.#db.run('INSERT OR REPLACE INTO place(session, offset, line, hash, pass, commits) VALUES(?, ?, ?, ?, ?, ?)', this.#id, offset, line, this.#journal.hashBefore(offset), pass, commits)
+    if (lines.length) summarizeSession(this.#db, this.#id)
+    return lines.length > 0
+  }
+
+  #report(message: string) {
+    report(this.#db, this.#id, 'journal.jsonl', this.#place.line, message)
+  }
+
+  #apply({ text }: Line) {
+    if (text === null) return this.#report('The line is longer than 8 MiB and was passed over.')
+    let line: unknown
+    try {
+      line = JSON.parse(text)
+    } catch {
+      return this.#report('The line is not JSON and was passed over.')
+    }
+    if (!isObject(line)) return this.#report('The line is not a JSON object and was passed over.')
+    switch (line['type']) {
+      case 'metrics': {
+        const parsed = schema.metricsLine(line)
+        if (typeof parsed === 'string') return this.#report(parsed)
+        const to = this.#documentLine(parsed.epoch)
+        return to && this.#batch.metrics(to.row, to.source, to.ordinal, parsed.split, parsed.steps, parsed.times, parsed.values)
+      }
+      case 'samples': {
+        const parsed = schema.samplesLine(line)
+        if (typeof parsed === 'string') return this.#report(parsed)
+        const to = this.#documentLine(parsed.epoch)
+        return to && this.#batch.samples(to.row, to.source, to.ordinal, parsed.split, parsed.fields)
+      }
+      case 'started':
+        return this.#parsed(schema.started, line, (value) => this.#started(value))
+      case 'epoch':
+        return this.#parsed(schema.epoch, line, (value) => this.#epoch(value))
+      case 'commit':
+        return this.#parsed(schema.commit, line, (value) => this.#commit(value))
+      case 'finished':
+        return this.#parsed(schema.finished, line, ({ status, error, time }) => {
+          this.#db.run('UPDATE session SET finished = ? WHERE id = ?', JSON.stringify({ status, error: error ?? null, time: time ?? null }), this.#id)
+        })
+      case 'gap':
+        return this.#parsed(schema.gap, line, ({ rows }) => this.#report(`${rows} rows of documents were lost while the disk could not be written.`))
+    }
+  }
+
+  #parsed<Type extends z.ZodMiniType>(type: Type, line: unknown, apply: (value: z.infer<Type>) => void) {
+    const parsed = type.safeParse(line)
+    if (parsed.success) apply(parsed.data)
+    else this.#report(schema.complaint(parsed.error))
+  }
+
+  #row(epochId: string): EpochRow | undefined {
+    return this.#db.get<EpochRow>('SELECT row, id, session, number, state, pass FROM epoch WHERE id = ?', epochId)
+  }
+
+  /** Where a document line belongs; undefined when it is known already, or belongs nowhere. */
+  #documentLine(epochId: string): { row: number; source: string; ordinal: number } | undefined {
+    let epoch = this.#row(epochId)
+    const own = epoch?.session === this.#id
+    if (!own) {
+      const evaluates = this.#db.get<{ evaluates: string | null }>('SELECT evaluates FROM session WHERE id = ?', this.#id)?.evaluates
+      if (!evaluates || (JSON.parse(evaluates) as { epochId: string }).epochId !== epochId) {
+        this.#report(`Documents name the epoch ${epochId}, which this journal did not begin.`)
+        return undefined
+      }
+      if (!epoch) {
+        // The evaluated epoch's own journal is read later.
+        this.#db.run("INSERT INTO epoch(id, state) VALUES(?, 'awaited')", epochId)
+        epoch = this.#row(epochId)!
+      }
+    }
+    const { row } = epoch!
+    let lines = this.#lines.get(row)
+    if (!lines) this.#lines.set(row, (lines = { ...(this.#db.get<{ seen: number; stored: number }>('SELECT seen, stored FROM lines WHERE source = ? AND epoch = ?', this.#id, row) ?? { seen: 0, stored: 0 }) }))
+    const ordinal = lines.seen++
+    if (ordinal < lines.stored) return undefined
+    lines.stored = ordinal + 1
+    return { row, source: own ? '' : this.#id, ordinal }
+  }
+
+  #started(value: z.infer<typeof schema.started>) {
+    this.#db.run("UPDATE epoch SET state = 'abandoned' WHERE session = ? AND state = 'open'", this.#id)
+    const attempt = {
+      id: value.attempt ?? null, time: value.time ?? null, pid: value.pid ?? null, host: value.host ?? null, bootId: value.bootId ?? null, restored: value.restored ?? null,
+      hyperparameters: value.hyperparameters ?? {}, pruningPlan: value.pruningPlan ?? null, environment: value.environment ?? {},
+    }
+    this.#db.run('UPDATE session SET attempt = ?, finished = NULL WHERE id = ?', JSON.stringify(attempt), this.#id)
+  }
+
+  /** The number below which nothing can be committed any more. */
+  #lastNumber(): number {
+    const own = this.#db.get<{ n: number | null }>("SELECT max(number) n FROM epoch WHERE session = ? AND state IN ('ok', 'verifying')", this.#id)?.n
+    return own ?? this.#db.get<{ n: number | null }>('SELECT fork_number n FROM session WHERE id = ?', this.#id)?.n ?? 0
+  }
+
+  #epoch({ epoch: epochId, number, time }: z.infer<typeof schema.epoch>) {
+    const known = this.#row(epochId)
+    const { pass } = this.#place
+    if (known && known.session !== null) {
+      if (known.session !== this.#id) return this.#report(`The epoch ${epochId} belongs to the session ${known.session}.`)
+      if (known.pass === pass) return this.#report(`The epoch ${epochId} was begun twice.`)
+      this.#db.run("UPDATE epoch SET pass = ?, state = CASE state WHEN 'abandoned' THEN 'open' ELSE state END WHERE row = ?", pass, known.row)
+      return
+    }
+    const last = this.#lastNumber()
+    const refused = number <= last
+    if (refused) this.#report(`The epoch's number ${number} is not above ${last}, the last of the history; the epoch was refused.`)
+    const state = refused ? 'refused' : 'open'
+    if (known) this.#db.run('UPDATE epoch SET session = ?, number = ?, state = ?, begun = ?, pass = ? WHERE row = ?', this.#id, number, state, time ?? null, pass, known.row)
+    else this.#db.run('INSERT INTO epoch(id, session, number, state, begun, pass) VALUES(?, ?, ?, ?, ?, ?)', epochId, this.#id, number, state, time ?? null, pass)
+  }
+
+  #commit({ epoch: epochId, graph, weights, state, pruned, time }: z.infer<typeof schema.commit>) {
+    const known = this.#row(epochId)
+    if (!known || known.session !== this.#id) return this.#report(`A commit names the epoch ${epochId}, which this journal did not begin.`)
+    this.#place.commits++
+    if (known.state !== 'open') {
+      if (known.state === 'abandoned') this.#report(`A commit names the epoch ${epochId}, which a new start had abandoned.`)
+      return
+    }
+    const refuse = (message: string) => {
+      this.#report(message)
+      this.#db.run("UPDATE epoch SET state = 'refused', commit_order = ? WHERE row = ?", this.#place.commits, known.row)
+    }
+    const last = this.#lastNumber()
+    if (known.number! <= last) return refuse(`The epoch's number ${known.number} is not above ${last}, the last of the history; the epoch was refused.`)
+    let hash: string | null = null
+    try {
+      hash = graph == null ? null : this.#graph(graph)
+    } catch (error) {
+      return refuse(`The graph ${graph} can't be taken (${(error as Error).message}); the epoch ${known.number} was refused.`)
+    }
+    const run = folders(this.#dir).run(this.#id)
+    const files = [weights, state].filter((file) => file != null)
+    for (const file of files) {
+      const path = insideRun(run, file.file)
+      if (!path) return refuse(`The file ${file.file} lies outside the run folder or is a link; the epoch ${known.number} was refused.`)
+      if (!existsSync(path) && !existsSync(folders(this.#dir).weightsFile(file.sha256)) && !this.#released(epochId)) return refuse(`The file ${file.file} is missing; the epoch ${known.number} was refused.`)
+    }
+    const record = (file: NamedFile | null | undefined) => (file ? JSON.stringify({ file: file.file, sha256: file.sha256, bytes: file.bytes, format: file.format ?? null }) : null)
+    this.#db.run(
+      'UPDATE epoch SET state = ?, committed = ?, commit_order = ?, graph = ?, weights = ?, optimizer_state = ?, weights_sha = ?, state_sha = ?, pruned = ?, released = ? WHERE row = ?',
+      files.length ? 'verifying' : 'ok', time ?? null, this.#place.commits, hash, record(weights), record(state), weights?.sha256 ?? null, state?.sha256 ?? null, pruned ? 1 : 0, this.#released(epochId) ? 1 : 0, known.row,
+    )
+    this.#sealed.add(known.row)
+  }
+
+  #released(epochId: string): boolean {
+    const marks = JSON.parse(this.#db.get<{ marks: string }>('SELECT marks FROM session WHERE id = ?', this.#id)!.marks) as { released?: string[] | null }
+    return marks.released?.includes(epochId) ?? false
+  }
+
+  #graph(file: string): string {
+    const known = this.#graphs.get(file)
+    if (known) return known
+    const path = insideRun(folders(this.#dir).run(this.#id), file)
+    if (!path) throw new Error('it lies outside the run folder or is a link')
+    const graph = checkGraph(JSON.parse(readText(path, LARGEST_GRAPH)))
+    const hash = graphHash(graph)
+    if (!this.#db.get('SELECT 1 FROM graph WHERE hash = ?', hash)) this.#db.run('INSERT INTO graph(hash, body) VALUES(?, ?)', hash, gzipSync(JSON.stringify(graph), { level: 1 }))
+    this.#graphs.set(file, hash)
+    return hash
+  }
+}
+
+/** What lists show of a session, kept beside it so that ten thousand are listed without touching their epochs. */
+function summarizeSession(db: LocalDatabase, id: string) {
+  const own = db.get<{ n: number }>("SELECT count(*) n FROM epoch WHERE session = ? AND state IN ('ok', 'verifying')", id)!.n
+  const latest = db.get<{ id: string; number: number }>("SELECT id, number FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') ORDER BY number DESC LIMIT 1", id)
+  const open = db.get<{ id: string; number: number }>("SELECT id, number FROM epoch WHERE session = ? AND state = 'open' ORDER BY row DESC LIMIT 1", id)
+  db.run('UPDATE session SET own = ?, latest = ?, latest_number = ?, open = ?, open_number = ? WHERE id = ?', own, latest?.id ?? null, latest?.number ?? null, open?.id ?? null, open?.number ?? null, id)
+}
+
+/** Hashes what commits named, takes it in, and only then lets the epochs be forked. */
+export function verifyWeights(db: LocalDatabase, dir: string) {
+  const waiting = db.all<{ row: number; id: string; session: string; number: number; weights: string | null; optimizer_state: string | null }>("SELECT row, id, session, number, weights, optimizer_state FROM epoch WHERE state = 'verifying' ORDER BY row")
+  for (const epoch of waiting) {
+    const files = [epoch.weights, epoch.optimizer_state].flatMap((file) => (file ? [JSON.parse(file) as NamedFile] : []))
+    const wrong = files.map((file) => verifyFile(dir, epoch.session, file)).find((message) => message !== undefined)
+    db.transaction(() => {
+      db.run("UPDATE epoch SET state = ? WHERE row = ? AND state = 'verifying'", wrong ? 'refused' : 'ok', epoch.row)
+      if (wrong) report(db, epoch.session, 'journal.jsonl', 0, `${wrong}; the epoch ${epoch.number} was refused.`)
+      summarizeSession(db, epoch.session)
+    })
+    if (!wrong) for (const file of files) removeQuietly(join(folders(dir).run(epoch.session), file.file))
+  }
+}
+
+function verifyFile(dir: string, session: string, file: NamedFile): string | undefined {
+  const path = insideRun(folders(dir).run(session), file.file)
+  const kept = folders(dir).weightsFile(file.sha256)
+  if (!path || !existsSync(path)) return existsSync(kept) ? undefined : `The file ${file.file} is missing`
+  try {
+    if (!statSync(path).isFile()) return `${file.file} is not a file`
+    const { sha256, bytes } = hashFile(path)
+    if (sha256 !== file.sha256 || bytes !== file.bytes) return `The content of ${file.file} is not what its commit promised`
+    takeIn(path, kept)
+    return undefined
+  } catch (error) {
+    // Another process took it in at this moment.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(kept)) return undefined
+    throw error
+  }
+}
+
