@@ -12,8 +12,7 @@ import { differences } from './tracking/differences'
 import { summarize } from './tracking/graph'
 import { diffGraphs } from './tracking/graphDiff'
 import { history, sharedSegments, type History } from './tracking/lineage'
-import { nearest } from './tracking/nearest'
-import { formatMetric, parseReference } from './tracking/reference'
+import { formatMetric, nearest, parseReference } from './tracking/reference'
 import { existsSync } from 'node:fs'
 
 /** What every answer needs: the open store and the folder it belongs to. */

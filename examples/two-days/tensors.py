@@ -1,6 +1,8 @@
-"""Tensors in a file, in the safetensors layout: a JSON header that says where each tensor lies, then
-the numbers. 64-bit floats, so that what is read is to the last bit what was written, and nothing
-in such a file can run code, which is why it is not a pickle."""
+"""Tensors in a file, in the safetensors layout: a JSON header, then the numbers.
+
+64-bit floats, so that what is read is to the last bit what was written. Unlike a pickle, such a
+file holds nothing that could run when it is read.
+"""
 
 import json
 import math
@@ -8,7 +10,7 @@ import struct
 
 
 def save(path, tensors, metadata=None):
-    """Writes `tensors`, a dict of name -> list of numbers or list of rows, and metadata (strings)."""
+    """Writes `tensors` (name -> list of numbers or of rows) and `metadata` (name -> text)."""
     header, values = {"__metadata__": metadata or {}}, []
     for name, tensor in tensors.items():
         rows = tensor if isinstance(tensor[0], list) else [tensor]

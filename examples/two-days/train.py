@@ -1,7 +1,7 @@
-"""Trains a small network on handwritten digits, and prunes it as the plan says.
+"""Trains a small network on handwritten digits, and prunes it while it trains, as a plan says.
 
-    python train.py                                                       a new session
-    epochtree fork digits@30 --plan day2.plan.json --run                  on from epoch 30
+`python train.py` trains a new model; `epochtree fork digits@30 --plan day2.plan.json --run` goes on
+from epoch 30 of it with another plan. Both run what is below; see README.md.
 """
 
 import csv
@@ -11,11 +11,11 @@ import random
 import tempfile
 from pathlib import Path
 
+import epochtree
+
 import pruning
 import tensors
 from network import Network, cross_entropy
-
-import epochtree
 
 HERE = Path(__file__).resolve().parent
 HYPERPARAMETERS = {
@@ -52,8 +52,8 @@ def validate(network, digits):
 
 def train_epoch(network, digits, rng, hp, epoch, step):
     """One pass over the training digits; returns the number of the last step."""
-    rng.shuffle(order := list(digits))
-    correct = 0
+    order, correct = list(digits), 0
+    rng.shuffle(order)
     for start in range(0, len(order), hp["batch_size"]):
         batch = order[start : start + hp["batch_size"]]
         loss, hits = network.train_batch(batch, hp["lr"], hp["momentum"])
@@ -92,9 +92,10 @@ def commit(epoch, network, rng, seed, folder):
 def main():
     plan = json.loads((HERE / "day1.plan.json").read_text())
     training, validation = read_digits()
-    with epochtree.session(
-        "digits", hyperparameters=HYPERPARAMETERS, pruning_plan=plan
-    ) as session, tempfile.TemporaryDirectory() as folder:
+    with (
+        epochtree.session("digits", hyperparameters=HYPERPARAMETERS, pruning_plan=plan) as session,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         hp, plan = session.hyperparameters, session.pruning_plan  # a fork's edits are in these
         restored, step = session.starts_from, -1
         if restored:
