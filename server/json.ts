@@ -66,6 +66,20 @@ export function setPath(object: JsonObject, path: string, value: Json): JsonObje
   return put(object, parts, 0, value, path) as JsonObject
 }
 
+/**
+ * `overrides` with one more setting. A path into a list replaces the whole list, taken from the values in use, because lists don't merge.
+ */
+export function setOverride(overrides: JsonObject, inUse: JsonObject, path: string, value: Json): JsonObject {
+  const merged = setPath(mergeDeep(inUse, overrides), path, value)
+  const parts = pathParts(path)
+  const upTo = parts.findIndex((_, i) => Array.isArray(at(merged, parts.slice(0, i)))) // the list itself
+  const kept = upTo < 0 ? parts : parts.slice(0, upTo)
+  return put(overrides, kept, 0, at(merged, kept) ?? null, path) as JsonObject
+}
+
+const at = (value: Json | undefined, parts: readonly (string | number)[]): Json | undefined =>
+  parts.reduce<Json | undefined>((inner, part) => (Array.isArray(inner) ? (inner as readonly Json[])[Number(part)] : isObject(inner) && Object.hasOwn(inner, part) ? inner[part] : undefined), value)
+
 function put(at: Json | undefined, parts: readonly (string | number)[], index: number, value: Json, path: string): Json {
   const part = parts[index]
   if (part === undefined) return value

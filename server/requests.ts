@@ -1,138 +1,84 @@
 import { EpochtreeError } from './errors'
 import { statusOf } from './journal/liveness'
 import { folders } from './journal/runFiles'
-import { jsonNumber, isObject, mergeDeep } from './json'
-import type { CompareJson, EpochJson, GraphDifference, JsonNumber, JsonObject, LogJson, ModelGraph, SessionJson, ShowJson } from './protocol/model'
-import type { LocalDatabase } from './storage/local/database'
-import * as documents from './storage/local/documents'
-import * as stored from './storage/local/sessions'
-import type { EpochRecord, MetricName, Segment, SessionRecord } from './storage/ports'
-import { best, type Direction, paretoFront } from './tracking/best'
+import { isObject, jsonNumber, mergeDeep } from './json'
+import type { BestJson, CompareJson, EpochJson, GraphDifference, JsonNumber, JsonObject, LogJson, MetricCurve, ModelGraph, QueryJson, SessionJson, ShowJson } from './protocol/model'
+import { bestEpoch, findSession, resolve, scopeOf } from './references'
+import type { EpochRecord, MetricName, Scope, SessionRecord, Stores } from './storage/ports'
+import { type Direction, paretoFront } from './tracking/best'
 import { differences } from './tracking/differences'
 import { summarize } from './tracking/graph'
 import { diffGraphs } from './tracking/graphDiff'
-import { history, sharedSegments, type History } from './tracking/lineage'
-import { formatMetric, nearest, parseReference } from './tracking/reference'
-import { existsSync } from 'node:fs'
+import { inheritedCounts, sharedSegments } from './tracking/lineage'
+import { formatMetric, parseReference } from './tracking/reference'
 
-/** What every answer needs: the open store and the folder it belongs to. */
+/** What every answer needs: the stores and the folder they belong to. */
 export interface Context {
-  readonly db: LocalDatabase
+  readonly stores: Stores
   readonly dir: string
 }
-export interface Found {
-  readonly session: SessionRecord
-  readonly history: History
-  readonly epoch: EpochRecord
+
+type Metrics = Readonly<Record<string, JsonNumber>>
+
+async function metricsOf({ stores }: Context, scope: Scope, metrics?: readonly MetricName[]): Promise<Map<string, Metrics>> {
+  const found = new Map<string, Record<string, JsonNumber>>()
+  for (const { epochId, value, ...metric } of await stores.documents.last(scope, metrics)) {
+    let one = found.get(epochId)
+    if (!one) found.set(epochId, (one = {}))
+    // An own property, also for a metric called __proto__.
+    Object.defineProperty(one, formatMetric(metric), { value: jsonNumber(value), enumerable: true, configurable: true, writable: true })
+  }
+  return found
 }
 
-export function historyOf({ db }: Context, sessionId: string): History {
-  return history(sessionId, {
-    session: (id) => stored.session(db, id),
-    epochOwner: (id) => stored.epoch(db, id),
+async function sessionsJson(context: Context, sessions: readonly SessionRecord[], all: readonly SessionRecord[]): Promise<SessionJson[]> {
+  const { stores, dir } = context
+  const inherited = await inheritedCounts(all, (sessionId, to) => stores.sessions.count([{ sessionId, from: 1, to }]))
+  const open = sessions.flatMap((session) => session.open?.id ?? [])
+  const metrics = open.length ? await metricsOf(context, { epochIds: open }) : new Map<string, Metrics>()
+  return sessions.map((session) => {
+    const { forkedFrom, forkPoint } = session
+    const status = statusOf(session, folders(dir).run(session.id))
+    const begun = session.open && { ...session.open, metrics: metrics.get(session.open.id) ?? {} }
+    return {
+      id: session.id,
+      name: session.name,
+      modelName: session.modelName,
+      status,
+      forkedFrom,
+      epochs: inherited.get(session.id)! + session.own,
+      own: session.own,
+      latest: session.latest ?? (forkedFrom && forkPoint ? { id: forkedFrom.epochId, number: forkPoint.number } : null),
+      selected: session.selected,
+      live: status === 'running' ? begun : null,
+      uncommitted: status === 'running' ? null : begun,
+      createdAt: session.createdAt,
+      tags: session.tags,
+      deleted: session.deletedAt !== null,
+      error: session.finished?.error ?? null,
+      parentMissing: forkedFrom !== null && forkPoint === null,
+      problems: session.problems,
+    }
   })
 }
 
-const HEX = /^[0-9a-f]{6,24}$/
-
-export function findSession({ db }: Context, text: string): SessionRecord {
-  const named = stored.sessionByName(db, text)
-  if (named) return named
-  const all = stored.sessions(db, { deleted: true })
-  const digits = text.toLowerCase()
-  if (HEX.test(digits)) {
-    const matching = all.filter(({ id }) => id.startsWith(digits) || id.endsWith(digits))
-    if (matching.length === 1) return matching[0]!
-    if (matching.length > 1) throw new EpochtreeError('ambiguous-reference', `"${text}" may mean ${matching.slice(0, 5).map(({ name, id }) => `${name} (${id})`).join(', ')}. Give more digits, or the name.`)
-  }
-  const candidates = nearest(text, all.map(({ name }) => name))
-  throw new EpochtreeError('unknown-session', `There is no session "${text.slice(0, 100)}". ${candidates.length ? `The nearest are ${candidates.join(', ')}.` : 'There is none yet: run a script that uses `import epochtree`.'}`)
+export async function listSessions(context: Context, options: { readonly deleted?: boolean } = {}): Promise<SessionJson[]> {
+  const all = await context.stores.sessions.sessions({ deleted: true })
+  return sessionsJson(context, options.deleted ? all : all.filter(({ deletedAt }) => deletedAt === null), all)
 }
 
-/** The epoch that a reference means, with the model whose history it is seen in. */
-export function resolve(context: Context, text: string): Found {
-  const { db } = context
-  const reference = parseReference(text)
-  const lone = reference.epoch.kind === 'absent' && /^[0-9a-f]{24}$/.test(reference.session) && !stored.session(db, reference.session) ? stored.epoch(db, reference.session) : undefined
-  const session = lone ? stored.session(db, lone.sessionId)! : findSession(context, reference.session)
-  const line = historyOf(context, session.id)
-  const epochs = stored.epochs(db, line)
-  if (epochs.length === 0) throw new EpochtreeError('unknown-epoch', `${session.name} has no committed epoch yet. Train it, or wait for its first commit.`)
-  const wanted = reference.epoch
-  let at: number
-  if (lone) at = epochs.findIndex(({ id }) => id === lone.id)
-  else if (wanted.kind === 'number') at = epochs.findIndex(({ number }) => number === wanted.number)
-  else if (wanted.kind === 'id') at = epochs.findIndex(({ id }) => id === wanted.id)
-  else if (wanted.kind === 'latest') at = epochs.length - 1
-  else if (wanted.kind === 'selected' || wanted.kind === 'absent') {
-    at = session.selected ? epochs.findIndex(({ id }) => id === session.selected) : -1
-    if (at < 0 && wanted.kind === 'selected') throw new EpochtreeError('unknown-epoch', `No epoch of ${session.name} is selected. Select one with \`epochtree select ${session.name}@N\`, or write ${session.name}@latest.`)
-    if (at < 0) at = epochs.length - 1
-  } else {
-    const found = bestEpoch(context, line, wanted.metric, wanted.kind)
-    at = epochs.findIndex(({ id }) => id === found.epochId)
-  }
-  const epoch = epochs[at - reference.back]
-  if (at < 0 || !epoch) {
-    const numbers = epochs.map(({ number }) => String(number))
-    const candidates = wanted.kind === 'number' ? [...numbers].sort((a, b) => Math.abs(Number(a) - wanted.number) - Math.abs(Number(b) - wanted.number)).slice(0, 3) : [numbers.at(-1)!]
-    throw new EpochtreeError('unknown-epoch', `"${text.slice(0, 200)}" is not in the history of ${session.name}, which has ${epochs.length} epochs (${numbers[0]} to ${numbers.at(-1)}). The nearest: ${candidates.map((number) => `${session.name}@${number}`).join(', ')}.`)
-  }
-  return { session, history: line, epoch }
+/** One session, with the sessions that its history leads through. */
+export async function sessionJson(context: Context, sessionId: string): Promise<SessionJson> {
+  const { sessions } = context.stores
+  const { segments } = await sessions.history(sessionId)
+  const line = (await Promise.all(segments.map(({ sessionId: id }) => sessions.session(id)))).filter((session) => session !== undefined)
+  const own = await sessions.session(sessionId)
+  if (!own) throw new EpochtreeError('unknown-session', `There is no session ${sessionId}.`)
+  const [json] = await sessionsJson(context, [own], [...line.filter(({ id }) => id !== sessionId), own])
+  return json!
 }
 
-export function bestEpoch({ db }: Context, line: History, metric: MetricName, direction: Direction) {
-  const values = documents.last(db, line, [metric]).map(({ epochId, value }) => ({ epochId, number: stored.epoch(db, epochId)!.number, value }))
-  const found = best(values, direction)
-  if (!found) {
-    const known = documents.names(db, 'metric', line).map(formatMetric)
-    throw new EpochtreeError('unknown-metric', `No epoch has a value of ${formatMetric(metric)}. ${known.length ? `There are ${nearest(formatMetric(metric), known, 5).join(', ') || known.slice(0, 5).join(', ')}.` : 'Nothing was logged.'}`)
-  }
-  return found
-}
-
-function metricsOf({ db }: Context, epochIds: readonly string[]): Map<string, Record<string, JsonNumber>> {
-  const found = new Map<string, Record<string, JsonNumber>>()
-  for (const { epochId, value, ...metric } of documents.last(db, { epochIds })) {
-    let one = found.get(epochId)
-    if (!one) found.set(epochId, (one = {}))
-    one[formatMetric(metric)] = jsonNumber(value)
-  }
-  return found
-}
-
-export function sessionJson(context: Context, session: SessionRecord): SessionJson {
-  const { db, dir } = context
-  const line = session.forkedFrom ? historyOf(context, session.id) : { segments: [] as Segment[], parentMissing: false }
-  const inherited = stored.count(db, line.segments.slice(0, -1))
-  const status = statusOf(session, folders(dir).run(session.id))
-  const selected = session.selected ? stored.epoch(db, session.selected) : undefined
-  const fork = session.forkedFrom
-  const begun = session.open && { ...session.open, metrics: metricsOf(context, [session.open.id]).get(session.open.id) ?? {} }
-  return {
-    id: session.id,
-    name: session.name,
-    modelName: session.modelName,
-    status,
-    forkedFrom: fork,
-    epochs: inherited + session.own,
-    own: session.own,
-    latest: session.latest ?? (fork && !line.parentMissing ? { id: fork.epochId, number: fork.epochNumber } : null),
-    selected: selected ? { id: selected.id, number: selected.number } : null,
-    live: status === 'running' ? begun : null,
-    uncommitted: status === 'running' ? null : begun,
-    createdAt: session.createdAt,
-    tags: session.tags,
-    deleted: session.deletedAt !== null,
-    error: session.finished?.error ?? null,
-    parentMissing: line.parentMissing,
-    problems: session.problems,
-  }
-}
-
-export const listSessions = (context: Context): SessionJson[] => stored.sessions(context.db).map((session) => sessionJson(context, session))
-
-function epochJson(epoch: EpochRecord, sessionId: string, metrics: Readonly<Record<string, JsonNumber>>): EpochJson {
+function epochJson(epoch: EpochRecord, sessionId: string, metrics: Metrics): EpochJson {
   const { weights } = epoch
   return {
     id: epoch.id,
@@ -148,105 +94,204 @@ function epochJson(epoch: EpochRecord, sessionId: string, metrics: Readonly<Reco
   }
 }
 
-export function log(context: Context, text: string): LogJson {
-  const session = findSession(context, parseReference(text).session)
-  const epochs = stored.epochs(context.db, historyOf(context, session.id))
-  const metrics = metricsOf(context, epochs.map(({ id }) => id))
-  return { session: sessionJson(context, session), epochs: epochs.map((epoch) => epochJson(epoch, session.id, metrics.get(epoch.id) ?? {})) }
+export async function log(context: Context, text: string): Promise<LogJson> {
+  const reference = parseReference(text)
+  const { session, scope } =
+    reference.epoch.kind === 'absent' && reference.back === 0
+      ? await findSession(context.stores, reference.session).then(async (found) => ({ session: found, scope: await context.stores.sessions.history(found.id) }))
+      : await resolve(context.stores, text).then((found) => ({ session: found.session, scope: scopeOf(found) }))
+  const epochs = await context.stores.sessions.epochs(scope)
+  const metrics = await metricsOf(context, scope)
+  return { session: await sessionJson(context, session.id), epochs: epochs.map((epoch) => epochJson(epoch, session.id, metrics.get(epoch.id) ?? {})) }
 }
 
-const graphOf = ({ db }: Context, { graphHash }: EpochRecord): ModelGraph | undefined => (graphHash ? stored.graph(db, graphHash) : undefined)
+export const graphOf = async ({ stores }: Context, { graphHash }: EpochRecord): Promise<ModelGraph | undefined> => (graphHash ? stores.sessions.graph(graphHash) : undefined)
 
-export function graph(context: Context, text: string): ModelGraph {
-  const { epoch, session } = resolve(context, text)
-  const found = graphOf(context, epoch)
-  if (!found) throw new EpochtreeError('not-found', `Epoch ${epoch.number} of ${session.name} was committed without a graph. Give \`graph=\` to \`commit\` in the training script.`)
+export async function graph(context: Context, text: string): Promise<ModelGraph> {
+  const { session, epoch } = await resolve(context.stores, text)
+  const found = await graphOf(context, epoch)
+  if (!found) throw new EpochtreeError('not-found', `${session.name}@${epoch.number} was committed without a graph. Give \`commit\` one: commit(graph=...).`)
   return found
 }
 
-const used = ({ attempt, overrides }: SessionRecord): { hyperparameters: JsonObject; pruningPlan: JsonObject | null } => {
-  if (attempt) return { hyperparameters: attempt.hyperparameters, pruningPlan: attempt.pruningPlan }
-  const { hyperparameters, pruningPlan } = overrides
-  return { hyperparameters: isObject(hyperparameters) ? mergeDeep({}, hyperparameters) : {}, pruningPlan: isObject(pruningPlan) ? pruningPlan : null }
+interface Settings {
+  readonly hyperparameters: JsonObject
+  readonly pruningPlan: JsonObject | null
 }
 
-export function show(context: Context, text: string): ShowJson {
-  const { db, dir } = context
-  const { session, epoch } = resolve(context, text)
-  const found = graphOf(context, epoch)
-  const forks = db.all<{ id: string; name: string }>('SELECT id, name FROM session WHERE fork_epoch = ? AND deleted IS NULL ORDER BY created', epoch.id).map(({ id, name }) => ({ id, name }))
-  const weightsPath = epoch.weights ? folders(dir).weightsFile(epoch.weights.sha256) : null
+/** What the engine truly used; before it started, what was asked for on top of what the parent used. */
+export async function settingsOf(context: Context, { attempt, overrides, forkedFrom }: SessionRecord, depth = 0): Promise<Settings> {
+  if (attempt) return { hyperparameters: attempt.hyperparameters, pruningPlan: attempt.pruningPlan }
+  const parent = forkedFrom && depth < 100 ? await context.stores.sessions.session(forkedFrom.sessionId) : undefined
+  const before = parent ? await settingsOf(context, parent, depth + 1) : { hyperparameters: {}, pruningPlan: null }
+  const { hyperparameters, pruningPlan } = overrides
   return {
-    ...epochJson(epoch, session.id, metricsOf(context, [epoch.id]).get(epoch.id) ?? {}),
+    hyperparameters: isObject(hyperparameters) ? mergeDeep(before.hyperparameters, hyperparameters) : before.hyperparameters,
+    pruningPlan: isObject(pruningPlan) ? pruningPlan : before.pruningPlan,
+  }
+}
+
+export async function show(context: Context, text: string): Promise<ShowJson> {
+  const { stores } = context
+  const { session, epoch } = await resolve(stores, text)
+  const found = await graphOf(context, epoch)
+  const forks = await stores.sessions.forks(epoch.id)
+  return {
+    ...epochJson(epoch, session.id, (await metricsOf(context, { epochIds: [epoch.id] })).get(epoch.id) ?? {}),
     session: { id: session.id, name: session.name },
     graph: found ? summarize(found) : null,
-    forks,
-    graphPath: null,
-    weightsPath: weightsPath && existsSync(weightsPath) ? weightsPath : null,
-    ...used(stored.session(db, epoch.sessionId) ?? session),
+    forks: forks.map(({ id, name }) => ({ id, name })),
+    weightsPath: (epoch.weights && !epoch.released && (await stores.weights.path(epoch.weights.sha256))) || null,
+    ...(await settingsOf(context, (await stores.sessions.session(epoch.sessionId)) ?? session)),
   }
 }
 
-export function diff(context: Context, a: string, b: string): GraphDifference {
-  return diffGraphs(graph(context, a), graph(context, b))
+export async function diff(context: Context, a: string, b: string): Promise<GraphDifference> {
+  return diffGraphs(await graph(context, a), await graph(context, b))
 }
 
-export function compare(context: Context, references: readonly string[]): CompareJson {
-  const found = references.map((text) => ({ text, ...resolve(context, text) }))
-  const histories = found.map(({ session, epoch, history: line, text }) => ({ session, epoch, text, epochs: stored.epochs(context.db, line) }))
-  const shared = (a: number, b: number) => {
-    const { segments, at } = sharedSegments(found[a]!.history.segments, found[b]!.history.segments)
-    const count = stored.count(context.db, segments)
-    const last = at && histories[a]!.epochs[count - 1]
-    return { count, at: last ? { id: last.id, number: last.number } : null }
-  }
-  const pairs = found.flatMap((a, i) =>
-    found.slice(i + 1).map((b, j) => {
-      const { count, at } = shared(i, i + 1 + j)
-      return { a: a.session.name, b: b.session.name, shared: count, at }
+export interface CompareOptions {
+  readonly metrics?: readonly MetricName[] | undefined
+  /** Also every curve of points, reduced to at most so many buckets. */
+  readonly points?: number | undefined
+}
+
+export async function compare(context: Context, references: readonly string[], options: CompareOptions = {}): Promise<CompareJson> {
+  const { stores } = context
+  const models = await Promise.all(
+    references.map(async (text) => {
+      const found = await resolve(stores, text)
+      const scope = scopeOf(found)
+      const epochs = await stores.sessions.epochs(scope)
+      const metrics = await metricsOf(context, scope, options.metrics)
+      return { text, ...found, scope, epochs, metrics, graph: await graphOf(context, found.epoch), settings: await settingsOf(context, found.named ? ((await stores.sessions.session(found.epoch.sessionId)) ?? found.session) : found.session) }
     }),
   )
-  const metrics = histories.map(({ epochs }) => metricsOf(context, epochs.map(({ id }) => id)))
-  const names = [...new Set(metrics.flatMap((one) => [...one.values()].flatMap(Object.keys)))].sort()
-  const graphs = found.map(({ epoch }) => graphOf(context, epoch))
-  const settings = found.map(({ session }) => used(session))
+  const [first] = models
+  const shared = async (a: (typeof models)[number], b: (typeof models)[number]) => {
+    const count = await stores.sessions.count(sharedSegments(a.scope.segments, b.scope.segments).segments)
+    const last = a.epochs[count - 1]
+    return { count, at: last ? { id: last.id, number: last.number } : null }
+  }
+  const pairs: { a: string; b: string; shared: number; at: { id: string; number: number } | null }[] = []
+  for (const [i, a] of models.entries()) {
+    for (const b of models.slice(i + 1)) {
+      const { count, at } = await shared(a, b)
+      pairs.push({ a: a.session.name, b: b.session.name, shared: count, at })
+    }
+  }
+  const common = await Promise.all(models.slice(1).map((model) => shared(first!, model)))
+  const names = [...new Set(models.flatMap(({ metrics }) => [...metrics.values()].flatMap(Object.keys)))].sort()
+  if (options.metrics) for (const metric of options.metrics) if (!names.includes(formatMetric(metric))) await bestEpoch(stores, first!.epochs, metric, 'max')
+  const metrics = new Map<string, CompareJson['metrics'][string]>()
+  for (const name of names) {
+    const value = (model: (typeof models)[number], id: string) => model.metrics.get(id)?.[name] ?? null
+    const metric = metricNamed(name)
+    metrics.set(name, {
+      values: models.map((model) => value(model, model.epoch.id)),
+      curves: models.map((model) => ({ epochs: model.epochs.map(({ number }) => number), values: model.epochs.map(({ id }) => value(model, id)) })),
+      ...(options.points ? { points: await Promise.all(models.map(({ scope }) => envelope(context, scope, metric, options.points!))) } : {}),
+    })
+  }
   return {
-    models: found.map(({ session, epoch, text }, i) => ({ id: session.id, name: session.name, reference: text, epoch: { id: epoch.id, number: epoch.number }, epochs: histories[i]!.epochs.length, status: statusOf(session, folders(context.dir).run(session.id)), graph: graphs[i] ? summarize(graphs[i]) : null })),
-    sharedEpochs: found.slice(1).reduce((least, _, i) => Math.min(least, shared(0, i + 1).count), histories[0]?.epochs.length ?? 0),
+    models: models.map(({ session, epoch, text, epochs, graph: found }) => ({
+      id: session.id,
+      name: session.name,
+      reference: text,
+      epoch: { id: epoch.id, number: epoch.number },
+      epochs: epochs.length,
+      status: statusOf(session, folders(context.dir).run(session.id)),
+      graph: found ? summarize(found) : null,
+    })),
+    sharedEpochs: common.reduce((least, { count }) => Math.min(least, count), first?.epochs.length ?? 0),
     pairs,
-    metrics: Object.fromEntries(
-      names.map((name) => [
-        name,
-        {
-          values: histories.map(({ epoch }, i) => metrics[i]!.get(epoch.id)?.[name] ?? null),
-          curves: histories.map(({ epochs }, i) => ({ epochs: epochs.map(({ number }) => number), values: epochs.map(({ id }) => metrics[i]!.get(id)?.[name] ?? null) })),
-        },
-      ]),
-    ),
-    hyperparameters: differences(settings.map(({ hyperparameters }) => hyperparameters)),
-    pruningPlan: differences(settings.map(({ pruningPlan }) => pruningPlan ?? undefined)),
-    graph: found.slice(1).map(({ session }, i) => ({ a: found[0]!.session.name, b: session.name, ...diffGraphs(graphs[0], graphs[i + 1]) })),
+    metrics: Object.fromEntries(metrics),
+    hyperparameters: differences(models.map(({ settings }) => settings.hyperparameters)),
+    pruningPlan: differences(models.map(({ settings }) => settings.pruningPlan ?? undefined)),
+    graph: models.slice(1).map((model) => ({ a: first!.session.name, b: model.session.name, ...diffGraphs(first!.graph, model.graph) })),
   }
 }
 
-export function bestOf(context: Context, text: string, metric: MetricName, direction: Direction, pareto: boolean) {
-  const session = findSession(context, parseReference(text).session)
-  const line = historyOf(context, session.id)
-  const found = bestEpoch(context, line, metric, direction)
-  const byId = new Map(stored.epochs(context.db, line).map((epoch) => [epoch.id, epoch]))
-  const front = () => {
-    const points = documents.last(context.db, line, [metric]).flatMap(({ epochId, value }) => {
-      const epoch = byId.get(epochId)
-      const counted = epoch && graphOf(context, epoch)
-      const parameters = counted ? summarize(counted).parameters : null
-      return epoch && parameters !== null ? [{ id: epochId, number: epoch.number, metric: value, cost: parameters }] : []
-    })
+/** A metric by the name that answers give it: always with its split. */
+const metricNamed = (name: string): MetricName => ({ split: name.slice(0, name.indexOf('/')), name: name.slice(name.indexOf('/') + 1) })
+
+async function envelope({ stores }: Context, scope: Scope, metric: MetricName, buckets: number) {
+  const { count, start, low, high } = await stores.documents.envelope(scope, metric, buckets)
+  const numbers = (array: Float64Array) => Array.from(array, jsonNumber)
+  return { count, start: Array.from(start), low: numbers(low), high: numbers(high) }
+}
+
+export interface QueryOptions {
+  readonly metrics?: readonly MetricName[] | undefined
+  readonly split?: string | undefined
+  readonly groupBy?: string | undefined
+  readonly points?: number | undefined
+}
+
+/** The epoch-scoped query: values per epoch, reduced curves, or samples by group. */
+export async function query(context: Context, text: string, options: QueryOptions): Promise<QueryJson> {
+  const { stores } = context
+  const found = await resolve(stores, text)
+  const scope = scopeOf(found)
+  const about = { session: { id: found.session.id, name: found.session.name }, epoch: { id: found.epoch.id, number: found.epoch.number } }
+  if (options.groupBy !== undefined) {
+    const groups = await groupsOf(context, found.named ? { epochIds: [found.epoch.id] } : scope, options, options.groupBy)
+    return { ...about, ...groups }
+  }
+  const epochs = await stores.sessions.epochs(scope)
+  const wanted = options.metrics ?? (await stores.documents.metrics(scope)).filter(({ split }) => options.split === undefined || split === options.split)
+  const values = await metricsOf(context, scope, wanted)
+  const metrics = new Map<string, MetricCurve>()
+  for (const metric of wanted) {
+    const name = formatMetric(metric)
+    if (![...values.values()].some((one) => Object.hasOwn(one, name))) await bestEpoch(stores, epochs, metric, 'max')
+    const points = options.points ? { points: await envelope(context, scope, metric, options.points) } : {}
+    metrics.set(name, { epochs: epochs.map(({ number }) => number), values: epochs.map(({ id }) => values.get(id)?.[name] ?? null), ...points })
+  }
+  return { ...about, metrics: Object.fromEntries(metrics) }
+}
+
+async function groupsOf({ stores }: Context, scope: Scope, { metrics, split }: QueryOptions, by: string): Promise<Pick<QueryJson, 'groups'>> {
+  const known = await stores.documents.sampleFields(scope)
+  const inSplit = known.filter((field) => field.name === by && (split === undefined || field.split === split))
+  const chosen = split ?? metrics?.[0]?.split ?? inSplit[0]?.split
+  const fields = metrics?.map(({ name }) => name) ?? known.filter((field) => field.split === chosen && field.name !== by).map(({ name }) => name)
+  if (chosen === undefined || !inSplit.some((field) => field.split === chosen)) {
+    const names = known.map(formatMetric)
+    throw new EpochtreeError('unknown-metric', `No samples with a field "${by}" were logged there. ${names.length ? `The fields are ${names.slice(0, 8).join(', ')}.` : 'Log some with epoch.log_samples({...}).'}`)
+  }
+  const groups: Record<string, NonNullable<QueryJson['groups']>[string]> = {}
+  for (const field of fields) {
+    const found = await stores.documents.groupBy(scope, chosen, by, field)
+    if (found.length) groups[`${chosen}/${field}`] = found.map(({ group, count, mean, min, max }) => ({ group, count, mean: jsonNumber(mean), min: jsonNumber(min), max: jsonNumber(max) }))
+  }
+  return { groups }
+}
+
+export async function bestOf(context: Context, text: string, metric: MetricName, direction: Direction, pareto: boolean): Promise<BestJson> {
+  const { stores } = context
+  const session = await findSession(stores, parseReference(text).session)
+  const history = await stores.sessions.history(session.id)
+  const epochs = await stores.sessions.epochs(history)
+  const found = await bestEpoch(stores, epochs, metric, direction)
+  const byId = new Map(epochs.map((epoch) => [epoch.id, epoch]))
+  const front = async () => {
+    const parameters = new Map<string, number | null>()
+    const points = []
+    for (const { epochId, value } of await stores.documents.last(history, [metric])) {
+      const { number, graphHash } = byId.get(epochId)!
+      if (graphHash === null) continue
+      // Few graphs serve many epochs: each is opened once.
+      if (!parameters.has(graphHash)) parameters.set(graphHash, summarize((await stores.sessions.graph(graphHash))!).parameters)
+      const cost = parameters.get(graphHash)!
+      if (cost !== null) points.push({ id: epochId, number, metric: value, cost })
+    }
     return paretoFront(points, direction).map(({ id, number, metric: value, cost }) => ({ id, number, value, parameters: cost }))
   }
   return {
-    best: { id: found.epochId, number: found.number, value: found.value, sessionId: byId.get(found.epochId)!.sessionId },
+    best: { id: found.epochId, number: found.number, value: jsonNumber(found.value), sessionId: byId.get(found.epochId)!.sessionId },
     metric: formatMetric(metric),
     direction,
-    ...(pareto ? { pareto: front() } : {}),
+    ...(pareto ? { pareto: await front() } : {}),
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type * as z from 'zod/mini'
 import { isObject } from '../json'
+import type { Progress } from '../storage/ports'
 import { DocumentBatch, seal } from '../storage/local/documents'
 import type { LocalDatabase } from '../storage/local/database'
 import { checkGraph, graphHash } from '../tracking/graph'
@@ -14,6 +15,8 @@ import * as schema from './schema'
 
 const SESSION_ID = /^[0-9a-f]{24}$/
 const LARGEST_GRAPH = 512 * 1024 * 1024
+/** Journals larger than this report their own progress. */
+const SHOWN_FROM = 16 * 1024 * 1024
 const LARGEST_SESSION_FILE = 8 * 1024 * 1024
 
 interface Place {
@@ -21,14 +24,16 @@ interface Place {
   line: number
   hash: string
   pass: number
-  commits: number
+  /** The highest number that was committed; nothing at or below it is taken any more. */
+  last: number
+  signature: string
 }
 interface EpochRow {
   row: number
   id: string
   session: string | null
   number: number | null
-  state: 'open' | 'ok' | 'verifying' | 'missing' | 'refused' | 'abandoned' | 'awaited'
+  state: 'open' | 'ok' | 'verifying' | 'missing' | 'damaged' | 'refused' | 'abandoned' | 'discarded' | 'awaited'
   pass: number
 }
 interface NamedFile {
@@ -38,25 +43,49 @@ interface NamedFile {
   readonly format?: string | null | undefined
 }
 
-/** Reads every run folder that changed; whatever was read before is not read again. */
-export function ingestAll(db: LocalDatabase, dir: string) {
+type Watch = (progress: Progress) => void
+const silent = () => {}
+
+/** Reads every run folder that changed; whatever was read before is not read again. `check` may throw to stop in between. */
+export function ingestAll(db: LocalDatabase, dir: string, progress: Watch = silent, check: () => void = silent) {
   const { runs } = folders(dir)
   if (!existsSync(runs)) return
-  for (const id of readdirSync(runs).sort()) if (SESSION_ID.test(id)) ingestRun(db, dir, id)
-  verifyWeights(db, dir)
+  const known = new Map(db.all<{ id: string; folder: string; journal: string | null }>('SELECT s.id, s.folder_signature folder, p.signature journal FROM session s LEFT JOIN place p ON p.session = s.id').map((row) => [row.id, row]))
+  const changed = readdirSync(runs).filter((id) => {
+    if (!SESSION_ID.test(id)) return false
+    const before = known.get(id)
+    const run = join(runs, id)
+    return before === undefined || before.folder !== signature(run) || (before.journal ?? '') !== signature(join(run, 'journal.jsonl'))
+  })
+  for (const [done, id] of changed.sort().entries()) {
+    check()
+    progress({ what: 'Reading journals', done, total: changed.length })
+    ingestRun(db, dir, id, progress, check)
+  }
 }
 
 /** Brings one run folder's session.json, marks.json and journal into the store. */
-export function ingestRun(db: LocalDatabase, dir: string, id: string) {
+export function ingestRun(db: LocalDatabase, dir: string, id: string, progress: Watch = silent, check: () => void = silent) {
   if (!readSession(db, dir, id)) return
   const path = join(folders(dir).run(id), 'journal.jsonl')
-  if (!existsSync(path)) return
-  const place = db.get<Place>('SELECT * FROM place WHERE session = ?', id)
-  if (place && statSync(path).size === place.offset) return
-  const journal = new JournalFile(path)
+  const now = signature(path)
+  if (!now || db.get<Place>('SELECT * FROM place WHERE session = ?', id)?.signature === now) return
+  let journal: JournalFile
+  try {
+    journal = new JournalFile(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return // vanished since
+    throw error
+  }
   try {
     // One transaction a block: the place moves with the documents, and any other process sees both or neither.
-    while (db.transaction(() => new Pass(db, dir, id, journal).block()));
+    for (let more = true; more; ) {
+      check()
+      const pass = new Pass(db, dir, id, journal)
+      more = db.transaction(() => pass.block())
+      if (journal.size > SHOWN_FROM) progress({ what: 'Reading a journal', done: pass.offset, total: journal.size })
+    }
+    db.run('UPDATE place SET signature = ? WHERE session = ? AND signature <> ?', journal.signature, id, journal.signature)
   } finally {
     journal.close()
   }
@@ -83,58 +112,96 @@ function parseFile<Type extends z.ZodMiniType>(db: LocalDatabase, id: string, ru
 /** False when the folder holds no session (yet). */
 function readSession(db: LocalDatabase, dir: string, id: string): boolean {
   const run = folders(dir).run(id)
-  const fileSignature = signature(join(run, 'session.json'))
-  const marksSignature = signature(join(run, 'marks.json'))
-  const known = db.get<{ file_signature: string; marks_signature: string }>('SELECT file_signature, marks_signature FROM session WHERE id = ?', id)
-  if (known && known.file_signature === fileSignature && known.marks_signature === marksSignature) return true
-  if (!fileSignature) return known !== undefined
+  const folder = signature(run)
+  const known = db.get<{ folder_signature: string; file_signature: string; marks_signature: string }>('SELECT folder_signature, file_signature, marks_signature FROM session WHERE id = ?', id)
+  if (known && known.folder_signature === folder) return true
+  const file = signature(join(run, 'session.json'))
+  if (!file) return known !== undefined
   return db.transaction(() => {
-    const file = parseFile(db, id, run, 'session.json', schema.sessionFile)
-    if (!file) return known !== undefined
-    if (file.sessionId !== id) {
-      report(db, id, 'session.json', 0, `It names the session ${file.sessionId}, but lies in the folder of ${id}.`)
-      return known !== undefined
-    }
-    const marks = parseFile(db, id, run, 'marks.json', schema.marksFile) ?? {}
-    const wanted = marks.name ?? file.name ?? file.modelName
-    const name = file.evaluates ? null : reserveName(dir, mendName(wanted), id)
-    if (name !== null && name !== (marks.name ?? file.name)) {
-      // Kept, so that the store built again gives the same name.
-      writeDurably(join(run, 'marks.json'), JSON.stringify({ ...marks, name }))
-    }
-    const created = typeof file.createdAt === 'string' ? Date.parse(file.createdAt) / 1000 : file.createdAt
-    const values = [
-      name, file.modelName, created ?? parseInt(id.slice(0, 8), 16), file.key ?? null, file.forkedFrom?.sessionId ?? null, file.forkedFrom?.epochId ?? null, file.forkedFrom?.epochNumber ?? null,
-      file.evaluates ? JSON.stringify(file.evaluates) : null, JSON.stringify(file.overrides ?? {}), file.command ? JSON.stringify(file.command) : null, JSON.stringify(marks.tags ?? file.tags ?? []),
-      marks.selected ?? null, marks.deleted ?? null, JSON.stringify(marks), fileSignature, signature(join(run, 'marks.json')),
-    ]
-    db.run(
-      `INSERT INTO session(id, name, model, created, key, fork_session, fork_epoch, fork_number, evaluates, overrides, command, tags, selected, deleted, marks, file_signature, marks_signature)
-       VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT(id) DO UPDATE SET name = excluded.name, overrides = excluded.overrides, command = excluded.command, tags = excluded.tags, selected = excluded.selected, deleted = excluded.deleted,
-         marks = excluded.marks, file_signature = excluded.file_signature, marks_signature = excluded.marks_signature`,
-      id, ...values,
-    )
-    return true
+    const taken = known?.file_signature === file && known.marks_signature === signature(join(run, 'marks.json')) ? true : takeSession(db, dir, id)
+    // Read before the files: whatever changes while they are read is seen the next time.
+    if (taken) db.run('UPDATE session SET folder_signature = ? WHERE id = ?', folder, id)
+    return taken || known !== undefined
   })
 }
 
+/** Takes session.json and marks.json as they are now; call it inside a transaction. */
+export function takeSession(db: LocalDatabase, dir: string, id: string): boolean {
+  const run = folders(dir).run(id)
+  const file = parseFile(db, id, run, 'session.json', schema.sessionFile)
+  if (!file) return false
+  if (file.sessionId !== id) {
+    report(db, id, 'session.json', 0, `It names the session ${file.sessionId}, but lies in the folder of ${id}.`)
+    return false
+  }
+  const marks = parseFile(db, id, run, 'marks.json', schema.marksFile) ?? {}
+  const wanted = marks.name ?? file.name ?? file.modelName
+  const name = file.evaluates ? null : reserveName(dir, mendName(wanted), id)
+  if (name !== null && name !== (marks.name ?? file.name)) {
+    // Kept, so that the store built again gives the same name.
+    tryWriting(() => writeDurably(join(run, 'marks.json'), JSON.stringify({ ...marks, name })))
+  }
+  const created = typeof file.createdAt === 'string' ? Date.parse(file.createdAt) / 1000 : file.createdAt
+  const values = [
+    name, file.modelName, created ?? parseInt(id.slice(0, 8), 16), file.key ?? null, file.forkedFrom?.sessionId ?? null, file.forkedFrom?.epochId ?? null, file.forkedFrom?.epochNumber ?? null,
+    file.evaluates ? JSON.stringify(file.evaluates) : null, JSON.stringify(file.overrides ?? {}), file.command ? JSON.stringify(file.command) : null, JSON.stringify(marks.tags ?? file.tags ?? []),
+    marks.selected ?? null, marks.deleted ?? null, JSON.stringify(marks), signature(join(run, 'session.json')), signature(join(run, 'marks.json')),
+  ]
+  db.run(
+    `INSERT INTO session(id, name, model, created, key, fork_session, fork_epoch, fork_number, evaluates, overrides, command, tags, selected, deleted, marks, file_signature, marks_signature)
+     VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT(id) DO UPDATE SET name = excluded.name, model = excluded.model, key = excluded.key, overrides = excluded.overrides, command = excluded.command, tags = excluded.tags, selected = excluded.selected,
+       deleted = excluded.deleted, marks = excluded.marks, file_signature = excluded.file_signature, marks_signature = excluded.marks_signature`,
+    id, ...values,
+  )
+  if (marks.released?.length) db.run('UPDATE epoch SET released = 1 WHERE session = ? AND id IN (SELECT value FROM json_each(?))', id, JSON.stringify(marks.released))
+  return true
+}
+
+/** In a folder that can only be read the store answers all the same, from the user's cache. */
+function tryWriting(write: () => void) {
+  try {
+    write()
+  } catch (error) {
+    if (!['EROFS', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+}
+
+const NAMES_TRIED_ONE_BY_ONE = 16
+
+export const nameFile = (dir: string, name: string) => join(folders(dir).names, createHash('sha256').update(name.normalize('NFC')).digest('hex'))
+
 /** Takes the first free name by exclusive creation, so that two creators at one moment get two names. */
 export function reserveName(dir: string, base: string, sessionId: string): string {
-  const { names } = folders(dir)
-  mkdirSync(names, { recursive: true })
-  for (let n = 1; ; n++) {
-    const name = n === 1 ? base : `${base}-${n}`
-    const path = join(names, createHash('sha256').update(name.normalize('NFC')).digest('hex'))
-    try {
-      const fd = openSync(path, 'wx')
-      writeFileSync(fd, JSON.stringify({ name, sessionId }))
-      closeSync(fd)
-      return name
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      if (holderOf(path) === sessionId) return name
-    }
+  const name = (n: number) => (n === 1 ? base : `${base}-${n}`)
+  tryWriting(() => mkdirSync(folders(dir).names, { recursive: true }))
+  let n = 1
+  for (; n <= NAMES_TRIED_ONE_BY_ONE; n++) if (takeName(dir, name(n), sessionId)) return name(n)
+  // Ten thousand sessions of one model do not cost ten thousand tries: doubled until one is free, then halved.
+  let taken = n - 1
+  let free = taken * 2
+  while (existsSync(nameFile(dir, name(free)))) [taken, free] = [free, free * 2]
+  while (free - taken > 1) {
+    const middle = Math.floor((taken + free) / 2)
+    if (existsSync(nameFile(dir, name(middle)))) taken = middle
+    else free = middle
+  }
+  for (; ; free++) if (takeName(dir, name(free), sessionId)) return name(free)
+}
+
+/** False when another session has the name. */
+export function takeName(dir: string, name: string, sessionId: string): boolean {
+  const path = nameFile(dir, name)
+  try {
+    const fd = openSync(path, 'wx')
+    writeFileSync(fd, JSON.stringify({ name, sessionId }))
+    closeSync(fd)
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EROFS' || code === 'EACCES') return !existsSync(path) || holderOf(path) === sessionId
+    if (code !== 'EEXIST') throw error
+    return holderOf(path) === sessionId
   }
 }
 
@@ -157,7 +224,9 @@ class Pass {
   readonly #place: Place
   readonly #lines = new Map<number, { seen: number; stored: number }>()
   readonly #sealed = new Set<number>()
-  readonly #graphs = new Map<string, string | null>()
+  readonly #graphs = new Map<string, string>()
+  readonly #forkNumber: number
+  readonly #marks: schema.MarksFile
 
   constructor(db: LocalDatabase, dir: string, id: string, journal: JournalFile) {
     this.#db = db
@@ -169,9 +238,16 @@ class Pass {
     if (place && place.offset <= journal.size && journal.hashBefore(place.offset) === place.hash) this.#place = { ...place }
     else {
       // Another file than the one that was read: from its start, passing over the documents that are known.
-      this.#place = { offset: 0, line: 0, hash: '', pass: (place?.pass ?? 0) + 1, commits: 0 }
+      this.#place = { offset: 0, line: 0, hash: '', pass: (place?.pass ?? 0) + 1, last: place?.last ?? 0, signature: '' }
       db.run('UPDATE lines SET seen = 0 WHERE source = ?', id)
     }
+    const session = db.get<{ fork_number: number | null; marks: string }>('SELECT fork_number, marks FROM session WHERE id = ?', id)!
+    this.#forkNumber = session.fork_number ?? 0
+    this.#marks = JSON.parse(session.marks) as schema.MarksFile
+  }
+
+  get offset() {
+    return this.#place.offset
   }
 
   /** True when there may be more. */
@@ -185,8 +261,8 @@ class Pass {
     this.#batch.flush()
     for (const row of this.#sealed) seal(this.#db, row)
     for (const [epoch, { seen, stored }] of this.#lines) this.#db.run('INSERT INTO lines(source, epoch, seen, stored) VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, stored = excluded.stored', this.#id, epoch, seen, stored)
-    const { offset, line, pass, commits } = this.#place
-    this.#db.run('INSERT OR REPLACE INTO place(session, offset, line, hash, pass, commits) VALUES(?, ?, ?, ?, ?, ?)', this.#id, offset, line, this.#journal.hashBefore(offset), pass, commits)
+    const { offset, line, pass, last, signature: known } = this.#place
+    this.#db.run('INSERT OR REPLACE INTO place(session, offset, line, hash, pass, last, signature) VALUES(?, ?, ?, ?, ?, ?, ?)', this.#id, offset, line, this.#journal.hashBefore(offset), pass, last, known)
     if (lines.length) summarizeSession(this.#db, this.#id)
     return lines.length > 0
   }
@@ -258,7 +334,8 @@ class Pass {
         epoch = this.#row(epochId)!
       }
     }
-    const { row } = epoch!
+    const { row, state } = epoch!
+    if (state === 'discarded') return undefined
     let lines = this.#lines.get(row)
     if (!lines) this.#lines.set(row, (lines = { ...(this.#db.get<{ seen: number; stored: number }>('SELECT seen, stored FROM lines WHERE source = ? AND epoch = ?', this.#id, row) ?? { seen: 0, stored: 0 }) }))
     const ordinal = lines.seen++
@@ -276,10 +353,9 @@ class Pass {
     this.#db.run('UPDATE session SET attempt = ?, finished = NULL WHERE id = ?', JSON.stringify(attempt), this.#id)
   }
 
-  /** The number below which nothing can be committed any more. */
+  /** The number up to which nothing can be committed any more. An epoch whose weights proved wrong keeps its number, whenever that was found out. */
   #lastNumber(): number {
-    const own = this.#db.get<{ n: number | null }>("SELECT max(number) n FROM epoch WHERE session = ? AND state IN ('ok', 'verifying')", this.#id)?.n
-    return own ?? this.#db.get<{ n: number | null }>('SELECT fork_number n FROM session WHERE id = ?', this.#id)?.n ?? 0
+    return Math.max(this.#place.last, this.#forkNumber)
   }
 
   #epoch({ epoch: epochId, number, time }: z.infer<typeof schema.epoch>) {
@@ -294,7 +370,8 @@ class Pass {
     const last = this.#lastNumber()
     const refused = number <= last
     if (refused) this.#report(`The epoch's number ${number} is not above ${last}, the last of the history; the epoch was refused.`)
-    const state = refused ? 'refused' : 'open'
+    const discarded = (this.#marks.collected != null && number > this.#marks.collected) || this.#marks.discarded?.includes(epochId)
+    const state = discarded ? 'discarded' : refused ? 'refused' : 'open'
     if (known) this.#db.run('UPDATE epoch SET session = ?, number = ?, state = ?, begun = ?, pass = ? WHERE row = ?', this.#id, number, state, time ?? null, pass, known.row)
     else this.#db.run('INSERT INTO epoch(id, session, number, state, begun, pass) VALUES(?, ?, ?, ?, ?, ?)', epochId, this.#id, number, state, time ?? null, pass)
   }
@@ -302,54 +379,56 @@ class Pass {
   #commit({ epoch: epochId, graph, weights, state, pruned, time }: z.infer<typeof schema.commit>) {
     const known = this.#row(epochId)
     if (!known || known.session !== this.#id) return this.#report(`A commit names the epoch ${epochId}, which this journal did not begin.`)
-    this.#place.commits++
+    const { row, number } = known
     if (known.state !== 'open') {
       if (known.state === 'abandoned') this.#report(`A commit names the epoch ${epochId}, which a new start had abandoned.`)
       return
     }
     const refuse = (message: string) => {
-      this.#report(message)
-      this.#db.run("UPDATE epoch SET state = 'refused', commit_order = ? WHERE row = ?", this.#place.commits, known.row)
+      this.#report(`${message}; the epoch ${number} was refused.`)
+      this.#db.run("UPDATE epoch SET state = 'refused' WHERE row = ?", row)
     }
     const last = this.#lastNumber()
-    if (known.number! <= last) return refuse(`The epoch's number ${known.number} is not above ${last}, the last of the history; the epoch was refused.`)
-    let hash: string | null = null
-    try {
-      hash = graph == null ? null : this.#graph(graph)
-    } catch (error) {
-      return refuse(`The graph ${graph} can't be taken (${(error as Error).message}); the epoch ${known.number} was refused.`)
-    }
+    if (number! <= last) return refuse(`The epoch's number ${number} is not above ${last}, the last of the history`)
     const run = folders(this.#dir).run(this.#id)
     const files = [weights, state].filter((file) => file != null)
-    for (const file of files) {
-      const path = insideRun(run, file.file)
-      if (!path) return refuse(`The file ${file.file} lies outside the run folder or is a link; the epoch ${known.number} was refused.`)
-      if (!existsSync(path) && !existsSync(folders(this.#dir).weightsFile(file.sha256)) && !this.#released(epochId)) return refuse(`The file ${file.file} is missing; the epoch ${known.number} was refused.`)
+    for (const file of [...files.map(({ file: path }) => path), graph ?? []].flat()) if (!insideRun(run, file)) return refuse(`The file ${file} lies outside the run folder or is a link`)
+    let hash: string | null = null
+    let missing = graph != null && !existsSync(join(run, graph)) ? graph : undefined
+    if (graph != null && missing === undefined) {
+      try {
+        hash = this.#graph(graph)
+      } catch (error) {
+        return refuse(`The graph ${graph} can't be taken (${(error as Error).message})`)
+      }
     }
+    const released = this.#marks.released?.includes(epochId) ?? false
+    if (!released) missing ??= files.find(({ file, sha256 }) => !existsSync(join(run, file)) && !existsSync(folders(this.#dir).weightsFile(sha256)))?.file
+    if (missing !== undefined) this.#report(missingMessage(missing, number!))
     const record = (file: NamedFile | null | undefined) => (file ? JSON.stringify({ file: file.file, sha256: file.sha256, bytes: file.bytes, format: file.format ?? null }) : null)
     this.#db.run(
-      'UPDATE epoch SET state = ?, committed = ?, commit_order = ?, graph = ?, weights = ?, optimizer_state = ?, weights_sha = ?, state_sha = ?, pruned = ?, released = ? WHERE row = ?',
-      files.length ? 'verifying' : 'ok', time ?? null, this.#place.commits, hash, record(weights), record(state), weights?.sha256 ?? null, state?.sha256 ?? null, pruned ? 1 : 0, this.#released(epochId) ? 1 : 0, known.row,
+      'UPDATE epoch SET state = ?, committed = ?, commit_line = ?, graph = ?, graph_file = ?, weights = ?, optimizer_state = ?, weights_sha = ?, state_sha = ?, pruned = ?, released = ? WHERE row = ?',
+      missing !== undefined ? 'missing' : files.length && !released ? 'verifying' : 'ok', time ?? null, this.#place.line, hash, graph ?? null, record(weights), record(state), weights?.sha256 ?? null, state?.sha256 ?? null, pruned ? 1 : 0, released ? 1 : 0, row,
     )
-    this.#sealed.add(known.row)
-  }
-
-  #released(epochId: string): boolean {
-    const marks = JSON.parse(this.#db.get<{ marks: string }>('SELECT marks FROM session WHERE id = ?', this.#id)!.marks) as { released?: string[] | null }
-    return marks.released?.includes(epochId) ?? false
+    this.#place.last = number!
+    this.#sealed.add(row)
   }
 
   #graph(file: string): string {
-    const known = this.#graphs.get(file)
-    if (known) return known
-    const path = insideRun(folders(this.#dir).run(this.#id), file)
-    if (!path) throw new Error('it lies outside the run folder or is a link')
-    const graph = checkGraph(JSON.parse(readText(path, LARGEST_GRAPH)))
-    const hash = graphHash(graph)
-    if (!this.#db.get('SELECT 1 FROM graph WHERE hash = ?', hash)) this.#db.run('INSERT INTO graph(hash, body) VALUES(?, ?)', hash, gzipSync(JSON.stringify(graph), { level: 1 }))
-    this.#graphs.set(file, hash)
+    let hash = this.#graphs.get(file)
+    if (hash === undefined) this.#graphs.set(file, (hash = takeGraph(this.#db, join(folders(this.#dir).run(this.#id), file))))
     return hash
   }
+}
+
+const missingMessage = (file: string, number: number) => `The file ${file} is missing; the epoch ${number} was refused until it is there.`
+
+/** Equal graphs are stored once. */
+function takeGraph(db: LocalDatabase, path: string): string {
+  const graph = checkGraph(JSON.parse(readText(path, LARGEST_GRAPH)))
+  const hash = graphHash(graph)
+  if (!db.get('SELECT 1 FROM graph WHERE hash = ?', hash)) db.run('INSERT INTO graph(hash, body) VALUES(?, ?)', hash, gzipSync(JSON.stringify(graph), { level: 1 }))
+  return hash
 }
 
 /** What lists show of a session, kept beside it so that ten thousand are listed without touching their epochs. */
@@ -360,20 +439,47 @@ function summarizeSession(db: LocalDatabase, id: string) {
   db.run('UPDATE session SET own = ?, latest = ?, latest_number = ?, open = ?, open_number = ? WHERE id = ?', own, latest?.id ?? null, latest?.number ?? null, open?.id ?? null, open?.number ?? null, id)
 }
 
+interface Waiting {
+  readonly row: number
+  readonly session: string
+  readonly number: number
+  readonly state: 'verifying' | 'missing'
+  readonly commit_line: number
+  readonly graph: string | null
+  readonly graph_file: string | null
+  readonly weights: string | null
+  readonly optimizer_state: string | null
+}
+
 /** Hashes what commits named, takes it in, and only then lets the epochs be forked. */
-export function verifyWeights(db: LocalDatabase, dir: string) {
-  const waiting = db.all<{ row: number; id: string; session: string; number: number; weights: string | null; optimizer_state: string | null }>("SELECT row, id, session, number, weights, optimizer_state FROM epoch WHERE state = 'verifying' ORDER BY row")
-  for (const epoch of waiting) {
+export function verifyWeights(db: LocalDatabase, dir: string, progress: Watch = silent, check: () => void = silent) {
+  const waiting = db.all<Waiting>("SELECT row, session, number, state, commit_line, graph, graph_file, weights, optimizer_state FROM epoch WHERE state IN ('verifying', 'missing') ORDER BY row")
+  for (const [done, epoch] of waiting.entries()) {
+    check()
+    progress({ what: 'Verifying weights', done, total: waiting.length })
+    const run = folders(dir).run(epoch.session)
     const files = [epoch.weights, epoch.optimizer_state].flatMap((file) => (file ? [JSON.parse(file) as NamedFile] : []))
-    const wrong = files.map((file) => verifyFile(dir, epoch.session, file)).find((message) => message !== undefined)
+    if (epoch.state === 'missing' && !arrived(dir, run, epoch, files)) continue
+    let graph = epoch.graph
+    let wrong = files.map((file) => verifyFile(dir, epoch.session, file)).find((message) => message !== undefined)
     db.transaction(() => {
-      db.run("UPDATE epoch SET state = ? WHERE row = ? AND state = 'verifying'", wrong ? 'refused' : 'ok', epoch.row)
-      if (wrong) report(db, epoch.session, 'journal.jsonl', 0, `${wrong}; the epoch ${epoch.number} was refused.`)
+      try {
+        if (epoch.graph_file !== null && graph === null) graph = takeGraph(db, join(run, epoch.graph_file))
+      } catch (error) {
+        wrong ??= `The graph ${epoch.graph_file} can't be taken (${(error as Error).message})`
+      }
+      db.run('UPDATE epoch SET state = ?, graph = ? WHERE row = ? AND state = ?', wrong ? 'damaged' : 'ok', graph, epoch.row, epoch.state)
+      db.run('DELETE FROM problem WHERE session = ? AND line = ?', epoch.session, epoch.commit_line)
+      if (wrong) report(db, epoch.session, 'journal.jsonl', epoch.commit_line, `${wrong}; the epoch ${epoch.number} was refused.`)
       summarizeSession(db, epoch.session)
     })
-    if (!wrong) for (const file of files) removeQuietly(join(folders(dir).run(epoch.session), file.file))
+    if (!wrong) for (const file of files) tryWriting(() => removeQuietly(join(run, file.file)))
   }
 }
+
+/** Whether all that an epoch missed is there by now: a copy of a run may bring its journal before its files. */
+const arrived = (dir: string, run: string, { graph, graph_file }: Waiting, files: readonly NamedFile[]) =>
+  (graph !== null || graph_file === null || existsSync(join(run, graph_file))) && files.every(({ file, sha256 }) => existsSync(join(run, file)) || existsSync(folders(dir).weightsFile(sha256)))
 
 function verifyFile(dir: string, session: string, file: NamedFile): string | undefined {
   const path = insideRun(folders(dir).run(session), file.file)
@@ -383,7 +489,7 @@ function verifyFile(dir: string, session: string, file: NamedFile): string | und
     if (!statSync(path).isFile()) return `${file.file} is not a file`
     const { sha256, bytes } = hashFile(path)
     if (sha256 !== file.sha256 || bytes !== file.bytes) return `The content of ${file.file} is not what its commit promised`
-    takeIn(path, kept)
+    tryWriting(() => takeIn(path, kept))
     return undefined
   } catch (error) {
     // Another process took it in at this moment.

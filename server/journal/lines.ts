@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { createHash } from 'node:crypto'
+import { signatureOf } from './runFiles'
 
 export const LONGEST_LINE = 8 * 1024 * 1024
 const BLOCK = 4 * 1024 * 1024
@@ -16,10 +17,14 @@ export interface Line {
 export class JournalFile {
   readonly #fd: number
   readonly size: number
+  /** Changes whenever the file does, or is another. */
+  readonly signature: string
 
   constructor(path: string) {
     this.#fd = openSync(path, 'r')
-    this.size = fstatSync(this.#fd).size
+    const stat = fstatSync(this.#fd)
+    this.size = stat.size
+    this.signature = signatureOf(stat)
   }
 
   #read(from: number, length: number): Buffer {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, constants, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, unlinkSync, writeFileSync, chmodSync, existsSync } from 'node:fs'
+import { closeSync, constants, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, statSync, unlinkSync, writeFileSync, chmodSync, existsSync, type Stats } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 
 /** Where everything lies inside a `.epochtree` folder. */
@@ -37,9 +37,12 @@ export function writeDurably(path: string, text: string) {
   flush(dirname(path))
 }
 
+export const signatureOf = ({ size, mtimeMs, ino }: Pick<Stats, 'size' | 'mtimeMs' | 'ino'>) => `${size}:${mtimeMs}:${ino}`
+
+/** Tells whether a file or folder changed; empty when there is none. */
 export const signature = (path: string): string => {
-  const stat = lstatSync(path, { throwIfNoEntry: false })
-  return stat ? `${stat.size}:${stat.mtimeMs}:${stat.ino}` : ''
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat ? signatureOf(stat) : ''
 }
 
 /** Where a path named by a journal leads; undefined when it leaves the run folder, or goes through a link. */

@@ -94,7 +94,6 @@ export interface ShowJson extends EpochJson {
   readonly session: { readonly id: string; readonly name: string }
   readonly graph: GraphSummary | null
   readonly forks: readonly ForkHere[]
-  readonly graphPath: string | null
   readonly weightsPath: string | null
   readonly hyperparameters: JsonObject
   readonly pruningPlan: JsonObject | null
@@ -102,11 +101,19 @@ export interface ShowJson extends EpochJson {
 export interface LaunchJson {
   readonly argv: readonly string[]
   readonly cwd: string
-  readonly env: readonly string[]
+  /** What the command needs to find its session, to be added to the environment. */
+  readonly env: Readonly<Record<string, string>>
+}
+export interface PlannedSession {
+  readonly id: null
+  readonly name: string
+  readonly modelName: string
+  readonly overrides: JsonObject
 }
 export interface StartedJson {
-  readonly session: SessionJson
-  readonly runDir: string
+  /** With `--dry-run` what it would be: its id is null. */
+  readonly session: SessionJson | PlannedSession
+  readonly runDir: string | null
   readonly forkedFrom: ForkedFrom | null
   readonly launch: LaunchJson | null
   readonly exitCode?: number
@@ -147,6 +154,74 @@ export interface MetricComparison {
   readonly values: readonly (JsonNumber | null)[]
   /** Per epoch of each model's history: parallel arrays of epoch numbers and values. */
   readonly curves: readonly { readonly epochs: readonly number[]; readonly values: readonly (JsonNumber | null)[] }[]
+  /** With `--points`: one a model. */
+  readonly points?: readonly ReducedCurve[]
+}
+/** Parallel arrays: the values of a metric over a model's epochs; null where an epoch has none. */
+export interface MetricCurve {
+  readonly epochs: readonly number[]
+  readonly values: readonly (JsonNumber | null)[]
+  readonly points?: ReducedCurve
+}
+/** All points of a curve in at most so many buckets, each with its smallest and largest value, so that no peak is lost. */
+export interface ReducedCurve {
+  /** Points before reduction. */
+  readonly count: number
+  /** Index of the first point of each bucket; -1 where a bucket has none. */
+  readonly start: readonly number[]
+  readonly low: readonly JsonNumber[]
+  readonly high: readonly JsonNumber[]
+}
+export interface GroupJson {
+  readonly group: Json
+  readonly count: number
+  readonly mean: JsonNumber
+  readonly min: JsonNumber
+  readonly max: JsonNumber
+}
+export interface QueryJson {
+  readonly session: { readonly id: string; readonly name: string }
+  readonly epoch: EpochName
+  readonly metrics?: Readonly<Record<string, MetricCurve>>
+  readonly groups?: Readonly<Record<string, readonly GroupJson[]>>
+}
+export interface BestJson {
+  readonly best: EpochName & { readonly value: JsonNumber; readonly sessionId: string }
+  readonly metric: string
+  readonly direction: 'min' | 'max'
+  readonly pareto?: readonly (EpochName & { readonly value: JsonNumber; readonly parameters: number })[]
+}
+export interface CheckoutJson {
+  readonly session: { readonly id: string; readonly name: string }
+  readonly epoch: EpochName
+  readonly graph: string | null
+  readonly weights: string | null
+  readonly state: string | null
+}
+export interface CollectedJson {
+  /** What was, or would be, removed. */
+  readonly items: readonly { readonly kind: 'session' | 'epochs' | 'documents' | 'weights' | 'leftover'; readonly what: string; readonly bytes: number }[]
+  readonly bytes: number
+  readonly dryRun: boolean
+}
+export interface ProblemJson {
+  readonly sessionId: string
+  readonly file: string
+  readonly line: number | null
+  readonly message: string
+}
+export interface IngestJson {
+  readonly sessions: number
+  readonly problems: readonly ProblemJson[]
+}
+export interface DoctorJson {
+  readonly version: string
+  readonly node: string
+  readonly sqlite: string | null
+  readonly dir: string
+  readonly store: { readonly file: string; readonly state: 'ok' | 'absent'; readonly bytes: number }
+  readonly sessions: number
+  readonly problems: readonly ProblemJson[]
 }
 export interface CompareJson {
   readonly models: readonly ComparedModel[]

@@ -1,4 +1,5 @@
 import type { ForkedFrom, JsonObject, ModelGraph } from '../protocol/model'
+import type { History } from '../tracking/lineage'
 
 /** A session as stored; what the engine told comes from the journal, the rest from session.json and marks.json. */
 export interface SessionRecord {
@@ -8,11 +9,13 @@ export interface SessionRecord {
   /** Seconds since 1970. */
   readonly createdAt: number
   readonly forkedFrom: ForkedFrom | null
+  /** The committed epoch it was forked from, as its trainer has it; null while that is not known here. */
+  readonly forkPoint: { readonly sessionId: string; readonly number: number } | null
   readonly key: string | null
   readonly overrides: JsonObject
   readonly command: JsonObject | null
   readonly tags: readonly string[]
-  readonly selected: string | null
+  readonly selected: { readonly id: string; readonly number: number } | null
   readonly deletedAt: number | null
   readonly attempt: Attempt | null
   /** How the last attempt ended; null while it has not said so. */
@@ -109,18 +112,34 @@ export interface SessionStore {
   sessions(options?: { readonly deleted?: boolean }): Promise<readonly SessionRecord[]>
   session(id: string): Promise<SessionRecord | undefined>
   sessionByName(name: string): Promise<SessionRecord | undefined>
+  /** A model's whole history, through all that it was forked from. */
+  history(sessionId: string): Promise<History>
+  /** Sessions that start at an epoch. */
+  forks(epochId: string): Promise<readonly SessionRecord[]>
   /** Committed epochs in history order. */
   epochs(scope: Scope, signal?: AbortSignal): Promise<readonly EpochRecord[]>
   epoch(id: string): Promise<EpochRecord | undefined>
-  /** How many epochs each scope holds, without reading them. */
+  /** How many epochs the segments hold, without reading them. */
   count(segments: readonly Segment[]): Promise<number>
   graph(hash: string): Promise<ModelGraph | undefined>
   problems(sessionId?: string): Promise<readonly Problem[]>
+  /** Records what people decided; what is not named stays. */
+  mark(sessionId: string, marks: Marks): Promise<SessionRecord>
+}
+/** What people decide about a session after it was made; null takes a decision back. */
+export interface Marks {
+  readonly name?: string
+  readonly selected?: string | null
+  readonly tags?: readonly string[]
+  /** Seconds since 1970. */
+  readonly deleted?: number | null
 }
 /** Metric points and sample documents, asked by epoch-scoped queries. */
 export interface DocumentStore {
   metrics(scope: Scope): Promise<readonly MetricName[]>
   last(scope: Scope, metrics?: readonly MetricName[], signal?: AbortSignal): Promise<readonly LastValue[]>
+  /** The highest step of the last epoch that has any. */
+  lastStep(scope: Scope): Promise<number | null>
   envelope(scope: Scope, metric: MetricName, buckets: number, signal?: AbortSignal): Promise<Envelope>
   points(scope: Scope, metric: MetricName, signal?: AbortSignal): Promise<Points>
   sampleFields(scope: Scope): Promise<readonly MetricName[]>
@@ -129,7 +148,30 @@ export interface DocumentStore {
 }
 /** Content-addressed weights files. */
 export interface WeightsStore {
-  has(sha256: string): Promise<boolean>
+  /** Where the file lies on this machine; undefined if it is not here. */
+  path(sha256: string): Promise<string | undefined>
   /** Places the file at `to` without reading it where the file system can link or clone. */
   placeAt(sha256: string, to: string, signal?: AbortSignal): Promise<'linked' | 'cloned' | 'copied'>
+}
+/** The three ports of one `.epochtree` folder. */
+export interface Stores {
+  readonly sessions: SessionStore
+  readonly documents: DocumentStore
+  readonly weights: WeightsStore
+  /** Reads the journals that changed. */
+  ingest(options?: IngestOptions): Promise<void>
+  close(): Promise<void>
+}
+export interface IngestOptions {
+  /** Only these sessions. */
+  readonly only?: readonly string[]
+  /** False leaves new weights unverified, for whoever can't wait. */
+  readonly verify?: boolean
+  readonly progress?: (progress: Progress) => void
+  readonly signal?: AbortSignal
+}
+export interface Progress {
+  readonly what: string
+  readonly done: number
+  readonly total: number
 }

@@ -52,3 +52,46 @@ export function sharedSegments(a: readonly Segment[], b: readonly Segment[]): Sh
   const last = segments.at(-1)
   return { segments, at: last && { sessionId: last.sessionId, number: last.to } }
 }
+
+/** A history up to one of its epochs, that one included. */
+export function upTo({ segments, parentMissing }: History, epoch: { readonly sessionId: string; readonly number: number }): History {
+  const last = segments.findIndex(({ sessionId }) => sessionId === epoch.sessionId)
+  return { parentMissing, segments: segments.slice(0, last + 1).map((segment, i) => (i === last ? { ...segment, to: Math.min(segment.to, epoch.number) } : segment)) }
+}
+
+interface Counted {
+  readonly id: string
+  readonly forkedFrom: ForkedFrom | null
+  readonly forkPoint: { readonly sessionId: string; readonly number: number } | null
+  readonly own: number
+  readonly latest: { readonly number: number } | null
+}
+
+/**
+ * How many epochs each session inherited. Most sessions number their own epochs without a gap, and then this is plain arithmetic;
+ * `count` is asked for the others only, so that ten thousand sessions cost no query each.
+ */
+export async function inheritedCounts(sessions: readonly Counted[], count: (sessionId: string, upTo: number) => Promise<number>): Promise<Map<string, number>> {
+  const byId = new Map(sessions.map((session) => [session.id, session]))
+  const counts = new Map<string, number>()
+  const ownUpTo = async (session: Counted, number: number): Promise<number> => {
+    const base = session.forkedFrom?.epochNumber ?? 0
+    const gapless = session.latest !== null && session.latest.number - base === session.own
+    return gapless ? Math.min(Math.max(number - base, 0), session.own) : count(session.id, number)
+  }
+  for (const { id } of sessions) {
+    // From the session up to one whose count is known, then down again: forks of forks may go deep.
+    const line: Counted[] = []
+    const seen = new Set<string>()
+    for (let at = byId.get(id); at && !counts.has(at.id) && !seen.has(at.id); at = at.forkPoint ? byId.get(at.forkPoint.sessionId) : undefined) {
+      seen.add(at.id)
+      line.push(at)
+    }
+    for (const session of line.reverse()) {
+      const point = session.forkPoint
+      const parent = point ? byId.get(point.sessionId) : undefined
+      counts.set(session.id, point && parent ? (counts.get(parent.id) ?? 0) + (await ownUpTo(parent, point.number)) : 0)
+    }
+  }
+  return counts
+}

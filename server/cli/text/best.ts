@@ -1,17 +1,9 @@
-import type { JsonNumber } from '../../protocol/model'
+import type { BestJson } from '../../protocol/model'
 import { number, safe, table, type Style } from './terminal'
 import { shortId } from './words'
 
-export interface BestJson {
-  readonly best: { readonly id: string; readonly number: number; readonly value: JsonNumber; readonly sessionId: string } | null
-  readonly metric: string
-  readonly direction: 'min' | 'max'
-  readonly pareto?: readonly { readonly id: string; readonly number: number; readonly value: JsonNumber; readonly parameters: number | null }[]
-}
-
 export function renderBest({ best, metric, direction, pareto }: BestJson, style: Style): string {
   const name = safe(metric, 60)
-  if (!best) return `No committed epoch has a value of ${name}. \`epochtree log SESSION\` shows which metrics there are.`
   const found = `${style.bold(`epoch ${best.number}`)} ${style.dim(safe(best.id, 24))} has the ${direction === 'min' ? 'lowest' : 'highest'} ${name}: ${style.green(number(best.value))} ${style.dim(`(trained by session ${shortId(best.sessionId)})`)}`
   if (!pareto) return found
   if (!pareto.length) return `${found}\n\nNo epoch tells both ${name} and its parameters.`

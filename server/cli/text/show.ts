@@ -15,7 +15,6 @@ export function renderShow(epoch: ShowJson, style: Style, now: number): string {
     ...weights?.released ? [['', style.yellow('let go of: the file is gone, graph and metrics stay')] as const] : [],
     ...epoch.state === 'verifying' ? [['', style.yellow('still being verified; can be forked once that is done')] as const] : [],
     ...epoch.pruned ? [['pruned', 'yes, the graph was changed in this epoch'] as const] : [],
-    ...epoch.graphPath !== null ? [['graph file', safe(epoch.graphPath)] as const] : [],
     ...epoch.weightsPath !== null ? [['weights file', safe(epoch.weightsPath)] as const] : [],
     ...epoch.forks.slice(0, most).map(({ id, name }, i) => [i ? '' : 'forks', `${safe(name, 40)} ${style.dim(shortId(id))}`] as const),
     ...epoch.forks.length > most ? [['', `and ${epoch.forks.length - most} more`] as const] : []

@@ -13,15 +13,15 @@ CREATE TABLE session (
   fork_session TEXT, fork_epoch TEXT, fork_number INTEGER, evaluates TEXT,
   overrides TEXT NOT NULL, command TEXT, tags TEXT NOT NULL DEFAULT '[]', selected TEXT, deleted REAL, marks TEXT NOT NULL DEFAULT '{}',
   attempt TEXT, finished TEXT, own INTEGER NOT NULL DEFAULT 0, latest TEXT, latest_number INTEGER, open TEXT, open_number INTEGER,
-  file_signature TEXT NOT NULL DEFAULT '', marks_signature TEXT NOT NULL DEFAULT '', problems INTEGER NOT NULL DEFAULT 0
+  folder_signature TEXT NOT NULL DEFAULT '', file_signature TEXT NOT NULL DEFAULT '', marks_signature TEXT NOT NULL DEFAULT '', problems INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX session_fork ON session(fork_epoch) WHERE fork_epoch IS NOT NULL;
 CREATE TABLE place (
-  session TEXT PRIMARY KEY, offset INTEGER NOT NULL, line INTEGER NOT NULL, hash TEXT NOT NULL, pass INTEGER NOT NULL, commits INTEGER NOT NULL
+  session TEXT PRIMARY KEY, offset INTEGER NOT NULL, line INTEGER NOT NULL, hash TEXT NOT NULL, pass INTEGER NOT NULL, last INTEGER NOT NULL, signature TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE epoch (
   row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, session TEXT, number INTEGER, state TEXT NOT NULL, begun REAL, pass INTEGER NOT NULL DEFAULT 0,
-  committed REAL, commit_order INTEGER, graph TEXT, weights TEXT, optimizer_state TEXT, weights_sha TEXT, state_sha TEXT, pruned INTEGER NOT NULL DEFAULT 0, released INTEGER NOT NULL DEFAULT 0
+  committed REAL, commit_line INTEGER, graph TEXT, graph_file TEXT, weights TEXT, optimizer_state TEXT, weights_sha TEXT, state_sha TEXT, pruned INTEGER NOT NULL DEFAULT 0, released INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX epoch_history ON epoch(session, number, id) WHERE state IN ('ok', 'verifying');
 CREATE INDEX epoch_session ON epoch(session, state);

@@ -180,6 +180,16 @@ export function last(db: LocalDatabase, scope: Scope, metrics?: readonly MetricN
   return found
 }
 
+/** The highest step of the last epoch that has any; epoch by epoch backwards, because nearly always the last one has. */
+export function lastStep(db: LocalDatabase, scope: Scope): number | null {
+  const highest = db.prepare("SELECT max(c.last_step) step FROM chunk c JOIN series s ON s.id = c.series AND s.kind = 'metric' WHERE c.epoch = ? AND c.source = ''")
+  for (const { row } of scopeRows(db, scope).reverse()) {
+    const { step } = highest.get(row) as { step: number | null }
+    if (step !== null) return step
+  }
+  return null
+}
+
 export function points(db: LocalDatabase, scope: Scope, metric: MetricName): Points {
   const epochs = scopeRows(db, scope)
   const series = seriesOf(db, 'metric', metric)

@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib'
 import type { JsonObject, ModelGraph } from '../../protocol/model'
 import type { Attempt, EpochRecord, FileRecord, Problem, Scope, Segment, SessionRecord } from '../ports'
 import type { LocalDatabase } from './database'
+import { history as lineage, type History } from '../../tracking/lineage'
 import { scopeRows } from './documents'
 
 interface SessionRow {
@@ -17,6 +18,9 @@ interface SessionRow {
   command: string | null
   tags: string
   selected: string | null
+  selected_number: number | null
+  origin: string | null
+  origin_number: number | null
   deleted: number | null
   attempt: string | null
   finished: string | null
@@ -27,6 +31,11 @@ interface SessionRow {
   open_number: number | null
   problems: number
 }
+
+/** The selected epoch and the one it was forked from come along, so that ten thousand sessions are one query. */
+const SELECT = `SELECT s.*, chosen.number selected_number, origin.session origin, origin.number origin_number FROM session s
+  LEFT JOIN epoch chosen ON chosen.id = s.selected AND chosen.state IN ('ok', 'verifying')
+  LEFT JOIN epoch origin ON origin.id = s.fork_epoch AND origin.state IN ('ok', 'verifying')`
 
 const parse = <Value>(text: string | null): Value | null => (text === null ? null : (JSON.parse(text) as Value))
 
@@ -42,7 +51,8 @@ function record(row: SessionRow): SessionRecord {
     overrides: parse<JsonObject>(row.overrides) ?? {},
     command: parse<JsonObject>(row.command),
     tags: parse<string[]>(row.tags) ?? [],
-    selected: row.selected,
+    forkPoint: row.origin !== null && row.origin_number !== null ? { sessionId: row.origin, number: row.origin_number } : null,
+    selected: row.selected !== null && row.selected_number !== null ? { id: row.selected, number: row.selected_number } : null,
     deletedAt: row.deleted,
     attempt: parse<Attempt>(row.attempt),
     finished: parse<NonNullable<SessionRecord['finished']>>(row.finished),
@@ -55,17 +65,25 @@ function record(row: SessionRow): SessionRecord {
 
 /** Evaluations have run folders of their own but are not models, so they are never listed. */
 export function sessions(db: LocalDatabase, options: { readonly deleted?: boolean } = {}): SessionRecord[] {
-  return db.all<SessionRow>(`SELECT * FROM session WHERE evaluates IS NULL ${options.deleted ? '' : 'AND deleted IS NULL'} ORDER BY created, id`).map(record)
+  return db.all<SessionRow>(`${SELECT} WHERE s.evaluates IS NULL ${options.deleted ? '' : 'AND s.deleted IS NULL'} ORDER BY s.created, s.id`).map(record)
 }
 
 export function session(db: LocalDatabase, id: string): SessionRecord | undefined {
-  const row = db.get<SessionRow>('SELECT * FROM session WHERE id = ?', id)
+  const row = db.get<SessionRow>(`${SELECT} WHERE s.id = ?`, id)
   return row && record(row)
 }
 
 export function sessionByName(db: LocalDatabase, name: string): SessionRecord | undefined {
-  const row = db.get<SessionRow>('SELECT * FROM session WHERE name = ? AND evaluates IS NULL', name.normalize('NFC'))
+  const row = db.get<SessionRow>(`${SELECT} WHERE s.name = ? AND s.evaluates IS NULL`, name.normalize('NFC'))
   return row && record(row)
+}
+
+export function forks(db: LocalDatabase, epochId: string): SessionRecord[] {
+  return db.all<SessionRow>(`${SELECT} WHERE s.fork_epoch = ? AND s.deleted IS NULL AND s.evaluates IS NULL ORDER BY s.created, s.id`, epochId).map(record)
+}
+
+export function history(db: LocalDatabase, sessionId: string): History {
+  return lineage(sessionId, { session: (id) => session(db, id), epochOwner: (id) => epoch(db, id) })
 }
 
 interface EpochRow {
