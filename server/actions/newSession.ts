@@ -217,7 +217,7 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
 async function forkable({ stores }: Context, history: Parameters<typeof upTo>[0], { name }: SessionRecord, epoch: EpochRecord) {
   if (epoch.state === 'verifying') throw new EpochtreeError('not-verified', `The weights of ${name}@${epoch.number} are still being verified. Try again in a moment; \`epochtree ingest\` finishes it.`)
   if (epoch.weights && !epoch.released && (await stores.weights.path(epoch.weights.sha256))) return
-  const earlier = (await stores.sessions.epochs(upTo(history, epoch))).reverse()
+  const earlier = (await stores.sessions.epochs(upTo(history, epoch))).toReversed()
   let nearest: EpochRecord | undefined
   for (const one of earlier) {
     if (one.state === 'ok' && one.weights && !one.released && (await stores.weights.path(one.weights.sha256))) {

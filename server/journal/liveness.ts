@@ -35,10 +35,20 @@ export function statusOf({ attempt, finished }: SessionRecord, run: string): Sta
 /** The engine's process, only where it is surely the same one: here, since this boot, and begun before its attempt was. */
 export function engineOf({ attempt }: SessionRecord, run: string): number | undefined {
   if (!attempt?.pid || attempt.host !== hostname() || attempt.bootId === null || attempt.bootId !== bootId() || processGone(attempt.pid)) return undefined
+  const begun = begunAt(attempt.pid)
+  return begun !== undefined && begun <= (attempt.time ?? 0) + CLOCKS_DIFFER_SECONDS && existsSync(join(run, 'alive')) ? attempt.pid : undefined
+}
+
+const CLOCKS_DIFFER_SECONDS = 5
+const TICKS_A_SECOND = 100
+
+/** When a process began, in seconds since 1970; known on Linux only, so elsewhere no signal is ever sent. */
+function begunAt(pid: number): number | undefined {
   try {
-    // Linux tells when a process began; a file there is as old as it is.
-    const begun = statSync(`/proc/${attempt.pid}`).ctimeMs / 1000
-    return begun <= (attempt.time ?? 0) + 5 && existsSync(join(run, 'alive')) ? attempt.pid : undefined
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The program's name stands in brackets and may hold anything: fields are counted from behind it.
+    const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
+    return Date.now() / 1000 - Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) + ticks / TICKS_A_SECOND
   } catch {
     return undefined
   }
