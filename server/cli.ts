@@ -1,112 +1,320 @@
-import { existsSync, renameSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { existsSync, renameSync, statSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
+import { collect, parseKeep } from './actions/gc'
+import * as changes from './actions/changes'
+import { type Edits, fork, type Launching, resume, train } from './actions/newSession'
+import { completionScript, type Shell, shells } from './cli/completion'
+import { demo } from './cli/demo'
+import { progressBar } from './cli/progress'
 import { renderBest } from './cli/text/best'
 import { renderCompare } from './cli/text/compare'
 import { renderDiff } from './cli/text/diff'
 import { renderGraph } from './cli/text/graph'
 import { renderLog } from './cli/text/log'
+import { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted } from './cli/text/outcomes'
+import { renderQuery } from './cli/text/query'
 import { renderSessions } from './cli/text/sessions'
 import { renderShow } from './cli/text/show'
 import { type Style, styleFor } from './cli/text/terminal'
+import { watch } from './cli/watch'
 import { EpochtreeError, explain } from './errors'
 import { findFolder, makeFolder } from './folder'
-import { ingestAll } from './journal/ingest'
-import { folders } from './journal/runFiles'
+import type { DoctorJson, IngestJson, StartedJson } from './protocol/model'
 import * as requests from './requests'
-import { LocalDatabase, storeError } from './storage/local/database'
-import { problems } from './storage/local/sessions'
+import { LocalStores } from './storage/local/stores'
+import type { MetricName } from './storage/ports'
 import { parseMetric } from './tracking/reference'
 
-interface Options {
+interface Common {
   readonly dir?: string
   readonly json?: boolean
   readonly ingest?: boolean
 }
+interface Place extends requests.Context {
+  readonly stores: LocalStores
+}
+interface Spec<Answer> {
+  readonly usage: string
+  readonly about: string
+  readonly example: string
+  /** Whether its words are sessions or references, for the shell's completion. */
+  readonly reference?: boolean
+  readonly options?: (command: Command) => Command
+  readonly answer: (place: Place, words: readonly string[], options: Common & Record<string, unknown>) => Promise<Answer>
+  readonly text: (answer: Answer, style: Style, now: number) => string
+  readonly exit?: (answer: Answer) => number
+}
 
-const program = new Command('epochtree').description('Version control for models: sessions of epochs, forks, comparisons.').version(packageJson.version).exitOverride().showSuggestionAfterError()
+const program = new Command('epochtree')
+  .description('Version control for models: sessions of epochs, forks, comparisons.')
+  .version(packageJson.version)
+  .exitOverride()
+  .showSuggestionAfterError()
+  .enablePositionalOptions()
+const takesReference = new Set<string>()
 
-/** Adds a command that opens the store, reads what changed in the journals, and prints one answer. */
-function question<Answer>(usage: string, description: string, example: string, ask: (context: requests.Context, words: string[], options: Record<string, unknown>) => Answer, render: (answer: Answer, style: Style, now: number) => string, extend: (command: Command) => Command = (command) => command) {
-  extend(program.command(usage))
-    .description(description)
+/** Every command: finds the folder, reads what changed in the journals, and prints one answer. */
+function add<Answer>({ usage, about, example, reference, options: extend = (command) => command, answer, text, exit }: Spec<Answer>) {
+  const command = extend(program.command(usage))
+    .description(about)
     .option('--dir <folder>', 'the .epochtree folder')
     .option('--json', 'print one JSON value')
     .option('--no-ingest', 'answer from the store as it is, without reading the journals')
     .addHelpText('after', `\nExample:\n  epochtree ${example}`)
-    .action((...args: unknown[]) => {
-      const command = args.at(-1) as Command
-      const options = command.opts<Options & Record<string, unknown>>()
-      const dir = findFolder(options.dir, process.cwd(), process.env)
-      makeFolder(dir)
-      const { store } = folders(dir)
-      const db = new LocalDatabase(store)
+    .action(async (...args: unknown[]) => {
+      const options = (args.at(-1) as Command).opts<Common & Record<string, unknown>>()
+      const { dir, stores } = open(options)
       try {
-        if (options.ingest !== false) ingestAll(db, dir)
-        const answer = ask({ db, dir }, args.slice(0, -2).flat() as string[], options)
-        process.stdout.write(`${options.json ? JSON.stringify(answer) : render(answer, styleFor(process.stdout, process.env), Date.now() / 1000)}\n`)
-      } catch (error) {
-        throw storeError(error, store)
+        if (options.ingest !== false) await withProgress((progress) => stores.ingest({ progress }))
+        const words = args.slice(0, -2).flat().filter((word) => word !== undefined) as string[]
+        const found = await answer({ dir, stores }, words, options)
+        await print(options.json ? JSON.stringify(found) : text(found, styleFor(process.stdout, process.env), Date.now() / 1000))
+        process.exitCode = exit?.(found) ?? 0
       } finally {
-        db.close()
+        await stores.close()
       }
     })
+  if (reference) takesReference.add(command.name())
 }
 
-question('sessions', 'List the sessions', 'sessions', requests.listSessions, renderSessions)
-question('log <reference>', "Show a model's whole history", 'log resnet50', (context, [text]) => requests.log(context, text!), renderLog)
-question('show <reference>', 'Show one epoch', 'show resnet50@30', (context, [text]) => requests.show(context, text!), renderShow)
-question('graph <reference>', 'Show the model graph of an epoch', 'graph resnet50@30', (context, [text]) => requests.graph(context, text!), renderGraph)
-question('diff <a> <b>', 'Show how the graphs of two epochs differ', 'diff resnet50@30 resnet50@40', (context, [a, b]) => requests.diff(context, a!, b!), renderDiff)
-question('compare <references...>', 'Compare models, each with exactly its own history', 'compare resnet50 resnet50-2', (context, references) => requests.compare(context, references), (answer, style) => renderCompare(answer, style, process.stdout.columns ?? 80))
-question(
-  'best <session>',
-  'Find the best epoch by a metric',
-  'best resnet50 --max val/acc --pareto parameters',
-  (context, [text], options) => {
+function open(options: Common): Place {
+  const dir = findFolder(options.dir, process.cwd(), process.env)
+  makeFolder(dir)
+  return { dir, stores: new LocalStores(dir) }
+}
+
+async function withProgress<Result>(work: (progress: ReturnType<typeof progressBar>['show']) => Promise<Result>): Promise<Result> {
+  const bar = progressBar(process.stderr)
+  try {
+    return await work(bar.show)
+  } finally {
+    bar.clear()
+  }
+}
+
+/** Resolves when it is written: a pipe takes more than it buffers only after a while. */
+const print = (text: string) => new Promise<void>((resolve, reject) => process.stdout.write(`${text}\n`, (error) => (error && (error as NodeJS.ErrnoException).code !== 'EPIPE' ? reject(error) : resolve())))
+
+const several = (value: string, before: string[] = []) => [...before, value]
+const metricOption = (value: string, before: MetricName[] = []) => [...before, parseMetric(value)]
+function count(value: string): number {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('It must be a whole number from 1.')
+  return number
+}
+function seconds(value: string): number {
+  const number = Number(value)
+  if (!(number >= 0 && number < 1e6)) throw new InvalidArgumentError('It must be a number of seconds.')
+  return number
+}
+
+add({ usage: 'sessions', about: 'List the sessions', example: 'sessions', options: (command) => command.option('--deleted', 'also those that were deleted'), answer: (place, _, options) => requests.listSessions(place, { deleted: options['deleted'] === true }), text: renderSessions })
+add({ usage: 'log <reference>', about: "Show a model's whole history", example: 'log resnet50', reference: true, answer: (place, [text]) => requests.log(place, text!), text: renderLog })
+add({ usage: 'show <reference>', about: 'Show one epoch', example: 'show resnet50@30', reference: true, answer: (place, [text]) => requests.show(place, text!), text: renderShow })
+
+const edits = (command: Command) =>
+  command
+    .option('--name <name>', "the new session's name")
+    .option('--set <key=value>', 'change a hyper-parameter; dots are paths, the value is JSON or a text', several)
+    .option('--plan <file>', 'another pruning plan, a JSON file')
+    .option('--epochs <number>', 'train up to this epoch', count)
+const edited = (options: Record<string, unknown>): Edits => ({ name: options['name'] as string | undefined, set: options['set'] as string[] | undefined, planFile: options['plan'] as string | undefined, epochs: options['epochs'] as number | undefined })
+const launching = (options: Common & Record<string, unknown>): Launching => ({ run: options['run'] === true, yes: options['yes'] === true, dryRun: options['dryRun'] === true, quiet: options.json === true, cwd: process.cwd(), env: process.env })
+const running = (command: Command) => command.option('--run', 'also run its recorded command, and wait for it').option('--yes', 'run a command that you did not record on this machine')
+const exitCode = ({ exitCode: code }: StartedJson) => code ?? 0
+
+add({
+  usage: 'train <command...>',
+  about: 'Store a session, then run a training command in it',
+  example: 'train --set lr=0.01 --plan prune.plan.json -- python train.py',
+  options: (command) => edits(command).passThroughOptions(),
+  answer: (place, argv, options) => train(place, argv, edited(options), launching(options)),
+  text: renderStarted,
+  exit: exitCode,
+})
+add({
+  usage: 'fork <reference>',
+  about: 'Start a new session at an epoch of another',
+  example: 'fork resnet50@30 --plan other.plan.json --run',
+  reference: true,
+  options: (command) => running(edits(command)).option('--dry-run', 'only tell what would be made'),
+  answer: (place, [text], options) => fork(place, text!, edited(options), launching(options)),
+  text: renderStarted,
+  exit: exitCode,
+})
+add({ usage: 'resume <session>', about: 'Let a session go on from its last committed epoch', example: 'resume resnet50 --run', reference: true, options: running, answer: (place, [text], options) => resume(place, text!, launching(options)), text: renderStarted, exit: exitCode })
+add({
+  usage: 'stop <session>',
+  about: 'End a running training cleanly',
+  example: 'stop resnet50',
+  reference: true,
+  options: (command) => command.option('--grace <seconds>', 'how long to wait before its process is signalled', seconds, 30),
+  answer: (place, [text], options) => changes.stop(place, text!, options['grace'] as number),
+  text: (session, style) => renderChanged(session, 'ended', style),
+})
+add({ usage: 'select <reference>', about: 'Pin an epoch as the model', example: 'select resnet50@31', reference: true, answer: (place, [text]) => changes.select(place, text!), text: (session, style) => renderChanged(session, 'selected', style) })
+add({ usage: 'float <session>', about: 'Let the model follow the newest epoch again', example: 'float resnet50', reference: true, answer: (place, [text]) => changes.float(place, text!), text: (session, style) => renderChanged(session, 'floating', style) })
+add({
+  usage: 'compare <references...>',
+  about: 'Compare models, each with exactly its own history',
+  example: 'compare resnet50 resnet50-2 --metric val/acc',
+  reference: true,
+  options: (command) => command.option('--metric <metric>', 'only this metric (may be repeated)', metricOption).option('--points <number>', 'also all points of each curve, in at most so many buckets', count),
+  answer: (place, references, options) => requests.compare(place, references, { metrics: options['metric'] as MetricName[] | undefined, points: options['points'] as number | undefined }),
+  text: (answer, style) => renderCompare(answer, style, process.stdout.columns ?? 80),
+})
+add({
+  usage: 'best <session>',
+  about: 'Find the best epoch by a metric',
+  example: 'best resnet50 --max val/acc --pareto parameters',
+  reference: true,
+  options: (command) => command.addOption(new Option('--max <metric>', 'higher is better').conflicts('min')).option('--min <metric>', 'lower is better').addOption(new Option('--pareto <cost>', 'also the best trades against a cost').choices(['parameters'])),
+  answer: (place, [text], options) => {
     const max = options['max'] as string | undefined
     const metric = max ?? (options['min'] as string | undefined)
-    if (metric === undefined) throw new EpochtreeError('bad-argument', 'Say which metric counts: --max val/acc or --min val/loss.')
-    return requests.bestOf(context, text!, parseMetric(metric), max === undefined ? 'min' : 'max', options['pareto'] !== undefined)
+    if (metric === undefined) return program.error("error: say which metric counts: --max val/acc or --min val/loss", { exitCode: 2 })
+    return requests.bestOf(place, text!, parseMetric(metric), max === undefined ? 'min' : 'max', options['pareto'] !== undefined)
   },
-  renderBest,
-  (command) => command.option('--max <metric>', 'higher is better').option('--min <metric>', 'lower is better').option('--pareto <cost>', 'also the best trades against the parameters'),
-)
-question('ingest', 'Read the journals and verify the weights', 'ingest', (context) => ({ sessions: requests.listSessions(context).length, problems: problems(context.db) }), ({ sessions, problems: found }) => [`${sessions} sessions.`, ...found.map(({ sessionId, file, line, message }) => `${sessionId}/${file}${line === null ? '' : `:${line}`}: ${message}`)].join('\n'))
+  text: renderBest,
+})
+add({ usage: 'graph <reference>', about: 'Show the model graph of an epoch', example: 'graph resnet50@30', reference: true, answer: (place, [text]) => requests.graph(place, text!), text: renderGraph })
+add({ usage: 'diff <a> <b>', about: 'Show how the graphs of two epochs differ', example: 'diff resnet50@30 resnet50@40', reference: true, answer: (place, [a, b]) => requests.diff(place, a!, b!), text: renderDiff })
+add({
+  usage: 'checkout <reference>',
+  about: "Write an epoch's graph and weights into a folder, verified",
+  example: 'checkout resnet50@30 --to ./model',
+  reference: true,
+  options: (command) => command.requiredOption('--to <folder>', 'where to; nothing there is overwritten'),
+  answer: (place, [text], options) => changes.checkout(place, text!, options['to'] as string, process.cwd()),
+  text: renderCheckout,
+})
+add({
+  usage: 'query <reference>',
+  about: "Ask for a model's metrics, epoch by epoch, or its samples by group",
+  example: 'query resnet50@30 --metric val/loss --group-by label',
+  reference: true,
+  options: (command) =>
+    command
+      .option('--metric <metric>', 'only this metric, or sample field (may be repeated)', metricOption)
+      .option('--split <split>', 'only this split')
+      .option('--group-by <field>', 'statistics of sample fields for each value of this field')
+      .option('--points <number>', 'also all points of each curve, in at most so many buckets', count),
+  answer: (place, [text], options) => requests.query(place, text!, { metrics: options['metric'] as MetricName[] | undefined, split: options['split'] as string | undefined, groupBy: options['groupBy'] as string | undefined, points: options['points'] as number | undefined }),
+  text: renderQuery,
+})
+add<IngestJson | undefined>({
+  usage: 'ingest',
+  about: 'Read the journals and verify the weights',
+  example: 'ingest --watch',
+  options: (command) => command.option('--watch', 'follow the journals until interrupted'),
+  answer: async (place, _, options) => {
+    if (options['watch']) {
+      await watch(place, (session) => print(options.json ? JSON.stringify(session) : renderChanged(session, 'read', styleFor(process.stdout, process.env))))
+      return undefined
+    }
+    return { sessions: (await place.stores.sessions.sessions()).length, problems: await place.stores.sessions.problems() }
+  },
+  text: (answer) => renderIngested(answer),
+})
+add({ usage: 'rename <session> <name>', about: 'Give a session another name', example: 'rename resnet50-2 resnet50-pruned', reference: true, answer: (place, [text, name]) => changes.rename(place, text!, name!), text: (session, style) => renderChanged(session, 'renamed', style) })
+add({
+  usage: 'tag <session> <tags...>',
+  about: 'Tag a session',
+  example: 'tag resnet50 baseline',
+  reference: true,
+  options: (command) => command.option('--remove', 'take the tags away'),
+  answer: (place, [text, ...tags], options) => changes.tag(place, text!, tags, options['remove'] === true),
+  text: (session, style) => renderChanged(session, 'tagged', style),
+})
+add({ usage: 'delete <session>', about: 'Delete a session; `restore` brings it back until `gc`', example: 'delete resnet50-2', reference: true, answer: (place, [text]) => changes.remove(place, text!), text: (session, style) => renderChanged(session, 'deleted', style) })
+add({ usage: 'restore <session>', about: 'Bring a deleted session back', example: 'restore resnet50-2', reference: true, answer: (place, [text]) => changes.restore(place, text!), text: (session, style) => renderChanged(session, 'restored', style) })
+add({
+  usage: 'gc',
+  about: 'Remove what nothing reaches any more',
+  example: 'gc --dry-run --keep latest,selected,best:val/loss,forks,every:10',
+  options: (command) => command.option('--dry-run', 'only list it, with bytes').option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay"),
+  answer: (place, _, options) => {
+    const keep = options['keep'] === undefined ? undefined : parseKeep(options['keep'] as string)
+    return place.stores.use((db) => collect(db, place.dir, { dryRun: options['dryRun'] === true, keep }))
+  },
+  text: renderCollected,
+})
+
+program
+  .command('demo')
+  .description('Run the two-day use case for real: train, fork, train on, compare')
+  .option('--dir <folder>', 'the folder to work in; without it a new temporary one')
+  .option('--json', 'print the comparison as one JSON value')
+  .addHelpText('after', '\nExample:\n  epochtree demo')
+  .action(async (options: Common) => {
+    process.exitCode = await demo({ folder: options.dir, json: options.json === true, print, style: styleFor(process.stdout, process.env), width: process.stdout.columns ?? 80 })
+  })
+
+program
+  .command('completion')
+  .argument('[shell]', shells.join(', '))
+  .description('Print a script that completes commands, sessions and epochs in your shell')
+  .option('--names', "print the sessions' names")
+  .option('--dir <folder>', 'the .epochtree folder')
+  .addHelpText('after', '\nExample:\n  eval "$(epochtree completion bash)"')
+  .action(async (shell: string | undefined, options: Common & { names?: boolean }) => {
+    if (options.names) {
+      const { stores } = open(options)
+      try {
+        return await print((await stores.sessions.sessions()).map(({ name }) => name).join('\n'))
+      } finally {
+        await stores.close()
+      }
+    }
+    if (!shells.includes(shell as Shell)) program.error(`error: name your shell: ${shells.join(', ')}`, { exitCode: 2 })
+    const commands = program.commands.map((command) => ({ name: command.name(), options: command.options.map(({ long }) => long ?? '').filter(Boolean), takesReference: takesReference.has(command.name()) }))
+    await print(completionScript(shell as Shell, commands))
+  })
 
 program
   .command('doctor')
-  .description('Tell what is wrong, and build the store again')
+  .description('Tell what is wrong and how to mend it')
   .option('--dir <folder>', 'the .epochtree folder')
   .option('--json', 'print one JSON value')
   .option('--rebuild', 'put the store aside and build it again from the run folders and weights')
-  .action((options: Options & { rebuild?: boolean }) => {
-    const dir = findFolder(options.dir, process.cwd(), process.env)
-    makeFolder(dir)
-    const { store } = folders(dir)
-    if (options.rebuild) for (const suffix of ['', '-wal', '-shm']) if (existsSync(store + suffix)) renameSync(store + suffix, `${store}.old${suffix}`)
-    const db = new LocalDatabase(store)
+  .addHelpText('after', '\nExample:\n  epochtree doctor --rebuild')
+  .action(async (options: Common & { rebuild?: boolean }) => {
+    const { dir, stores } = open(options)
+    const { file } = stores
+    if (options.rebuild) for (const suffix of ['', '-wal', '-shm']) if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.old${suffix}`)
     try {
-      if (options.rebuild) ingestAll(db, dir)
-      const check = db.all<{ quick_check: string }>('PRAGMA quick_check').map((row) => row.quick_check)
-      const sound = check.length === 1 && check[0] === 'ok'
-      if (!sound) throw new EpochtreeError('store-corrupt', `The store ${store} is damaged (${check[0]}). Run \`epochtree doctor --rebuild\`: it is built again from the run folders and weights.`)
-      const answer = { version: packageJson.version, node: process.versions.node, sqlite: process.versions['sqlite'] ?? null, dir, store: 'ok', problems: problems(db) }
-      process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : `Epochtree ${answer.version}, Node ${answer.node}, SQLite ${answer.sqlite}\n${dir}: the store is sound, ${answer.problems.length} problems in the journals.\n`)
-    } catch (error) {
-      throw storeError(error, store)
+      const built = existsSync(file)
+      await withProgress((progress) => stores.ingest({ progress }))
+      const damage = await stores.use((db) => db.damage())
+      if (damage) throw new EpochtreeError('store-corrupt', `The store ${file} is damaged (${damage}). Run \`epochtree doctor --rebuild\`: it is built again from the run folders and weights.`)
+      const answer: DoctorJson = {
+        version: packageJson.version,
+        node: process.versions.node,
+        sqlite: process.versions['sqlite'] ?? null,
+        dir,
+        store: { file, state: 'ok', bytes: statSync(file).size, rebuilt: !built },
+        sessions: (await stores.sessions.sessions()).length,
+        problems: await stores.sessions.problems(),
+      }
+      await print(options.json ? JSON.stringify(answer) : renderDoctor(answer))
     } finally {
-      db.close()
+      await stores.close()
     }
   })
 
+// A reader that has seen enough, such as `head`, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
 try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
   else {
     const { code, message } = explain(error)
-    process.stderr.write(`epochtree: ${code}: ${message}\n`)
+    process.stderr.write(`epochtree: ${code}: ${message.replaceAll('\n', ' ')}\n`)
     process.exitCode = 1
   }
 }

@@ -20,6 +20,8 @@ export type ErrorCode =
   | 'session-deleted'
   | 'no-command'
   | 'command-not-recorded-here'
+  | 'demo-failed'
+  | 'no-python'
   | 'store-corrupt'
   | 'store-newer'
   | 'store-busy'

@@ -219,7 +219,7 @@ export interface DoctorJson {
   readonly node: string
   readonly sqlite: string | null
   readonly dir: string
-  readonly store: { readonly file: string; readonly state: 'ok' | 'absent'; readonly bytes: number }
+  readonly store: { readonly file: string; readonly state: 'ok'; readonly bytes: number; readonly rebuilt: boolean }
   readonly sessions: number
   readonly problems: readonly ProblemJson[]
 }

@@ -119,6 +119,12 @@ export class LocalDatabase {
     }
   }
 
+  /** The first thing that SQLite's own check finds wrong. */
+  damage(): string | undefined {
+    const [first] = this.all<{ quick_check: string }>('PRAGMA quick_check(1)')
+    return first?.quick_check === 'ok' ? undefined : (first?.quick_check ?? 'no answer')
+  }
+
   close() {
     if (this.db.isOpen) this.db.close()
   }

@@ -13,7 +13,8 @@ import { placeFile } from './weights'
 /** The embedded stores of one folder, on this thread: what a worker thread runs, and what a short command uses directly. */
 export class LocalStores implements Stores {
   readonly dir: string
-  readonly #file: string
+  /** Where the store lies. */
+  readonly file: string
   #db: LocalDatabase | undefined
   readonly sessions: SessionStore
   readonly documents: DocumentStore
@@ -21,7 +22,7 @@ export class LocalStores implements Stores {
 
   constructor(dir: string, env: Readonly<Record<string, string | undefined>> = process.env) {
     this.dir = dir
-    this.#file = storePlace(dir, env)
+    this.file = storePlace(dir, env)
     const ask = <Answer>(question: (db: LocalDatabase) => Answer): Promise<Answer> => this.use(question)
     this.sessions = {
       sessions: (options) => ask((db) => sessions.sessions(db, options)),
@@ -62,8 +63,8 @@ export class LocalStores implements Stores {
         this.#db = undefined
       }
       if (!this.#db) {
-        const built = existsSync(this.#file)
-        this.#db = new LocalDatabase(this.#file)
+        const built = existsSync(this.file)
+        this.#db = new LocalDatabase(this.file)
         if (!built) {
           ingestAll(this.#db, this.dir)
           verifyWeights(this.#db, this.dir)
@@ -71,7 +72,7 @@ export class LocalStores implements Stores {
       }
       return work(this.#db)
     } catch (error) {
-      throw storeError(error, this.#file)
+      throw storeError(error, this.file)
     }
   }
 

@@ -1,0 +1,116 @@
+"""One engine a session: the lock it holds for its life, and the sign of life for those who can't see the lock."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from . import _folder
+from ._errors import EpochtreeError
+
+TOUCH_SECONDS = 10.0
+_YOUNG_SECONDS = 60.0
+
+
+class RunLock:
+    """Holds a run folder's lock until it is released or the process ends.
+
+    Raises:
+        EpochtreeError: ``session-running`` when another engine has it.
+    """
+
+    def __init__(self, run: str, attempt: str) -> None:
+        self._alive = os.path.join(run, "alive")
+        path = os.path.join(run, "lock")
+        # Not inherited by programs that are started: they must not keep it after this process.
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            works = _try_lock(self._fd)
+            if works is False or (works is None and self._is_young(run)):
+                raise EpochtreeError(
+                    "session-running",
+                    f"The session {os.path.basename(run)} is being trained by {_holder(path)}. "
+                    "Wait until it ends, stop it with `epochtree stop`, or start a new session.",
+                )
+            content = {
+                "pid": os.getpid(),
+                "host": _folder.host(),
+                "bootId": _folder.boot_id(),
+                "attempt": attempt,
+            }
+            os.ftruncate(self._fd, 0)
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            os.write(self._fd, json.dumps(content).encode())
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def begin(self) -> None:
+        """Shows the first sign of life."""
+        with open(self._alive, "w", encoding="ascii"):
+            pass
+
+    def touch(self) -> None:
+        os.utime(self._alive)
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            _folder.remove_quietly(self._alive)
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Lets go of this process's hold alone: in a forked child the parent's goes on."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _is_young(self, run: str) -> bool:
+        """Without working locks a recent sign of life counts, by the file server's clock."""
+        probe = os.path.join(run, f"alive.{os.getpid()}")
+        try:
+            with open(probe, "w", encoding="ascii"):
+                pass
+            return os.stat(probe).st_mtime - os.stat(self._alive).st_mtime < _YOUNG_SECONDS
+        except OSError:
+            return False
+        finally:
+            _folder.remove_quietly(probe)
+
+
+def is_held(run: str) -> bool:
+    """Whether an engine holds the lock now."""
+    try:
+        fd = os.open(os.path.join(run, "lock"), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return _try_lock(fd) is False
+    finally:
+        os.close(fd)
+
+
+def _try_lock(fd: int) -> bool | None:
+    """True when taken, False when another has it, None where locks do not work."""
+    import errno
+
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            os.lseek(fd, 0, os.SEEK_SET)
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            return False
+        return None
+    return True
+
+
+def _holder(path: str) -> str:
+    held = _folder.read_json(path) or {}
+    pid, host = held.get("pid"), held.get("host")
+    return f"the process {pid} on {host}" if pid and host else "another process"
