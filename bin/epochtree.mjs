@@ -32,7 +32,11 @@ if (hasSqlite()) {
   await import(pathToFileURL(cli).href)
 } else {
   const node = packagedNode()
-  if (!node) fail('node-too-old', `Node ${process.versions.node} has no SQLite. Install Node 24 (or any from 22.13), or run \`npm ci\` in ${root}, which brings one where there is a package for ${process.platform} ${process.arch}.`)
+  if (!node)
+    fail(
+      'node-too-old',
+      `Node ${process.versions.node} has no SQLite. Install Node 24 (or any from 22.13), or run \`npm ci\` in ${root}, which brings one where there is a package for ${process.platform} ${process.arch}.`,
+    )
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
   // The terminal sends its signals to the child too; this process only waits to hand on the exit status.
   for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {})

@@ -33,7 +33,9 @@ const count = (word) => Number(new RegExp(`^\\s*(\\d+) ${word}`, 'm').exec(mocha
 add('TypeScript', { passed: count('passing'), failed: count('failing'), skipped: count('pending') }, mocha.status)
 
 if (existsSync(join(root, 'python/tests/run_everywhere.py'))) {
-  const python = suite('Python', process.env.PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3'), ['python/tests/run_everywhere.py'])
+  const python = suite('Python', process.env.PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3'), [
+    'python/tests/run_everywhere.py',
+  ])
   const [, passed = 0, failed = 0, skipped = 0] = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/m.exec(python.text) ?? []
   add('Python', { passed: Number(passed), failed: Number(failed), skipped: Number(skipped) }, python.status)
 }

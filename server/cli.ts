@@ -67,7 +67,10 @@ function add<Answer>({ usage, about, example, reference, options: extend = (comm
       const { dir, stores } = open(options)
       try {
         if (options.ingest !== false) await withProgress((progress) => stores.ingest({ progress }))
-        const words = args.slice(0, -2).flat().filter((word) => word !== undefined) as string[]
+        const words = args
+          .slice(0, -2)
+          .flat()
+          .filter((word) => word !== undefined) as string[]
         const found = await answer({ dir, stores }, words, options)
         await print(options.json ? JSON.stringify(found) : text(found, styleFor(process.stdout, process.env), Date.now() / 1000))
         process.exitCode = exit?.(found) ?? 0
@@ -94,7 +97,10 @@ async function withProgress<Result>(work: (progress: ReturnType<typeof progressB
 }
 
 /** Resolves when it is written: a pipe takes more than it buffers only after a while. */
-const print = (text: string) => new Promise<void>((resolve, reject) => process.stdout.write(`${text}\n`, (error) => (error && (error as NodeJS.ErrnoException).code !== 'EPIPE' ? reject(error) : resolve())))
+const print = (text: string) =>
+  new Promise<void>((resolve, reject) =>
+    process.stdout.write(`${text}\n`, (error) => (error && (error as NodeJS.ErrnoException).code !== 'EPIPE' ? reject(error) : resolve())),
+  )
 
 const several = (value: string, before: string[] = []) => [...before, value]
 const metricOption = (value: string, before: MetricName[] = []) => [...before, parseMetric(value)]
@@ -109,9 +115,30 @@ function seconds(value: string): number {
   return number
 }
 
-add({ usage: 'sessions', about: 'List the sessions', example: 'sessions', options: (command) => command.option('--deleted', 'also those that were deleted'), answer: (place, _, options) => requests.listSessions(place, { deleted: options['deleted'] === true }), text: renderSessions })
-add({ usage: 'log <reference>', about: "Show a model's whole history", example: 'log resnet50', reference: true, answer: (place, [text]) => requests.log(place, text!), text: renderLog })
-add({ usage: 'show <reference>', about: 'Show one epoch', example: 'show resnet50@30', reference: true, answer: (place, [text]) => requests.show(place, text!), text: renderShow })
+add({
+  usage: 'sessions',
+  about: 'List the sessions',
+  example: 'sessions',
+  options: (command) => command.option('--deleted', 'also those that were deleted'),
+  answer: (place, _, options) => requests.listSessions(place, { deleted: options['deleted'] === true }),
+  text: renderSessions,
+})
+add({
+  usage: 'log <reference>',
+  about: "Show a model's whole history",
+  example: 'log resnet50',
+  reference: true,
+  answer: (place, [text]) => requests.log(place, text!),
+  text: renderLog,
+})
+add({
+  usage: 'show <reference>',
+  about: 'Show one epoch',
+  example: 'show resnet50@30',
+  reference: true,
+  answer: (place, [text]) => requests.show(place, text!),
+  text: renderShow,
+})
 
 const edits = (command: Command) =>
   command
@@ -119,9 +146,24 @@ const edits = (command: Command) =>
     .option('--set <key=value>', 'change a hyper-parameter; dots are paths, the value is JSON or a text', several)
     .option('--plan <file>', 'another pruning plan, a JSON file')
     .option('--epochs <number>', 'train up to this epoch', count)
-const edited = (options: Record<string, unknown>): Edits => ({ name: options['name'] as string | undefined, set: options['set'] as string[] | undefined, planFile: options['plan'] as string | undefined, epochs: options['epochs'] as number | undefined })
-const launching = (options: Common & Record<string, unknown>): Launching => ({ run: options['run'] === true, yes: options['yes'] === true, dryRun: options['dryRun'] === true, quiet: options.json === true, cwd: process.cwd(), env: process.env })
-const running = (command: Command) => command.option('--run', 'also run its recorded command, and wait for it').option('--yes', 'run a command that you did not record on this machine')
+const edited = (options: Record<string, unknown>): Edits => ({
+  name: options['name'] as string | undefined,
+  set: options['set'] as string[] | undefined,
+  planFile: options['plan'] as string | undefined,
+  epochs: options['epochs'] as number | undefined,
+})
+const launching = (options: Common & Record<string, unknown>): Launching => ({
+  run: options['run'] === true,
+  yes: options['yes'] === true,
+  dryRun: options['dryRun'] === true,
+  quiet: options.json === true,
+  cwd: process.cwd(),
+  env: process.env,
+})
+const running = (command: Command) =>
+  command
+    .option('--run', 'also run its recorded command, and wait for it')
+    .option('--yes', 'run a command that you did not record on this machine')
 const exitCode = ({ exitCode: code }: StartedJson) => code ?? 0
 
 add({
@@ -143,7 +185,16 @@ add({
   text: renderStarted,
   exit: exitCode,
 })
-add({ usage: 'resume <session>', about: 'Let a session go on from its last committed epoch', example: 'resume resnet50 --run', reference: true, options: running, answer: (place, [text], options) => resume(place, text!, launching(options)), text: renderStarted, exit: exitCode })
+add({
+  usage: 'resume <session>',
+  about: 'Let a session go on from its last committed epoch',
+  example: 'resume resnet50 --run',
+  reference: true,
+  options: running,
+  answer: (place, [text], options) => resume(place, text!, launching(options)),
+  text: renderStarted,
+  exit: exitCode,
+})
 add({
   usage: 'stop <session>',
   about: 'End a running training cleanly',
@@ -153,15 +204,36 @@ add({
   answer: (place, [text], options) => changes.stop(place, text!, options['grace'] as number),
   text: (session, style) => renderChanged(session, 'ended', style),
 })
-add({ usage: 'select <reference>', about: 'Pin an epoch as the model', example: 'select resnet50@31', reference: true, answer: (place, [text]) => changes.select(place, text!), text: (session, style) => renderChanged(session, 'selected', style) })
-add({ usage: 'float <session>', about: 'Let the model follow the newest epoch again', example: 'float resnet50', reference: true, answer: (place, [text]) => changes.float(place, text!), text: (session, style) => renderChanged(session, 'floating', style) })
+add({
+  usage: 'select <reference>',
+  about: 'Pin an epoch as the model',
+  example: 'select resnet50@31',
+  reference: true,
+  answer: (place, [text]) => changes.select(place, text!),
+  text: (session, style) => renderChanged(session, 'selected', style),
+})
+add({
+  usage: 'float <session>',
+  about: 'Let the model follow the newest epoch again',
+  example: 'float resnet50',
+  reference: true,
+  answer: (place, [text]) => changes.float(place, text!),
+  text: (session, style) => renderChanged(session, 'floating', style),
+})
 add({
   usage: 'compare <references...>',
   about: 'Compare models, each with exactly its own history',
   example: 'compare resnet50 resnet50-2 --metric val/acc',
   reference: true,
-  options: (command) => command.option('--metric <metric>', 'only this metric (may be repeated)', metricOption).option('--points <number>', 'also all points of each curve, in at most so many buckets', count),
-  answer: (place, references, options) => requests.compare(place, references, { metrics: options['metric'] as MetricName[] | undefined, points: options['points'] as number | undefined }),
+  options: (command) =>
+    command
+      .option('--metric <metric>', 'only this metric (may be repeated)', metricOption)
+      .option('--points <number>', 'also all points of each curve, in at most so many buckets', count),
+  answer: (place, references, options) =>
+    requests.compare(place, references, {
+      metrics: options['metric'] as MetricName[] | undefined,
+      points: options['points'] as number | undefined,
+    }),
   text: (answer, style) => renderCompare(answer, style, process.stdout.columns ?? 80),
 })
 add({
@@ -169,17 +241,35 @@ add({
   about: 'Find the best epoch by a metric',
   example: 'best resnet50 --max val/acc --pareto parameters',
   reference: true,
-  options: (command) => command.addOption(new Option('--max <metric>', 'higher is better').conflicts('min')).option('--min <metric>', 'lower is better').addOption(new Option('--pareto <cost>', 'also the best trades against a cost').choices(['parameters'])),
+  options: (command) =>
+    command
+      .addOption(new Option('--max <metric>', 'higher is better').conflicts('min'))
+      .option('--min <metric>', 'lower is better')
+      .addOption(new Option('--pareto <cost>', 'also the best trades against a cost').choices(['parameters'])),
   answer: (place, [text], options) => {
     const max = options['max'] as string | undefined
     const metric = max ?? (options['min'] as string | undefined)
-    if (metric === undefined) return program.error("error: say which metric counts: --max val/acc or --min val/loss", { exitCode: 2 })
+    if (metric === undefined) return program.error('error: say which metric counts: --max val/acc or --min val/loss', { exitCode: 2 })
     return requests.bestOf(place, text!, parseMetric(metric), max === undefined ? 'min' : 'max', options['pareto'] !== undefined)
   },
   text: renderBest,
 })
-add({ usage: 'graph <reference>', about: 'Show the model graph of an epoch', example: 'graph resnet50@30', reference: true, answer: (place, [text]) => requests.graph(place, text!), text: renderGraph })
-add({ usage: 'diff <a> <b>', about: 'Show how the graphs of two epochs differ', example: 'diff resnet50@30 resnet50@40', reference: true, answer: (place, [a, b]) => requests.diff(place, a!, b!), text: renderDiff })
+add({
+  usage: 'graph <reference>',
+  about: 'Show the model graph of an epoch',
+  example: 'graph resnet50@30',
+  reference: true,
+  answer: (place, [text]) => requests.graph(place, text!),
+  text: renderGraph,
+})
+add({
+  usage: 'diff <a> <b>',
+  about: 'Show how the graphs of two epochs differ',
+  example: 'diff resnet50@30 resnet50@40',
+  reference: true,
+  answer: (place, [a, b]) => requests.diff(place, a!, b!),
+  text: renderDiff,
+})
 add({
   usage: 'checkout <reference>',
   about: "Write an epoch's graph and weights into a folder, verified",
@@ -200,7 +290,13 @@ add({
       .option('--split <split>', 'only this split')
       .option('--group-by <field>', 'statistics of sample fields for each value of this field')
       .option('--points <number>', 'also all points of each curve, in at most so many buckets', count),
-  answer: (place, [text], options) => requests.query(place, text!, { metrics: options['metric'] as MetricName[] | undefined, split: options['split'] as string | undefined, groupBy: options['groupBy'] as string | undefined, points: options['points'] as number | undefined }),
+  answer: (place, [text], options) =>
+    requests.query(place, text!, {
+      metrics: options['metric'] as MetricName[] | undefined,
+      split: options['split'] as string | undefined,
+      groupBy: options['groupBy'] as string | undefined,
+      points: options['points'] as number | undefined,
+    }),
   text: renderQuery,
 })
 add<IngestJson | undefined>({
@@ -210,14 +306,23 @@ add<IngestJson | undefined>({
   options: (command) => command.option('--watch', 'follow the journals until interrupted'),
   answer: async (place, _, options) => {
     if (options['watch']) {
-      await watch(place, (session) => print(options.json ? JSON.stringify(session) : renderChanged(session, 'read', styleFor(process.stdout, process.env))))
+      await watch(place, (session) =>
+        print(options.json ? JSON.stringify(session) : renderChanged(session, 'read', styleFor(process.stdout, process.env))),
+      )
       return undefined
     }
     return { sessions: (await place.stores.sessions.sessions()).length, problems: await place.stores.sessions.problems() }
   },
   text: (answer) => renderIngested(answer),
 })
-add({ usage: 'rename <session> <name>', about: 'Give a session another name', example: 'rename resnet50-2 resnet50-pruned', reference: true, answer: (place, [text, name]) => changes.rename(place, text!, name!), text: (session, style) => renderChanged(session, 'renamed', style) })
+add({
+  usage: 'rename <session> <name>',
+  about: 'Give a session another name',
+  example: 'rename resnet50-2 resnet50-pruned',
+  reference: true,
+  answer: (place, [text, name]) => changes.rename(place, text!, name!),
+  text: (session, style) => renderChanged(session, 'renamed', style),
+})
 add({
   usage: 'tag <session> <tags...>',
   about: 'Tag a session',
@@ -227,13 +332,30 @@ add({
   answer: (place, [text, ...tags], options) => changes.tag(place, text!, tags, options['remove'] === true),
   text: (session, style) => renderChanged(session, 'tagged', style),
 })
-add({ usage: 'delete <session>', about: 'Delete a session; `restore` brings it back until `gc`', example: 'delete resnet50-2', reference: true, answer: (place, [text]) => changes.remove(place, text!), text: (session, style) => renderChanged(session, 'deleted', style) })
-add({ usage: 'restore <session>', about: 'Bring a deleted session back', example: 'restore resnet50-2', reference: true, answer: (place, [text]) => changes.restore(place, text!), text: (session, style) => renderChanged(session, 'restored', style) })
+add({
+  usage: 'delete <session>',
+  about: 'Delete a session; `restore` brings it back until `gc`',
+  example: 'delete resnet50-2',
+  reference: true,
+  answer: (place, [text]) => changes.remove(place, text!),
+  text: (session, style) => renderChanged(session, 'deleted', style),
+})
+add({
+  usage: 'restore <session>',
+  about: 'Bring a deleted session back',
+  example: 'restore resnet50-2',
+  reference: true,
+  answer: (place, [text]) => changes.restore(place, text!),
+  text: (session, style) => renderChanged(session, 'restored', style),
+})
 add({
   usage: 'gc',
   about: 'Remove what nothing reaches any more',
   example: 'gc --dry-run --keep latest,selected,best:val/loss,forks,every:10',
-  options: (command) => command.option('--dry-run', 'only list it, with bytes').option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay"),
+  options: (command) =>
+    command
+      .option('--dry-run', 'only list it, with bytes')
+      .option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay"),
   answer: (place, _, options) => {
     const keep = options['keep'] === undefined ? undefined : parseKeep(options['keep'] as string)
     return place.stores.use((db) => collect(db, place.dir, { dryRun: options['dryRun'] === true, keep }))
@@ -248,7 +370,13 @@ program
   .option('--json', 'print the comparison as one JSON value')
   .addHelpText('after', '\nExample:\n  epochtree demo')
   .action(async (options: Common) => {
-    process.exitCode = await demo({ folder: options.dir, json: options.json === true, print, style: styleFor(process.stdout, process.env), width: process.stdout.columns ?? 80 })
+    process.exitCode = await demo({
+      folder: options.dir,
+      json: options.json === true,
+      print,
+      style: styleFor(process.stdout, process.env),
+      width: process.stdout.columns ?? 80,
+    })
   })
 
 program
@@ -268,7 +396,11 @@ program
       }
     }
     if (!shells.includes(shell as Shell)) program.error(`error: name your shell: ${shells.join(', ')}`, { exitCode: 2 })
-    const commands = program.commands.map((command) => ({ name: command.name(), options: command.options.map(({ long }) => long ?? '').filter(Boolean), takesReference: takesReference.has(command.name()) }))
+    const commands = program.commands.map((command) => ({
+      name: command.name(),
+      options: command.options.map(({ long }) => long ?? '').filter(Boolean),
+      takesReference: takesReference.has(command.name()),
+    }))
     await print(completionScript(shell as Shell, commands))
   })
 
@@ -282,12 +414,17 @@ program
   .action(async (options: Common & { rebuild?: boolean }) => {
     const { dir, stores } = open(options)
     const { file } = stores
-    if (options.rebuild) for (const suffix of ['', '-wal', '-shm']) if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.old${suffix}`)
+    if (options.rebuild)
+      for (const suffix of ['', '-wal', '-shm']) if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.old${suffix}`)
     try {
       const built = existsSync(file)
       await withProgress((progress) => stores.ingest({ progress }))
       const damage = await stores.use((db) => db.damage())
-      if (damage) throw new EpochtreeError('store-corrupt', `The store ${file} is damaged (${damage}). Run \`epochtree doctor --rebuild\`: it is built again from the run folders and weights.`)
+      if (damage)
+        throw new EpochtreeError(
+          'store-corrupt',
+          `The store ${file} is damaged (${damage}). Run \`epochtree doctor --rebuild\`: it is built again from the run folders and weights.`,
+        )
       const answer: DoctorJson = {
         version: packageJson.version,
         node: process.versions.node,

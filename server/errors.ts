@@ -49,11 +49,17 @@ export function explain(error: unknown): EpochtreeError {
     case 'ENOSPC':
     case 'EFBIG':
     case 'EDQUOT':
-      return new EpochtreeError('disk-full', `The disk is full${where}. Free some space, for example with \`epochtree gc\`, and try again; nothing that was committed is lost.`)
+      return new EpochtreeError(
+        'disk-full',
+        `The disk is full${where}. Free some space, for example with \`epochtree gc\`, and try again; nothing that was committed is lost.`,
+      )
     case 'EROFS':
     case 'EACCES':
     case 'EPERM':
-      return new EpochtreeError('read-only', `The folder can't be written${where}. Give yourself the right to write it, or name another folder with --dir.`)
+      return new EpochtreeError(
+        'read-only',
+        `The folder can't be written${where}. Give yourself the right to write it, or name another folder with --dir.`,
+      )
     default:
       return new EpochtreeError('failed', message ?? String(error), { cause: error })
   }

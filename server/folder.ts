@@ -6,7 +6,7 @@ export function findFolder(named: string | undefined, cwd: string, env: Readonly
   const given = named ?? env['EPOCHTREE_DIR']
   if (given) return resolve(cwd, given)
   const ancestors = [cwd]
-  for (let at = cwd; dirname(at) !== at; ) ancestors.push((at = dirname(at)))
+  for (let at = cwd; dirname(at) !== at;) ancestors.push((at = dirname(at)))
   const mine = (path: string) => existsSync(path) && (process.getuid === undefined || statSync(path).uid === process.getuid())
   const found = ancestors.map((folder) => join(folder, '.epochtree')).find(mine)
   if (found) return found

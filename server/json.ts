@@ -14,7 +14,11 @@ export function canonicalJson(value: Json, depth = 0): string {
     throw new EpochtreeError('bad-graph', 'JSON has no NaN or infinite numbers. Write them as the strings "NaN", "Infinity", "-Infinity".')
   }
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  if (depth >= deepest) throw new EpochtreeError('bad-graph', `The JSON is nested deeper than ${deepest} levels. Flatten it, for example by naming nodes instead of nesting them.`)
+  if (depth >= deepest)
+    throw new EpochtreeError(
+      'bad-graph',
+      `The JSON is nested deeper than ${deepest} levels. Flatten it, for example by naming nodes instead of nesting them.`,
+    )
   let written = ''
   if (Array.isArray(value)) {
     for (const item of value as readonly Json[]) written += (written && ',') + canonicalJson(item, depth + 1)
@@ -33,7 +37,10 @@ function text(value: string): string {
   const written = JSON.stringify(value)
   // Half a character can't be written as UTF-8, so it has no hash; the first test spares the second for nearly all strings.
   if (written.includes('\\ud') && /\p{Surrogate}/u.test(value)) {
-    throw new EpochtreeError('bad-graph', `The text ${written.slice(0, 80)} holds half of a UTF-16 character. Write it in whole characters.`)
+    throw new EpochtreeError(
+      'bad-graph',
+      `The text ${written.slice(0, 80)} holds half of a UTF-16 character. Write it in whole characters.`,
+    )
   }
   return written
 }
@@ -62,7 +69,8 @@ export function mergeDeep(a: JsonObject, b: JsonObject): JsonObject {
 /** A copy of `object` with the value at a path such as `optimizer.lr`, `layers.0`, `layers[0]` or `["a.b"].c`. */
 export function setPath(object: JsonObject, path: string, value: Json): JsonObject {
   const parts = pathParts(path)
-  if (!parts.length || parts.includes('')) throw new EpochtreeError('bad-argument', `"${path}" is no path to a value. Write keys with dots between them, such as optimizer.lr.`)
+  if (!parts.length || parts.includes(''))
+    throw new EpochtreeError('bad-argument', `"${path}" is no path to a value. Write keys with dots between them, such as optimizer.lr.`)
   return put(object, parts, 0, value, path) as JsonObject
 }
 
@@ -78,7 +86,15 @@ export function setOverride(overrides: JsonObject, inUse: JsonObject, path: stri
 }
 
 const at = (value: Json | undefined, parts: readonly (string | number)[]): Json | undefined =>
-  parts.reduce<Json | undefined>((inner, part) => (Array.isArray(inner) ? (inner as readonly Json[])[Number(part)] : isObject(inner) && Object.hasOwn(inner, part) ? inner[part] : undefined), value)
+  parts.reduce<Json | undefined>(
+    (inner, part) =>
+      Array.isArray(inner)
+        ? (inner as readonly Json[])[Number(part)]
+        : isObject(inner) && Object.hasOwn(inner, part)
+          ? inner[part]
+          : undefined,
+    value,
+  )
 
 function put(at: Json | undefined, parts: readonly (string | number)[], index: number, value: Json, path: string): Json {
   const part = parts[index]
@@ -86,14 +102,18 @@ function put(at: Json | undefined, parts: readonly (string | number)[], index: n
   if (Array.isArray(at)) {
     const place = Number(part)
     if (!/^\d+$/.test(String(part)) || place > at.length) {
-      throw new EpochtreeError('bad-argument', `"${path}": the list there has no place "${part}". Give an index from 0 to ${at.length}, or the whole list as JSON.`)
+      throw new EpochtreeError(
+        'bad-argument',
+        `"${path}": the list there has no place "${part}". Give an index from 0 to ${at.length}, or the whole list as JSON.`,
+      )
     }
     const list = [...(at as readonly Json[])]
     list[place] = put(list[place], parts, index + 1, value, path)
     return list
   }
   // Made into an object here, it would quietly replace the script's own list.
-  if (typeof part === 'number') throw new EpochtreeError('bad-argument', `"${path}": there is no list to take place [${part}] of. Give the whole list as JSON.`)
+  if (typeof part === 'number')
+    throw new EpochtreeError('bad-argument', `"${path}": there is no list to take place [${part}] of. Give the whole list as JSON.`)
   const entries = new Map<string, Json>(isObject(at) ? Object.entries(at) : [])
   entries.set(part, put(entries.get(part), parts, index + 1, value, path))
   return Object.fromEntries(entries)
@@ -104,7 +124,9 @@ function pathParts(path: string): readonly (string | number)[] {
   // Keys with brackets of their own are not paths: only the dots part them.
   if (tokens.reduce((sum, token) => sum + token[0].length, 0) !== path.length) return path.split('.')
   try {
-    return tokens.map(([, key, index, quoted]) => key ?? (index === undefined ? (JSON.parse(quoted ?? '[""]') as [string])[0] : Number(index)))
+    return tokens.map(
+      ([, key, index, quoted]) => key ?? (index === undefined ? (JSON.parse(quoted ?? '[""]') as [string])[0] : Number(index)),
+    )
   } catch {
     return path.split('.')
   }

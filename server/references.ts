@@ -29,19 +29,29 @@ export async function findSession({ sessions }: Stores, text: string): Promise<S
       throw new EpochtreeError('ambiguous-reference', `"${text}" may mean ${names.join(', ')}. Give more digits, or the name.`)
     }
   }
-  const candidates = nearest(text, all.map(({ name }) => name))
-  throw new EpochtreeError('unknown-session', `There is no session "${text.slice(0, 100)}". ${candidates.length ? `The nearest are ${candidates.join(', ')}.` : 'There is none yet: run a script that uses `import epochtree`.'}`)
+  const candidates = nearest(
+    text,
+    all.map(({ name }) => name),
+  )
+  throw new EpochtreeError(
+    'unknown-session',
+    `There is no session "${text.slice(0, 100)}". ${candidates.length ? `The nearest are ${candidates.join(', ')}.` : 'There is none yet: run a script that uses `import epochtree`.'}`,
+  )
 }
 
 /** The epoch that a reference means. */
 export async function resolve(stores: Stores, text: string): Promise<Found> {
   const reference = parseReference(text)
   const wanted = reference.epoch
-  const lone = wanted.kind === 'absent' && /^[0-9a-f]{24}$/i.test(reference.session) ? await loneEpoch(stores, reference.session.toLowerCase()) : undefined
+  const lone =
+    wanted.kind === 'absent' && /^[0-9a-f]{24}$/i.test(reference.session)
+      ? await loneEpoch(stores, reference.session.toLowerCase())
+      : undefined
   const session = lone ? (await stores.sessions.session(lone.sessionId))! : await findSession(stores, reference.session)
   const history = await stores.sessions.history(session.id)
   const epochs = await stores.sessions.epochs(history)
-  if (epochs.length === 0) throw new EpochtreeError('unknown-epoch', `${session.name} has no committed epoch yet. Train it, or wait for its first commit.`)
+  if (epochs.length === 0)
+    throw new EpochtreeError('unknown-epoch', `${session.name} has no committed epoch yet. Train it, or wait for its first commit.`)
   const numbers = epochs.map(({ number }) => number)
   let at: number
   if (lone) at = epochs.findIndex(({ id }) => id === lone.id)
@@ -51,7 +61,10 @@ export async function resolve(stores: Stores, text: string): Promise<Found> {
   else if (wanted.kind === 'selected' || wanted.kind === 'absent') {
     at = epochs.findIndex(({ id }) => id === session.selected?.id)
     if (at < 0 && wanted.kind === 'selected') {
-      throw new EpochtreeError('unknown-epoch', `No epoch of ${session.name} is selected. Select one with \`epochtree select ${session.name}@N\`, or write ${session.name}@latest.`)
+      throw new EpochtreeError(
+        'unknown-epoch',
+        `No epoch of ${session.name} is selected. Select one with \`epochtree select ${session.name}@N\`, or write ${session.name}@latest.`,
+      )
     }
     if (at < 0) at = epochs.length - 1
   } else {
@@ -60,7 +73,10 @@ export async function resolve(stores: Stores, text: string): Promise<Found> {
   }
   const epoch = epochs[at - reference.back]
   if (at >= 0 && epoch) return { session, history, epoch, named: lone !== undefined || wanted.kind !== 'absent' || reference.back > 0 }
-  const near = wanted.kind === 'number' ? numbers.toSorted((a, b) => Math.abs(a - wanted.number) - Math.abs(b - wanted.number)).slice(0, 3) : [at < 0 ? numbers.at(-1)! : numbers[0]!]
+  const near =
+    wanted.kind === 'number'
+      ? numbers.toSorted((a, b) => Math.abs(a - wanted.number) - Math.abs(b - wanted.number)).slice(0, 3)
+      : [at < 0 ? numbers.at(-1)! : numbers[0]!]
   throw new EpochtreeError(
     'unknown-epoch',
     `"${text.slice(0, 200)}" is not in the history of ${session.name}, which has ${epochs.length} epochs (${numbers[0]} to ${numbers.at(-1)}). The nearest: ${near.map((number) => `${session.name}@${number}`).join(', ')}.`,
@@ -80,7 +96,10 @@ export async function bestEpoch({ documents }: Stores, epochs: readonly EpochRec
   if (found) return found
   const known = (await documents.metrics(scope)).map(formatMetric)
   const likely = nearest(formatMetric(metric), known, 5)
-  throw new EpochtreeError('unknown-metric', `No epoch has a value of ${formatMetric(metric)}. ${known.length ? `There are ${(likely.length ? likely : known.slice(0, 5)).join(', ')}.` : 'Nothing was logged.'}`)
+  throw new EpochtreeError(
+    'unknown-metric',
+    `No epoch has a value of ${formatMetric(metric)}. ${known.length ? `There are ${(likely.length ? likely : known.slice(0, 5)).join(', ')}.` : 'Nothing was logged.'}`,
+  )
 }
 
 /** What was named: the model's history up to that epoch, or all of it where only a session was named. */

@@ -2,7 +2,20 @@ import { EpochtreeError } from './errors'
 import { statusOf } from './journal/liveness'
 import { folders } from './journal/runFiles'
 import { isObject, jsonNumber, mergeDeep } from './json'
-import type { BestJson, CompareJson, EpochJson, GraphDifference, JsonNumber, JsonObject, LogJson, MetricCurve, ModelGraph, QueryJson, SessionJson, ShowJson } from './protocol/model'
+import type {
+  BestJson,
+  CompareJson,
+  EpochJson,
+  GraphDifference,
+  JsonNumber,
+  JsonObject,
+  LogJson,
+  MetricCurve,
+  ModelGraph,
+  QueryJson,
+  SessionJson,
+  ShowJson,
+} from './protocol/model'
 import { bestEpoch, findSession, resolve, scopeOf } from './references'
 import type { EpochRecord, MetricName, Scope, SessionRecord, Stores } from './storage/ports'
 import { type Direction, paretoFront } from './tracking/best'
@@ -98,19 +111,30 @@ export async function log(context: Context, text: string): Promise<LogJson> {
   const reference = parseReference(text)
   const { session, scope } =
     reference.epoch.kind === 'absent' && reference.back === 0
-      ? await findSession(context.stores, reference.session).then(async (found) => ({ session: found, scope: await context.stores.sessions.history(found.id) }))
+      ? await findSession(context.stores, reference.session).then(async (found) => ({
+          session: found,
+          scope: await context.stores.sessions.history(found.id),
+        }))
       : await resolve(context.stores, text).then((found) => ({ session: found.session, scope: scopeOf(found) }))
   const epochs = await context.stores.sessions.epochs(scope)
   const metrics = await metricsOf(context, scope)
-  return { session: await sessionJson(context, session.id), epochs: epochs.map((epoch) => epochJson(epoch, session.id, metrics.get(epoch.id) ?? {})) }
+  return {
+    session: await sessionJson(context, session.id),
+    epochs: epochs.map((epoch) => epochJson(epoch, session.id, metrics.get(epoch.id) ?? {})),
+  }
 }
 
-export const graphOf = async ({ stores }: Context, { graphHash }: EpochRecord): Promise<ModelGraph | undefined> => (graphHash ? stores.sessions.graph(graphHash) : undefined)
+export const graphOf = async ({ stores }: Context, { graphHash }: EpochRecord): Promise<ModelGraph | undefined> =>
+  graphHash ? stores.sessions.graph(graphHash) : undefined
 
 export async function graph(context: Context, text: string): Promise<ModelGraph> {
   const { session, epoch } = await resolve(context.stores, text)
   const found = await graphOf(context, epoch)
-  if (!found) throw new EpochtreeError('not-found', `${session.name}@${epoch.number} was committed without a graph. Give \`commit\` one: commit(graph=...).`)
+  if (!found)
+    throw new EpochtreeError(
+      'not-found',
+      `${session.name}@${epoch.number} was committed without a graph. Give \`commit\` one: commit(graph=...).`,
+    )
   return found
 }
 
@@ -164,7 +188,18 @@ export async function compare(context: Context, references: readonly string[], o
       const scope = scopeOf(found)
       const epochs = await stores.sessions.epochs(scope)
       const metrics = await metricsOf(context, scope, options.metrics)
-      return { text, ...found, scope, epochs, metrics, graph: await graphOf(context, found.epoch), settings: await settingsOf(context, found.named ? ((await stores.sessions.session(found.epoch.sessionId)) ?? found.session) : found.session) }
+      return {
+        text,
+        ...found,
+        scope,
+        epochs,
+        metrics,
+        graph: await graphOf(context, found.epoch),
+        settings: await settingsOf(
+          context,
+          found.named ? ((await stores.sessions.session(found.epoch.sessionId)) ?? found.session) : found.session,
+        ),
+      }
     }),
   )
   const [first] = models
@@ -182,15 +217,21 @@ export async function compare(context: Context, references: readonly string[], o
   }
   const common = await Promise.all(models.slice(1).map((model) => shared(first!, model)))
   const names = [...new Set(models.flatMap(({ metrics }) => [...metrics.values()].flatMap(Object.keys)))].sort()
-  if (options.metrics) for (const metric of options.metrics) if (!names.includes(formatMetric(metric))) await bestEpoch(stores, first!.epochs, metric, 'max')
+  if (options.metrics)
+    for (const metric of options.metrics) if (!names.includes(formatMetric(metric))) await bestEpoch(stores, first!.epochs, metric, 'max')
   const metrics = new Map<string, CompareJson['metrics'][string]>()
   for (const name of names) {
     const value = (model: (typeof models)[number], id: string) => model.metrics.get(id)?.[name] ?? null
     const metric = metricNamed(name)
     metrics.set(name, {
       values: models.map((model) => value(model, model.epoch.id)),
-      curves: models.map((model) => ({ epochs: model.epochs.map(({ number }) => number), values: model.epochs.map(({ id }) => value(model, id)) })),
-      ...(options.points ? { points: await Promise.all(models.map(({ scope }) => envelope(context, scope, metric, options.points!))) } : {}),
+      curves: models.map((model) => ({
+        epochs: model.epochs.map(({ number }) => number),
+        values: model.epochs.map(({ id }) => value(model, id)),
+      })),
+      ...(options.points
+        ? { points: await Promise.all(models.map(({ scope }) => envelope(context, scope, metric, options.points!))) }
+        : {}),
     })
   }
   return {
@@ -239,31 +280,52 @@ export async function query(context: Context, text: string, options: QueryOption
     return { ...about, ...groups }
   }
   const epochs = await stores.sessions.epochs(scope)
-  const wanted = options.metrics ?? (await stores.documents.metrics(scope)).filter(({ split }) => options.split === undefined || split === options.split)
+  const wanted =
+    options.metrics ?? (await stores.documents.metrics(scope)).filter(({ split }) => options.split === undefined || split === options.split)
   const values = await metricsOf(context, scope, wanted)
   const metrics = new Map<string, MetricCurve>()
   for (const metric of wanted) {
     const name = formatMetric(metric)
     if (![...values.values()].some((one) => Object.hasOwn(one, name))) await bestEpoch(stores, epochs, metric, 'max')
     const points = options.points ? { points: await envelope(context, scope, metric, options.points) } : {}
-    metrics.set(name, { epochs: epochs.map(({ number }) => number), values: epochs.map(({ id }) => values.get(id)?.[name] ?? null), ...points })
+    metrics.set(name, {
+      epochs: epochs.map(({ number }) => number),
+      values: epochs.map(({ id }) => values.get(id)?.[name] ?? null),
+      ...points,
+    })
   }
   return { ...about, metrics: Object.fromEntries(metrics) }
 }
 
-async function groupsOf({ stores }: Context, scope: Scope, { metrics, split }: QueryOptions, by: string): Promise<Pick<QueryJson, 'groups'>> {
+async function groupsOf(
+  { stores }: Context,
+  scope: Scope,
+  { metrics, split }: QueryOptions,
+  by: string,
+): Promise<Pick<QueryJson, 'groups'>> {
   const known = await stores.documents.sampleFields(scope)
   const inSplit = known.filter((field) => field.name === by && (split === undefined || field.split === split))
   const chosen = split ?? metrics?.[0]?.split ?? inSplit[0]?.split
-  const fields = metrics?.map(({ name }) => name) ?? known.filter((field) => field.split === chosen && field.name !== by).map(({ name }) => name)
+  const fields =
+    metrics?.map(({ name }) => name) ?? known.filter((field) => field.split === chosen && field.name !== by).map(({ name }) => name)
   if (chosen === undefined || !inSplit.some((field) => field.split === chosen)) {
     const names = known.map(formatMetric)
-    throw new EpochtreeError('unknown-metric', `No samples with a field "${by}" were logged there. ${names.length ? `The fields are ${names.slice(0, 8).join(', ')}.` : 'Log some with epoch.log_samples({...}).'}`)
+    throw new EpochtreeError(
+      'unknown-metric',
+      `No samples with a field "${by}" were logged there. ${names.length ? `The fields are ${names.slice(0, 8).join(', ')}.` : 'Log some with epoch.log_samples({...}).'}`,
+    )
   }
   const groups: Record<string, NonNullable<QueryJson['groups']>[string]> = {}
   for (const field of fields) {
     const found = await stores.documents.groupBy(scope, chosen, by, field)
-    if (found.length) groups[`${chosen}/${field}`] = found.map(({ group, count, mean, min, max }) => ({ group, count, mean: jsonNumber(mean), min: jsonNumber(min), max: jsonNumber(max) }))
+    if (found.length)
+      groups[`${chosen}/${field}`] = found.map(({ group, count, mean, min, max }) => ({
+        group,
+        count,
+        mean: jsonNumber(mean),
+        min: jsonNumber(min),
+        max: jsonNumber(max),
+      }))
   }
   return { groups }
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from . import _cli, _distributed, _folder, _values
@@ -68,7 +69,7 @@ def open_session(
     run = _folder.run_folder(folder, session_id)
     lock = lock or RunLock(run, attempt)
     try:
-        _complete(run, tags, wanted_key)
+        _complete(run, model_name, tags, wanted_key)
         session = _enter(folder, run, session_id, wanted, plan)
         session._record(lock, _started(session, attempt))
     except BaseException:
@@ -93,8 +94,9 @@ def _launched(model_name: str, dir: str | os.PathLike[str] | None) -> tuple[str,
     for folder in folders:
         content = _folder.session_file(_folder.run_folder(folder, session_id)) if _folder.is_id(session_id) else None
         if content is not None:
-            # Another model's: a later call takes it.
-            return (folder, session_id) if content.get("modelName") == model_name else None
+            # Another model's: a later call takes it. `epochtree train` can only guess the model.
+            mine = content.get("modelName") == model_name or content.get("anyModel") is True
+            return (folder, session_id) if mine else None
     raise EpochtreeError(
         "unknown-session",
         f"EPOCHTREE_SESSION names the session {session_id[:80]!r}, which {folders[0]} does not have. "
@@ -102,12 +104,20 @@ def _launched(model_name: str, dir: str | os.PathLike[str] | None) -> tuple[str,
     )
 
 
-def _sessions_of(folder: str, model_name: str) -> Any:
+def _sessions_of(folder: str, model_name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(id, session.json) of a model's sessions, newest first."""
-    for session_id in _folder.run_ids(folder):
-        content = _folder.session_file(_folder.run_folder(folder, session_id))
-        if content and content.get("modelName") == model_name and not content.get("evaluates"):
-            yield session_id, content
+    # Ids tell the second; within one second only the file tells which came later.
+    for _, ids in groupby(_folder.run_ids(folder), key=lambda session_id: session_id[:8]):
+        found = [(session_id, _folder.session_file(_folder.run_folder(folder, session_id))) for session_id in ids]
+        known = [(session_id, content) for session_id, content in found if content]
+        for session_id, content in sorted(known, key=_created, reverse=True):
+            if content.get("modelName") == model_name and not content.get("evaluates"):
+                yield session_id, content
+
+
+def _created(session: tuple[str, dict[str, Any]]) -> float:
+    at = session[1].get("createdAt")
+    return at if isinstance(at, (int, float)) else 0.0
 
 
 def _interrupted(folder: str, model_name: str, key: str, attempt: str) -> tuple[str | None, RunLock | None]:
@@ -177,10 +187,12 @@ def _fork(folder: str, reference: str, name: str | None) -> str:
     return str(answer["session"]["id"])
 
 
-def _complete(run: str, tags: Sequence[str] | None, key: str | None) -> None:
+def _complete(run: str, model_name: str, tags: Sequence[str] | None, key: str | None) -> None:
     """Adds to session.json what its creator could not know."""
     content = _session_file(run)
     more: dict[str, Any] = {}
+    if content.get("anyModel") is True:
+        more.update(modelName=model_name, anyModel=False)
     if key is not None and not content.get("key"):
         more["key"] = key
     if tags and not content.get("tags"):

@@ -40,7 +40,8 @@ export async function stop(context: Context, text: string, graceSeconds: number)
   const { stores, dir } = context
   const session = await findSession(stores, text)
   const run = folders(dir).run(session.id)
-  if (statusOf(session, run) !== 'running') throw new EpochtreeError('session-not-running', `${session.name} is not running, so there is nothing to stop.`)
+  if (statusOf(session, run) !== 'running')
+    throw new EpochtreeError('session-not-running', `${session.name} is not running, so there is nothing to stop.`)
   writeFileSync(join(run, 'stop'), '')
   const ended = async (seconds: number) => {
     for (const until = Date.now() + seconds * 1000; ; await wait(LOOKED_EVERY_MS)) {
@@ -56,7 +57,10 @@ export async function stop(context: Context, text: string, graceSeconds: number)
     process.kill(pid, signal)
     if (await ended(10)) return sessionJson(context, session.id)
   }
-  throw new EpochtreeError('session-running', `${session.name} was asked to stop and has not ended yet. It stops as soon as its script comes back to Python; the request stays.`)
+  throw new EpochtreeError(
+    'session-running',
+    `${session.name} was asked to stop and has not ended yet. It stops as soon as its script comes back to Python; the request stays.`,
+  )
 }
 
 /** Writes an epoch's graph and weights into a folder, verified; nothing that is there is overwritten. */
@@ -66,28 +70,48 @@ export async function checkout(context: Context, text: string, to: string, cwd: 
   const graph = await graphOf(context, epoch)
   const suffix = ({ format }: FileRecord) => (format && /^\w{1,40}$/.test(format) ? `.${format}` : '')
   const weights = epoch.weights && !epoch.released ? { file: epoch.weights, path: join(folder, `weights${suffix(epoch.weights)}`) } : null
-  const state = epoch.optimizerState && !epoch.released ? { file: epoch.optimizerState, path: join(folder, `state${suffix(epoch.optimizerState)}`) } : null
-  if (epoch.released) throw new EpochtreeError('weights-released', `The weights of ${session.name}@${epoch.number} were let go by \`epochtree gc --keep\`; \`epochtree graph\` still shows its graph.`)
+  const state =
+    epoch.optimizerState && !epoch.released
+      ? { file: epoch.optimizerState, path: join(folder, `state${suffix(epoch.optimizerState)}`) }
+      : null
+  if (epoch.released)
+    throw new EpochtreeError(
+      'weights-released',
+      `The weights of ${session.name}@${epoch.number} were let go by \`epochtree gc --keep\`; \`epochtree graph\` still shows its graph.`,
+    )
   const graphPath = graph ? join(folder, 'graph.json') : null
-  for (const path of [graphPath, weights?.path, state?.path]) if (path && existsSync(path)) throw new EpochtreeError('bad-argument', `${path} is there already. Name another folder, or move it away.`)
+  for (const path of [graphPath, weights?.path, state?.path])
+    if (path && existsSync(path))
+      throw new EpochtreeError('bad-argument', `${path} is there already. Name another folder, or move it away.`)
   mkdirSync(folder, { recursive: true })
   for (const copied of [weights, state]) if (copied) await copyVerified(context, copied.file, copied.path)
   if (graphPath) {
     writeFileSync(`${graphPath}.tmp`, JSON.stringify(graph, null, 2))
     renameSync(`${graphPath}.tmp`, graphPath)
   }
-  return { session: { id: session.id, name: session.name }, epoch: { id: epoch.id, number: epoch.number }, graph: graphPath, weights: weights?.path ?? null, state: state?.path ?? null }
+  return {
+    session: { id: session.id, name: session.name },
+    epoch: { id: epoch.id, number: epoch.number },
+    graph: graphPath,
+    weights: weights?.path ?? null,
+    state: state?.path ?? null,
+  }
 }
 
 async function copyVerified({ stores }: Context, { sha256 }: FileRecord, to: string) {
   const from = await stores.weights.path(sha256)
-  if (!from) throw new EpochtreeError('no-weights', `The weights file ${sha256} is not here any more. Bring it back, or take another epoch.`)
+  if (!from)
+    throw new EpochtreeError('no-weights', `The weights file ${sha256} is not here any more. Bring it back, or take another epoch.`)
   const temporary = `${to}.${randomBytes(4).toString('hex')}.tmp`
   try {
     copyFileSync(from, temporary, constants.COPYFILE_FICLONE)
     const hash = createHash('sha256')
     for await (const block of createReadStream(temporary, { highWaterMark: 4 * 1024 * 1024 })) hash.update(block as Buffer)
-    if (hash.digest('hex') !== sha256) throw new EpochtreeError('weights-damaged', `${from} is damaged: its content is not what was committed. Restore it from a backup, or take another epoch.`)
+    if (hash.digest('hex') !== sha256)
+      throw new EpochtreeError(
+        'weights-damaged',
+        `${from} is damaged: its content is not what was committed. Restore it from a backup, or take another epoch.`,
+      )
     chmodSync(temporary, 0o644)
     renameSync(temporary, to)
   } catch (error) {

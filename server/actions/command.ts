@@ -41,14 +41,19 @@ export function recordCommand(argv: readonly string[], cwd: string, env: Environ
   return {
     argv,
     cwd,
-    env: Object.keys(env).filter((name) => NOTED.test(name)).sort(),
+    env: Object.keys(env)
+      .filter((name) => NOTED.test(name))
+      .sort(),
     user: userInfo().username,
     host,
     ...(key === undefined ? {} : { signature: signatureOf(key, host, cwd, argv) }),
   }
 }
 
-const signatureOf = (key: string, host: string, cwd: string, argv: readonly string[]) => createHmac('sha256', key).update([host, cwd, ...argv].join('\0')).digest('hex')
+const signatureOf = (key: string, host: string, cwd: string, argv: readonly string[]) =>
+  createHmac('sha256', key)
+    .update([host, cwd, ...argv].join('\0'))
+    .digest('hex')
 
 /** Whether this user recorded the command on this host: a run folder from elsewhere may hold any command. */
 export function isOurs({ argv, cwd, signature }: RecordedCommand, env: Environment): boolean {
@@ -107,22 +112,40 @@ export function shellText(argv: readonly string[], platform: NodeJS.Platform = p
   return argv.map((word) => (plain.test(word) ? word : quote(word))).join(' ')
 }
 
-export const launchOf = (command: RecordedCommand, dir: string, sessionId: string): LaunchJson => ({ argv: command.argv, cwd: command.cwd, env: { EPOCHTREE_SESSION: sessionId, EPOCHTREE_DIR: dir } })
+export const launchOf = (command: RecordedCommand, dir: string, sessionId: string): LaunchJson => ({
+  argv: command.argv,
+  cwd: command.cwd,
+  env: { EPOCHTREE_SESSION: sessionId, EPOCHTREE_DIR: dir },
+})
 
 /** Runs the engine to its end with its output passed through; resolves to its exit status. */
 export function run({ argv, cwd, env }: LaunchJson, quiet: boolean): Promise<number> {
   const [file, ...rest] = argv as [string, ...string[]]
   return new Promise((resolve, reject) => {
-    const child = spawn(file, rest, { cwd, env: { ...process.env, ...env }, stdio: ['inherit', quiet ? 2 : 'inherit', 'inherit'], windowsHide: true })
+    const child = spawn(file, rest, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['inherit', quiet ? 2 : 'inherit', 'inherit'],
+      windowsHide: true,
+    })
     // A terminal sends its signals to the child as well; here they only must not end the waiting.
     const forward = (signal: NodeJS.Signals) => () => void child.kill(signal)
-    const handlers: [NodeJS.Signals, () => void][] = [['SIGINT', process.stdin.isTTY ? () => {} : forward('SIGINT')], ['SIGTERM', forward('SIGTERM')], ['SIGHUP', forward('SIGHUP')]]
+    const handlers: [NodeJS.Signals, () => void][] = [
+      ['SIGINT', process.stdin.isTTY ? () => {} : forward('SIGINT')],
+      ['SIGTERM', forward('SIGTERM')],
+      ['SIGHUP', forward('SIGHUP')],
+    ]
     for (const [signal, handler] of handlers) process.on(signal, handler)
     const done = () => handlers.forEach(([signal, handler]) => process.off(signal, handler))
     child.on('error', (error) => {
       done()
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-      reject(new EpochtreeError('bad-argument', `The command \`${shellText(maskSecrets(argv))}\` could not be started in ${cwd}: ${missing ? 'the program or the folder is not there' : error.message}. Check both; the session stays, so \`epochtree resume ${env['EPOCHTREE_SESSION']} --run\` tries again.`))
+      reject(
+        new EpochtreeError(
+          'bad-argument',
+          `The command \`${shellText(maskSecrets(argv))}\` could not be started in ${cwd}: ${missing ? 'the program or the folder is not there' : error.message}. Check both; the session stays, so \`epochtree resume ${env['EPOCHTREE_SESSION']} --run\` tries again.`,
+        ),
+      )
     })
     child.on('exit', (code, signal) => {
       done()

@@ -26,21 +26,30 @@ export interface Keep {
 
 /** `latest,selected,best:val/loss,max:val/acc,forks,every:10` */
 export function parseKeep(text: string): Keep {
-  const words = text.split(',').map((word) => word.trim()).filter((word) => word !== '')
+  const words = text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
   const kept: { -readonly [K in keyof Keep]: Keep[K] } = { latest: false, selected: false, forks: false, every: undefined, best: [] }
   for (const word of words) {
     const [, kind, metric] = /^(best|min|max):(.+)$/s.exec(word) ?? []
     const [, every] = /^every:([1-9]\d{0,8})$/.exec(word) ?? []
     if (word === 'latest' || word === 'selected' || word === 'forks') kept[word] = true
     else if (every) kept.every = Number(every)
-    else if (kind && metric) kept.best = [...kept.best, { metric: parseMetric(metric), direction: kind === 'best' ? directionOf(metric) : (kind as Direction) }]
-    else throw new EpochtreeError('bad-argument', `--keep does not know "${word.slice(0, 60)}". It takes latest, selected, forks, best:METRIC, min:METRIC, max:METRIC, every:N, with commas between them.`)
+    else if (kind && metric)
+      kept.best = [...kept.best, { metric: parseMetric(metric), direction: kind === 'best' ? directionOf(metric) : (kind as Direction) }]
+    else
+      throw new EpochtreeError(
+        'bad-argument',
+        `--keep does not know "${word.slice(0, 60)}". It takes latest, selected, forks, best:METRIC, min:METRIC, max:METRIC, every:N, with commas between them.`,
+      )
   }
   if (!words.length) throw new EpochtreeError('bad-argument', '--keep needs at least one word, such as latest,selected,forks.')
   return kept
 }
 
-const directionOf = (metric: string): Direction => (/acc|auc|f1|precision|recall|iou|map|bleu|score|psnr|ssim|reward/i.test(metric) ? 'max' : 'min')
+const directionOf = (metric: string): Direction =>
+  /acc|auc|f1|precision|recall|iou|map|bleu|score|psnr|ssim|reward/i.test(metric) ? 'max' : 'min'
 
 export interface GcOptions {
   readonly dryRun?: boolean | undefined
@@ -52,7 +61,11 @@ export interface GcOptions {
 type Item = CollectedJson['items'][number]
 
 /** Takes away what nothing reaches any more. Each step is a small transaction that looks again before it removes. */
-export function collect(db: LocalDatabase, dir: string, { dryRun = false, keep, youngSeconds = YOUNG_SECONDS }: GcOptions = {}): CollectedJson {
+export function collect(
+  db: LocalDatabase,
+  dir: string,
+  { dryRun = false, keep, youngSeconds = YOUNG_SECONDS }: GcOptions = {},
+): CollectedJson {
   const items: Item[] = []
   const all = stored.sessions(db, { deleted: true })
   const gone = new Set<number>() // rows of epochs whose weights are let go of in this run
@@ -73,23 +86,44 @@ function neededUpTo(db: LocalDatabase, sessionId: string, all: readonly SessionR
   return needed.length ? needed.reduce((a, b) => Math.max(a, b)) : undefined
 }
 
-function collectDeleted(db: LocalDatabase, dir: string, session: SessionRecord, all: readonly SessionRecord[], dryRun: boolean, items: Item[], gone: Set<number>) {
+function collectDeleted(
+  db: LocalDatabase,
+  dir: string,
+  session: SessionRecord,
+  all: readonly SessionRecord[],
+  dryRun: boolean,
+  items: Item[],
+  gone: Set<number>,
+) {
   const run = folders(dir).run(session.id)
   if (statusOf(session, run) === 'running') return
   const documentsFreed = db.transaction(() => {
     // Looked at again under the lock: it may have been restored, or forked, since.
     if (stored.session(db, session.id)?.deletedAt == null) return undefined
     const upTo = neededUpTo(db, session.id, all)
-    const rows = db.all<{ row: number }>('SELECT row FROM epoch WHERE session = ? AND (number > ? OR state NOT IN (?, ?))', session.id, upTo ?? 0, 'ok', 'verifying').map(({ row }) => row)
+    const rows = db
+      .all<{ row: number }>(
+        'SELECT row FROM epoch WHERE session = ? AND (number > ? OR state NOT IN (?, ?))',
+        session.id,
+        upTo ?? 0,
+        'ok',
+        'verifying',
+      )
+      .map(({ row }) => row)
     for (const row of rows) gone.add(row)
     const bytes = documentBytes(db, rows)
     if (!dryRun) {
       removeDocuments(db, rows)
       if (upTo === undefined) {
         for (const table of ['epoch', 'place']) db.run(`DELETE FROM ${table} WHERE session = ?`, session.id)
-        for (const table of ['problem', 'session']) db.run(`DELETE FROM ${table} WHERE ${table === 'session' ? 'id' : 'session'} = ?`, session.id)
+        for (const table of ['problem', 'session'])
+          db.run(`DELETE FROM ${table} WHERE ${table === 'session' ? 'id' : 'session'} = ?`, session.id)
         db.run('DELETE FROM lines WHERE source = ?', session.id)
-      } else db.run("UPDATE epoch SET state = 'discarded', weights_sha = NULL, state_sha = NULL WHERE row IN (SELECT value FROM json_each(?))", JSON.stringify(rows))
+      } else
+        db.run(
+          "UPDATE epoch SET state = 'discarded', weights_sha = NULL, state_sha = NULL WHERE row IN (SELECT value FROM json_each(?))",
+          JSON.stringify(rows),
+        )
     }
     return { bytes, upTo, epochs: rows.length }
   })
@@ -110,22 +144,43 @@ function collectDeleted(db: LocalDatabase, dir: string, session: SessionRecord, 
 function discardUncommitted(db: LocalDatabase, dir: string, session: SessionRecord, dryRun: boolean, items: Item[]) {
   const running = statusOf(session, folders(dir).run(session.id)) === 'running'
   const states = running ? "('abandoned', 'refused', 'damaged')" : "('abandoned', 'refused', 'damaged', 'open')"
-  const found = db.all<{ row: number; id: string }>(`SELECT row, id FROM epoch WHERE session = ? AND state IN ${states} AND EXISTS (SELECT 1 FROM chunk WHERE chunk.epoch = epoch.row)`, session.id)
+  const found = db.all<{ row: number; id: string }>(
+    `SELECT row, id FROM epoch WHERE session = ? AND state IN ${states} AND EXISTS (SELECT 1 FROM chunk WHERE chunk.epoch = epoch.row)`,
+    session.id,
+  )
   if (!found.length) return
   const rows = found.map(({ row }) => row)
-  items.push({ kind: 'documents', what: `${session.name}: ${found.length} epochs that were never committed`, bytes: documentBytes(db, rows) })
+  items.push({
+    kind: 'documents',
+    what: `${session.name}: ${found.length} epochs that were never committed`,
+    bytes: documentBytes(db, rows),
+  })
   if (dryRun) return
   const before = db.get<{ marks: string }>('SELECT marks FROM session WHERE id = ?', session.id)?.marks ?? '{}'
   const { discarded = [] } = JSON.parse(before) as { discarded?: string[] }
   mark(db, dir, session.id, { discarded: [...new Set([...discarded, ...found.map(({ id }) => id)])] })
   db.transaction(() => {
     removeDocuments(db, rows)
-    db.run("UPDATE epoch SET state = 'discarded' WHERE state IN ('abandoned', 'open') AND row IN (SELECT value FROM json_each(?))", JSON.stringify(rows))
-    db.run("UPDATE session SET open = NULL, open_number = NULL WHERE id = ? AND open IN (SELECT id FROM epoch WHERE state = 'discarded')", session.id)
+    db.run(
+      "UPDATE epoch SET state = 'discarded' WHERE state IN ('abandoned', 'open') AND row IN (SELECT value FROM json_each(?))",
+      JSON.stringify(rows),
+    )
+    db.run(
+      "UPDATE session SET open = NULL, open_number = NULL WHERE id = ? AND open IN (SELECT id FROM epoch WHERE state = 'discarded')",
+      session.id,
+    )
   })
 }
 
-function release(db: LocalDatabase, dir: string, all: readonly SessionRecord[], keep: Keep, dryRun: boolean, items: Item[], gone: Set<number>) {
+function release(
+  db: LocalDatabase,
+  dir: string,
+  all: readonly SessionRecord[],
+  keep: Keep,
+  dryRun: boolean,
+  items: Item[],
+  gone: Set<number>,
+) {
   const forked = new Set(all.flatMap(({ forkedFrom, deletedAt }) => (forkedFrom && deletedAt === null ? forkedFrom.epochId : [])))
   const selected = new Set(all.flatMap((session) => session.selected?.id ?? []))
   for (const session of all) {
@@ -135,14 +190,21 @@ function release(db: LocalDatabase, dir: string, all: readonly SessionRecord[], 
     const scope = { epochIds: own.map(({ id }) => id) }
     for (const { metric, direction } of keep.best) {
       const numbers = new Map(own.map(({ id, number }) => [id, number]))
-      const found = best(documents.last(db, scope, [metric]).map(({ epochId, value }) => ({ epochId, number: numbers.get(epochId)!, value })), direction)
+      const found = best(
+        documents.last(db, scope, [metric]).map(({ epochId, value }) => ({ epochId, number: numbers.get(epochId)!, value })),
+        direction,
+      )
       if (found) kept.add(found.epochId)
     }
     if (keep.latest && session.latest) kept.add(session.latest.id)
     // Nothing that a resume or a running engine starts from is ever let go of.
     const last = own.findLast(({ weights, released }) => weights && !released)
     if (last && session.finished?.status !== 'completed') kept.add(last.id)
-    const stays = ({ id, number }: EpochRecord) => kept.has(id) || (keep.selected && selected.has(id)) || (keep.forks && forked.has(id)) || (keep.every !== undefined && number % keep.every === 0)
+    const stays = ({ id, number }: EpochRecord) =>
+      kept.has(id) ||
+      (keep.selected && selected.has(id)) ||
+      (keep.forks && forked.has(id)) ||
+      (keep.every !== undefined && number % keep.every === 0)
     const letGo = own.filter((epoch) => epoch.weights && !epoch.released && !stays(epoch))
     if (!letGo.length) continue
     for (const { id } of letGo) gone.add(db.get<{ row: number }>('SELECT row FROM epoch WHERE id = ?', id)!.row)
@@ -163,7 +225,10 @@ function sweepWeights(db: LocalDatabase, dir: string, dryRun: boolean, items: It
       const path = join(weights, shelf, sha)
       const reached = () =>
         db
-          .all<{ row: number }>("SELECT row FROM epoch WHERE (weights_sha = ?1 OR state_sha = ?1) AND released = 0 AND state IN ('ok', 'verifying', 'missing', 'open')", sha)
+          .all<{ row: number }>(
+            "SELECT row FROM epoch WHERE (weights_sha = ?1 OR state_sha = ?1) AND released = 0 AND state IN ('ok', 'verifying', 'missing', 'open')",
+            sha,
+          )
           .some(({ row }) => !gone.has(row))
       const stat = statSync(path, { throwIfNoEntry: false })
       if (!stat || isYoung(stat, youngSeconds) || reached()) continue
@@ -180,7 +245,8 @@ function sweepWeights(db: LocalDatabase, dir: string, dryRun: boolean, items: It
   }
 }
 
-const isYoung = ({ mtimeMs, ctimeMs }: { mtimeMs: number; ctimeMs: number }, seconds: number) => Date.now() - Math.max(mtimeMs, ctimeMs) < seconds * 1000
+const isYoung = ({ mtimeMs, ctimeMs }: { mtimeMs: number; ctimeMs: number }, seconds: number) =>
+  Date.now() - Math.max(mtimeMs, ctimeMs) < seconds * 1000
 
 /** What dead writers left behind: half-made run folders, temporary files, weights of epochs that never committed. */
 function sweepLeftovers(db: LocalDatabase, dir: string, dryRun: boolean, items: Item[], youngSeconds: number) {
@@ -201,8 +267,13 @@ function sweepLeftovers(db: LocalDatabase, dir: string, dryRun: boolean, items: 
     if (!session || statusOf(session, run) === 'running') continue
     const named = new Set(
       db
-        .all<{ weights: string | null; optimizer_state: string | null }>("SELECT weights, optimizer_state FROM epoch WHERE session = ? AND state IN ('verifying', 'missing', 'ok', 'damaged')", id)
-        .flatMap(({ weights, optimizer_state: state }) => [weights, state].flatMap((file) => (file ? (JSON.parse(file) as { file: string }).file : []))),
+        .all<{ weights: string | null; optimizer_state: string | null }>(
+          "SELECT weights, optimizer_state FROM epoch WHERE session = ? AND state IN ('verifying', 'missing', 'ok', 'damaged')",
+          id,
+        )
+        .flatMap(({ weights, optimizer_state: state }) =>
+          [weights, state].flatMap((file) => (file ? (JSON.parse(file) as { file: string }).file : [])),
+        ),
     )
     for (const folder of ['', 'weights', 'graphs']) {
       const at = join(run, folder)
@@ -217,7 +288,10 @@ function sweepLeftovers(db: LocalDatabase, dir: string, dryRun: boolean, items: 
 }
 
 const documentBytes = (db: LocalDatabase, rows: readonly number[]): number =>
-  db.get<{ n: number | null }>('SELECT sum(length(val) + coalesce(length(extra), 0) + coalesce(length(step), 0)) n FROM chunk WHERE epoch IN (SELECT value FROM json_each(?))', JSON.stringify(rows))?.n ?? 0
+  db.get<{ n: number | null }>(
+    'SELECT sum(length(val) + coalesce(length(extra), 0) + coalesce(length(step), 0)) n FROM chunk WHERE epoch IN (SELECT value FROM json_each(?))',
+    JSON.stringify(rows),
+  )?.n ?? 0
 
 function removeDocuments(db: LocalDatabase, rows: readonly number[]) {
   db.run('DELETE FROM chunk WHERE epoch IN (SELECT value FROM json_each(?))', JSON.stringify(rows))

@@ -36,12 +36,16 @@ export interface Launching {
 const LARGEST_PLAN = 8 * 1024 * 1024
 
 /** 24 hex digits: 4 bytes of time, then chance. */
-export const newId = () => Math.floor(Date.now() / 1000).toString(16).padStart(8, '0') + randomBytes(8).toString('hex')
+export const newId = () =>
+  Math.floor(Date.now() / 1000)
+    .toString(16)
+    .padStart(8, '0') + randomBytes(8).toString('hex')
 
 export function readPlan(file: string, cwd: string): JsonObject {
   const path = resolvePath(cwd, file)
   if (!existsSync(path)) throw new EpochtreeError('bad-plan', `There is no file ${path}. Give the path of a pruning plan, a JSON file.`)
-  if (statSync(path).size > LARGEST_PLAN) throw new EpochtreeError('bad-plan', `${path} is larger than 8 MiB, which no pruning plan is. Give the right file.`)
+  if (statSync(path).size > LARGEST_PLAN)
+    throw new EpochtreeError('bad-plan', `${path} is larger than 8 MiB, which no pruning plan is. Give the right file.`)
   let plan: unknown
   try {
     plan = JSON.parse(readFileSync(path, 'utf8'))
@@ -58,14 +62,21 @@ export function planProblem(plan: unknown): string | undefined {
   if (!isObject(plan)) return 'A pruning plan is an object: {"method": ..., "everyEpochs": ..., "ratio": ...}.'
   for (const key of ['everyEpochs', 'startEpoch', 'endEpoch'] as const) {
     const value = plan[key]
-    if (value !== undefined && value !== null && !(Number.isInteger(value) && (value as number) >= (key === 'everyEpochs' ? 1 : 0))) return `"${key}" must be a whole number of epochs.`
+    if (value !== undefined && value !== null && !(Number.isInteger(value) && (value as number) >= (key === 'everyEpochs' ? 1 : 0)))
+      return `"${key}" must be a whole number of epochs.`
   }
   for (const key of ['ratio', 'targetSparsity'] as const) {
     const value = plan[key]
-    if (value !== undefined && value !== null && !(typeof value === 'number' && value >= 0 && value <= 1)) return `"${key}" is a share: a number from 0 to 1.`
+    if (value !== undefined && value !== null && !(typeof value === 'number' && value >= 0 && value <= 1))
+      return `"${key}" is a share: a number from 0 to 1.`
   }
   const { ignoredLayers } = plan
-  if (ignoredLayers !== undefined && ignoredLayers !== null && !(Array.isArray(ignoredLayers) && ignoredLayers.every((layer) => typeof layer === 'string'))) return '"ignoredLayers" is a list of node names.'
+  if (
+    ignoredLayers !== undefined &&
+    ignoredLayers !== null &&
+    !(Array.isArray(ignoredLayers) && ignoredLayers.every((layer) => typeof layer === 'string'))
+  )
+    return '"ignoredLayers" is a list of node names.'
   return undefined
 }
 
@@ -73,7 +84,11 @@ function overridesOf(before: JsonObject, base: JsonObject, edits: Edits, cwd: st
   let hyperparameters = isObject(before['hyperparameters']) ? before['hyperparameters'] : undefined
   for (const word of edits.set ?? []) {
     const at = word.indexOf('=')
-    if (at < 1) throw new EpochtreeError('bad-argument', `"${word.slice(0, 80)}" has no value. Write --set key=value, such as --set optimizer.lr=0.01.`)
+    if (at < 1)
+      throw new EpochtreeError(
+        'bad-argument',
+        `"${word.slice(0, 80)}" has no value. Write --set key=value, such as --set optimizer.lr=0.01.`,
+      )
     hyperparameters = setOverride(hyperparameters ?? {}, base, word.slice(0, at), valueOf(word.slice(at + 1)))
   }
   return {
@@ -102,7 +117,12 @@ interface NewSession {
 }
 
 /** Makes the run folder; session.json comes last, because without it there is no session yet. */
-async function create({ stores, dir }: Context, session: NewSession, wantedName: string | undefined, fill?: (run: string) => Promise<readonly string[]>): Promise<{ id: string; runDir: string }> {
+async function create(
+  { stores, dir }: Context,
+  session: NewSession,
+  wantedName: string | undefined,
+  fill?: (run: string) => Promise<readonly string[]>,
+): Promise<{ id: string; runDir: string }> {
   const id = newId()
   const runDir = folders(dir).run(id)
   mkdirSync(runDir, { recursive: true })
@@ -122,7 +142,13 @@ async function create({ stores, dir }: Context, session: NewSession, wantedName:
   return { id, runDir }
 }
 
-async function started(context: Context, id: string, runDir: string, command: RecordedCommand | null | undefined, launching: Launching): Promise<StartedJson> {
+async function started(
+  context: Context,
+  id: string,
+  runDir: string,
+  command: RecordedCommand | null | undefined,
+  launching: Launching,
+): Promise<StartedJson> {
   const launch = command ? launchOf(command, context.dir, id) : null
   let exitCode: number | undefined
   if (launching.run && launch) {
@@ -136,11 +162,22 @@ async function started(context: Context, id: string, runDir: string, command: Re
 /** The command that may be run: refused where it can't be, or must not be without being asked for. */
 function runnable(command: RecordedCommand | undefined, name: string, launching: Launching): RecordedCommand | undefined {
   if (!launching.run || launching.dryRun) return command
-  if (!command) throw new EpochtreeError('no-command', `It is not recorded how ${name} was started. Run its script yourself: it takes the new session when EPOCHTREE_SESSION names it.`)
+  if (!command)
+    throw new EpochtreeError(
+      'no-command',
+      `It is not recorded how ${name} was started. Run its script yourself: it takes the new session when EPOCHTREE_SESSION names it.`,
+    )
   if (!launching.yes && !isOurs(command, launching.env)) {
-    throw new EpochtreeError('command-not-recorded-here', `This command was not recorded by you on this machine: \`${shellText(maskSecrets(command.argv))}\` in ${command.cwd}. Read it, then repeat with --yes to run it.`)
+    throw new EpochtreeError(
+      'command-not-recorded-here',
+      `This command was not recorded by you on this machine: \`${shellText(maskSecrets(command.argv))}\` in ${command.cwd}. Read it, then repeat with --yes to run it.`,
+    )
   }
-  if (!isAbsolute(command.cwd) || !existsSync(command.cwd)) throw new EpochtreeError('no-command', `The folder ${command.cwd}, where ${name} was started, is not here. Run its script yourself where it lies now.`)
+  if (!isAbsolute(command.cwd) || !existsSync(command.cwd))
+    throw new EpochtreeError(
+      'no-command',
+      `The folder ${command.cwd}, where ${name} was started, is not here. Run its script yourself where it lies now.`,
+    )
   return launching.yes ? recordCommand(command.argv, command.cwd, launching.env) : command
 }
 
@@ -167,7 +204,8 @@ function scriptsModel(argv: readonly string[], cwd: string): string | undefined 
   return undefined
 }
 
-const modelByFile = (argv: readonly string[]) => basename(argv.find((word) => /\.\w+$/.test(word) && !word.startsWith('-')) ?? argv[0] ?? 'model').replace(/\.\w+$/, '') || 'model'
+const modelByFile = (argv: readonly string[]) =>
+  basename(argv.find((word) => /\.\w+$/.test(word) && !word.startsWith('-')) ?? argv[0] ?? 'model').replace(/\.\w+$/, '') || 'model'
 
 /** Starts a new session at a committed epoch of another, without reading a byte of its weights. */
 export async function fork(context: Context, text: string, edits: Edits, launching: Launching): Promise<StartedJson> {
@@ -182,7 +220,12 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const { modelName } = seen
   const name = edits.name === undefined ? undefined : checkName(edits.name)
   if (launching.dryRun) {
-    return { session: { id: null, name: name ?? mendName(modelName), modelName, overrides }, runDir: null, forkedFrom, launch: command ? { argv: command.argv, cwd: command.cwd, env: { EPOCHTREE_DIR: context.dir } } : null }
+    return {
+      session: { id: null, name: name ?? mendName(modelName), modelName, overrides },
+      runDir: null,
+      forkedFrom,
+      launch: command ? { argv: command.argv, cwd: command.cwd, env: { EPOCHTREE_DIR: context.dir } } : null,
+    }
   }
   const history = upTo(found.history, epoch)
   const step = await stores.documents.lastStep(history)
@@ -215,7 +258,11 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
 }
 
 async function forkable({ stores }: Context, history: Parameters<typeof upTo>[0], { name }: SessionRecord, epoch: EpochRecord) {
-  if (epoch.state === 'verifying') throw new EpochtreeError('not-verified', `The weights of ${name}@${epoch.number} are still being verified. Try again in a moment; \`epochtree ingest\` finishes it.`)
+  if (epoch.state === 'verifying')
+    throw new EpochtreeError(
+      'not-verified',
+      `The weights of ${name}@${epoch.number} are still being verified. Try again in a moment; \`epochtree ingest\` finishes it.`,
+    )
   if (epoch.weights && !epoch.released && (await stores.weights.path(epoch.weights.sha256))) return
   const earlier = (await stores.sessions.epochs(upTo(history, epoch))).toReversed()
   let nearest: EpochRecord | undefined
@@ -225,18 +272,27 @@ async function forkable({ stores }: Context, history: Parameters<typeof upTo>[0]
       break
     }
   }
-  const remedy = nearest ? `The nearest earlier epoch that can be forked is ${name}@${nearest.number}.` : 'No earlier epoch has weights either: give `commit` some, weights=...'
-  if (!epoch.weights) throw new EpochtreeError('no-weights', `${name}@${epoch.number} was committed without weights, so nothing can start there. ${remedy}`)
-  if (epoch.released) throw new EpochtreeError('weights-released', `The weights of ${name}@${epoch.number} were let go by \`epochtree gc --keep\`. ${remedy}`)
-  throw new EpochtreeError('no-weights', `The weights file of ${name}@${epoch.number} is not in ${folders('').weights} any more. Bring it back, or take another epoch. ${remedy}`)
+  const remedy = nearest
+    ? `The nearest earlier epoch that can be forked is ${name}@${nearest.number}.`
+    : 'No earlier epoch has weights either: give `commit` some, weights=...'
+  if (!epoch.weights)
+    throw new EpochtreeError('no-weights', `${name}@${epoch.number} was committed without weights, so nothing can start there. ${remedy}`)
+  if (epoch.released)
+    throw new EpochtreeError('weights-released', `The weights of ${name}@${epoch.number} were let go by \`epochtree gc --keep\`. ${remedy}`)
+  throw new EpochtreeError(
+    'no-weights',
+    `The weights file of ${name}@${epoch.number} is not in ${folders('').weights} any more. Bring it back, or take another epoch. ${remedy}`,
+  )
 }
 
 /** The same session going on from its last committed epoch. */
 export async function resume(context: Context, text: string, launching: Launching): Promise<StartedJson> {
   const session = await findSession(context.stores, text)
   const json = await sessionJson(context, session.id)
-  if (session.deletedAt !== null) throw new EpochtreeError('session-deleted', `${session.name} is deleted. Bring it back first: \`epochtree restore ${session.name}\`.`)
-  if (json.status === 'running') throw new EpochtreeError('session-running', `${session.name} is running. Stop it first: \`epochtree stop ${session.name}\`.`)
+  if (session.deletedAt !== null)
+    throw new EpochtreeError('session-deleted', `${session.name} is deleted. Bring it back first: \`epochtree restore ${session.name}\`.`)
+  if (json.status === 'running')
+    throw new EpochtreeError('session-running', `${session.name} is running. Stop it first: \`epochtree stop ${session.name}\`.`)
   const command = runnable(readCommand(session.command), session.name, launching)
   return started(context, session.id, folders(context.dir).run(session.id), command, launching)
 }

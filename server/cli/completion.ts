@@ -17,9 +17,13 @@ const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`
 const words = (list: readonly string[]) => list.map(quote).join(' ')
 
 /** Arms of a shell `case`, one a command. */
-const arms = (commands: readonly CommandWords[], indent: string) => commands
-  .map(({ name, options, takesReference }) => `${indent}${quote(name)}) options=(${words(options)}); references=${takesReference ? 1 : 0} ;;`)
-  .join('\n')
+const arms = (commands: readonly CommandWords[], indent: string) =>
+  commands
+    .map(
+      ({ name, options, takesReference }) =>
+        `${indent}${quote(name)}) options=(${words(options)}); references=${takesReference ? 1 : 0} ;;`,
+    )
+    .join('\n')
 
 const bash = (commands: readonly CommandWords[]) => `# epochtree completion for bash: eval "$(epochtree completion bash)"
 _epochtree() {
@@ -95,15 +99,18 @@ compdef _epochtree epochtree
 /** Inside fish's single quotes only these two are special. */
 const fishQuote = (word: string) => `'${word.replace(/[\\']/g, '\\$&')}'`
 
-const fish = (commands: readonly CommandWords[]) => [
-  '# epochtree completion for fish: epochtree completion fish | source',
-  ...commands.flatMap(({ name, options, takesReference }) => {
-    const seen = fishQuote(`__fish_seen_subcommand_from ${name}`)
-    return [
-      `complete -c epochtree -n __fish_use_subcommand -f -a ${fishQuote(name)}`,
-      ...options.map(option => `complete -c epochtree -n ${seen} -${option.startsWith('--') ? 'l' : 'o'} ${fishQuote(option.replace(/^-+/, ''))}`),
-      ...takesReference ? [`complete -c epochtree -n ${seen} -f -a '(epochtree completion --names 2>/dev/null)'`] : []
-    ]
-  }),
-  ''
-].join('\n')
+const fish = (commands: readonly CommandWords[]) =>
+  [
+    '# epochtree completion for fish: epochtree completion fish | source',
+    ...commands.flatMap(({ name, options, takesReference }) => {
+      const seen = fishQuote(`__fish_seen_subcommand_from ${name}`)
+      return [
+        `complete -c epochtree -n __fish_use_subcommand -f -a ${fishQuote(name)}`,
+        ...options.map(
+          (option) => `complete -c epochtree -n ${seen} -${option.startsWith('--') ? 'l' : 'o'} ${fishQuote(option.replace(/^-+/, ''))}`,
+        ),
+        ...(takesReference ? [`complete -c epochtree -n ${seen} -f -a '(epochtree completion --names 2>/dev/null)'`] : []),
+      ]
+    }),
+    '',
+  ].join('\n')

@@ -29,7 +29,11 @@ const JUDGED_BY = { split: 'val', name: 'accuracy' }
 export async function demo({ folder, json, print, style, width }: Demo): Promise<number> {
   const root = dirname(dirname(fileURLToPath(import.meta.url)))
   const example = join(root, 'examples', 'two-days')
-  const env = { ...process.env, PYTHONPATH: [join(root, 'python'), process.env['PYTHONPATH']].filter(Boolean).join(delimiter), PYTHONUNBUFFERED: '1' }
+  const env = {
+    ...process.env,
+    PYTHONPATH: [join(root, 'python'), process.env['PYTHONPATH']].filter(Boolean).join(delimiter),
+    PYTHONUNBUFFERED: '1',
+  }
   const dir = folder === undefined ? join(mkdtempSync(join(tmpdir(), 'epochtree-demo-')), '.epochtree') : resolve(folder)
   makeFolder(dir)
   const say = (text: string) => (json ? void process.stderr.write(`${text}\n`) : print(text))
@@ -59,7 +63,11 @@ export async function demo({ folder, json, print, style, width }: Demo): Promise
 }
 
 function ended({ session, exitCode }: StartedJson): string {
-  if (exitCode !== 0) throw new EpochtreeError('demo-failed', `The training of ${session.name} ended with status ${exitCode}. What it printed above tells why.`)
+  if (exitCode !== 0)
+    throw new EpochtreeError(
+      'demo-failed',
+      `The training of ${session.name} ended with status ${exitCode}. What it printed above tells why.`,
+    )
   return session.name
 }
 
@@ -86,7 +94,10 @@ async function restoredExactly(context: Context, first: string, second: string):
 const renderRestored = (found: readonly Restored[], style: Style) =>
   [
     style.bold(`\nRestored from epoch ${FORK_AT}, before training went on`),
-    ...found.map(({ metric, logged, restored, equal }) => `  ${metric}  logged ${String(logged)}  restored ${String(restored)}  ${equal ? style.green('equal') : style.red('NOT EQUAL')}`),
+    ...found.map(
+      ({ metric, logged, restored, equal }) =>
+        `  ${metric}  logged ${String(logged)}  restored ${String(restored)}  ${equal ? style.green('equal') : style.red('NOT EQUAL')}`,
+    ),
   ].join('\n')
 
 async function better(context: Context, { models }: CompareJson, style: Style): Promise<string> {
@@ -100,9 +111,16 @@ function python(env: Readonly<Record<string, string | undefined>>): string {
   const named = env['EPOCHTREE_PYTHON']
   const candidates = named ? [named] : process.platform === 'win32' ? ['python', 'py'] : ['python3', 'python']
   for (const candidate of candidates) {
-    const asked = spawnSync(candidate, ['-c', 'import sys; print(sys.executable); sys.exit(sys.version_info < (3, 9))'], { encoding: 'utf8', env, windowsHide: true })
+    const asked = spawnSync(candidate, ['-c', 'import sys; print(sys.executable); sys.exit(sys.version_info < (3, 9))'], {
+      encoding: 'utf8',
+      env,
+      windowsHide: true,
+    })
     const found = asked.stdout?.trim()
     if (asked.status === 0 && found && existsSync(found)) return found
   }
-  throw new EpochtreeError('no-python', `The demo trains with Python 3.9 or newer, which ${candidates.join(' and ')} is not. Install one, or name it with EPOCHTREE_PYTHON.`)
+  throw new EpochtreeError(
+    'no-python',
+    `The demo trains with Python 3.9 or newer, which ${candidates.join(' and ')} is not. Install one, or name it with EPOCHTREE_PYTHON.`,
+  )
 }

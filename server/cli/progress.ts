@@ -21,7 +21,9 @@ export function progressBar(screen: Screen) {
       drawn = now
       const share = total > 0 ? Math.min(1, done / total) : 0
       const full = Math.round(share * BAR)
-      screen.write(`\r\x1b[K${`${what} ${'█'.repeat(full)}${'░'.repeat(BAR - full)} ${Math.floor(share * 100)}%`.slice(0, (screen.columns ?? 80) - 1)}`)
+      screen.write(
+        `\r\x1b[K${`${what} ${'█'.repeat(full)}${'░'.repeat(BAR - full)} ${Math.floor(share * 100)}%`.slice(0, (screen.columns ?? 80) - 1)}`,
+      )
     },
     clear() {
       if (drawn) screen.write('\r\x1b[K')

@@ -26,7 +26,7 @@ export async function watch(context: Context, changed: (session: SessionJson) =>
   // Network file systems, and folders that vanish: then the clock alone has to do.
   watcher?.on('error', () => watcher.close())
   try {
-    for (let all = 0; !stopped.signal.aborted; ) {
+    for (let all = 0; !stopped.signal.aborted;) {
       const unfinished = (await stores.sessions.sessions({ deleted: true })).filter(({ finished }) => finished === null).map(({ id }) => id)
       if (Date.now() - all >= ALL_EVERY_MS) {
         all = Date.now()

@@ -50,7 +50,13 @@ const silent = () => {}
 export function ingestAll(db: LocalDatabase, dir: string, progress: Watch = silent, check: () => void = silent) {
   const { runs } = folders(dir)
   if (!existsSync(runs)) return
-  const known = new Map(db.all<{ id: string; folder: string; journal: string | null }>('SELECT s.id, s.folder_signature folder, p.signature journal FROM session s LEFT JOIN place p ON p.session = s.id').map((row) => [row.id, row]))
+  const known = new Map(
+    db
+      .all<{ id: string; folder: string; journal: string | null }>(
+        'SELECT s.id, s.folder_signature folder, p.signature journal FROM session s LEFT JOIN place p ON p.session = s.id',
+      )
+      .map((row) => [row.id, row]),
+  )
   const changed = readdirSync(runs).filter((id) => {
     if (!SESSION_ID.test(id)) return false
     const before = known.get(id)
@@ -79,7 +85,7 @@ export function ingestRun(db: LocalDatabase, dir: string, id: string, progress: 
   }
   try {
     // One transaction a block: the place moves with the documents, and any other process sees both or neither.
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       check()
       const pass = new Pass(db, dir, id, journal)
       more = db.transaction(() => pass.block())
@@ -96,7 +102,13 @@ function report(db: LocalDatabase, session: string, file: string, line: number, 
   db.run('UPDATE session SET problems = (SELECT count(*) FROM problem WHERE session = ?1) WHERE id = ?1', session)
 }
 
-function parseFile<Type extends z.ZodMiniType>(db: LocalDatabase, id: string, run: string, name: string, type: Type): z.infer<Type> | undefined {
+function parseFile<Type extends z.ZodMiniType>(
+  db: LocalDatabase,
+  id: string,
+  run: string,
+  name: string,
+  type: Type,
+): z.infer<Type> | undefined {
   const path = join(run, name)
   if (!existsSync(path)) return undefined
   try {
@@ -113,12 +125,16 @@ function parseFile<Type extends z.ZodMiniType>(db: LocalDatabase, id: string, ru
 function readSession(db: LocalDatabase, dir: string, id: string): boolean {
   const run = folders(dir).run(id)
   const folder = signature(run)
-  const known = db.get<{ folder_signature: string; file_signature: string; marks_signature: string }>('SELECT folder_signature, file_signature, marks_signature FROM session WHERE id = ?', id)
+  const known = db.get<{ folder_signature: string; file_signature: string; marks_signature: string }>(
+    'SELECT folder_signature, file_signature, marks_signature FROM session WHERE id = ?',
+    id,
+  )
   if (known && known.folder_signature === folder) return true
   const file = signature(join(run, 'session.json'))
   if (!file) return known !== undefined
   return db.transaction(() => {
-    const taken = known?.file_signature === file && known.marks_signature === signature(join(run, 'marks.json')) ? true : takeSession(db, dir, id)
+    const taken =
+      known?.file_signature === file && known.marks_signature === signature(join(run, 'marks.json')) ? true : takeSession(db, dir, id)
     // Read before the files: whatever changes while they are read is seen the next time.
     if (taken) db.run('UPDATE session SET folder_signature = ? WHERE id = ?', folder, id)
     return taken || known !== undefined
@@ -143,18 +159,33 @@ export function takeSession(db: LocalDatabase, dir: string, id: string): boolean
   }
   const created = typeof file.createdAt === 'string' ? Date.parse(file.createdAt) / 1000 : file.createdAt
   const values = [
-    name, file.modelName, created ?? parseInt(id.slice(0, 8), 16), file.key ?? null, file.forkedFrom?.sessionId ?? null, file.forkedFrom?.epochId ?? null, file.forkedFrom?.epochNumber ?? null,
-    file.evaluates ? JSON.stringify(file.evaluates) : null, JSON.stringify(file.overrides ?? {}), file.command ? JSON.stringify(file.command) : null, JSON.stringify(marks.tags ?? file.tags ?? []),
-    marks.selected ?? null, marks.deleted ?? null, JSON.stringify(marks), signature(join(run, 'session.json')), signature(join(run, 'marks.json')),
+    name,
+    file.modelName,
+    created ?? parseInt(id.slice(0, 8), 16),
+    file.key ?? null,
+    file.forkedFrom?.sessionId ?? null,
+    file.forkedFrom?.epochId ?? null,
+    file.forkedFrom?.epochNumber ?? null,
+    file.evaluates ? JSON.stringify(file.evaluates) : null,
+    JSON.stringify(file.overrides ?? {}),
+    file.command ? JSON.stringify(file.command) : null,
+    JSON.stringify(marks.tags ?? file.tags ?? []),
+    marks.selected ?? null,
+    marks.deleted ?? null,
+    JSON.stringify(marks),
+    signature(join(run, 'session.json')),
+    signature(join(run, 'marks.json')),
   ]
   db.run(
     `INSERT INTO session(id, name, model, created, key, fork_session, fork_epoch, fork_number, evaluates, overrides, command, tags, selected, deleted, marks, file_signature, marks_signature)
      VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT(id) DO UPDATE SET name = excluded.name, model = excluded.model, key = excluded.key, overrides = excluded.overrides, command = excluded.command, tags = excluded.tags, selected = excluded.selected,
        deleted = excluded.deleted, marks = excluded.marks, file_signature = excluded.file_signature, marks_signature = excluded.marks_signature`,
-    id, ...values,
+    id,
+    ...values,
   )
-  if (marks.released?.length) db.run('UPDATE epoch SET released = 1 WHERE session = ? AND id IN (SELECT value FROM json_each(?))', id, JSON.stringify(marks.released))
+  if (marks.released?.length)
+    db.run('UPDATE epoch SET released = 1 WHERE session = ? AND id IN (SELECT value FROM json_each(?))', id, JSON.stringify(marks.released))
   return true
 }
 
@@ -169,7 +200,8 @@ function tryWriting(write: () => void) {
 
 const NAMES_TRIED_ONE_BY_ONE = 16
 
-export const nameFile = (dir: string, name: string) => join(folders(dir).names, createHash('sha256').update(name.normalize('NFC')).digest('hex'))
+export const nameFile = (dir: string, name: string) =>
+  join(folders(dir).names, createHash('sha256').update(name.normalize('NFC')).digest('hex'))
 
 /** Takes the first free name by exclusive creation, so that two creators at one moment get two names. */
 export function reserveName(dir: string, base: string, sessionId: string): string {
@@ -260,9 +292,25 @@ class Pass {
     }
     this.#batch.flush()
     for (const row of this.#sealed) seal(this.#db, row)
-    for (const [epoch, { seen, stored }] of this.#lines) this.#db.run('INSERT INTO lines(source, epoch, seen, stored) VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, stored = excluded.stored', this.#id, epoch, seen, stored)
+    for (const [epoch, { seen, stored }] of this.#lines)
+      this.#db.run(
+        'INSERT INTO lines(source, epoch, seen, stored) VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, stored = excluded.stored',
+        this.#id,
+        epoch,
+        seen,
+        stored,
+      )
     const { offset, line, pass, last, signature: known } = this.#place
-    this.#db.run('INSERT OR REPLACE INTO place(session, offset, line, hash, pass, last, signature) VALUES(?, ?, ?, ?, ?, ?, ?)', this.#id, offset, line, this.#journal.hashBefore(offset), pass, last, known)
+    this.#db.run(
+      'INSERT OR REPLACE INTO place(session, offset, line, hash, pass, last, signature) VALUES(?, ?, ?, ?, ?, ?, ?)',
+      this.#id,
+      offset,
+      line,
+      this.#journal.hashBefore(offset),
+      pass,
+      last,
+      known,
+    )
     if (lines.length) summarizeSession(this.#db, this.#id)
     return lines.length > 0
   }
@@ -301,10 +349,16 @@ class Pass {
         return this.#parsed(schema.commit, line, (value) => this.#commit(value))
       case 'finished':
         return this.#parsed(schema.finished, line, ({ status, error, time }) => {
-          this.#db.run('UPDATE session SET finished = ? WHERE id = ?', JSON.stringify({ status, error: error ?? null, time: time ?? null }), this.#id)
+          this.#db.run(
+            'UPDATE session SET finished = ? WHERE id = ?',
+            JSON.stringify({ status, error: error ?? null, time: time ?? null }),
+            this.#id,
+          )
         })
       case 'gap':
-        return this.#parsed(schema.gap, line, ({ rows }) => this.#report(`${rows} rows of documents were lost while the disk could not be written.`))
+        return this.#parsed(schema.gap, line, ({ rows }) =>
+          this.#report(`${rows} rows of documents were lost while the disk could not be written.`),
+        )
     }
   }
 
@@ -337,7 +391,17 @@ class Pass {
     const { row, state } = epoch!
     if (state === 'discarded') return undefined
     let lines = this.#lines.get(row)
-    if (!lines) this.#lines.set(row, (lines = { ...(this.#db.get<{ seen: number; stored: number }>('SELECT seen, stored FROM lines WHERE source = ? AND epoch = ?', this.#id, row) ?? { seen: 0, stored: 0 }) }))
+    if (!lines)
+      this.#lines.set(
+        row,
+        (lines = {
+          ...(this.#db.get<{ seen: number; stored: number }>(
+            'SELECT seen, stored FROM lines WHERE source = ? AND epoch = ?',
+            this.#id,
+            row,
+          ) ?? { seen: 0, stored: 0 }),
+        }),
+      )
     const ordinal = lines.seen++
     if (ordinal < lines.stored) return undefined
     lines.stored = ordinal + 1
@@ -347,8 +411,15 @@ class Pass {
   #started(value: z.infer<typeof schema.started>) {
     this.#db.run("UPDATE epoch SET state = 'abandoned' WHERE session = ? AND state = 'open'", this.#id)
     const attempt = {
-      id: value.attempt ?? null, time: value.time ?? null, pid: value.pid ?? null, host: value.host ?? null, bootId: value.bootId ?? null, restored: value.restored ?? null,
-      hyperparameters: value.hyperparameters ?? {}, pruningPlan: value.pruningPlan ?? null, environment: value.environment ?? {},
+      id: value.attempt ?? null,
+      time: value.time ?? null,
+      pid: value.pid ?? null,
+      host: value.host ?? null,
+      bootId: value.bootId ?? null,
+      restored: value.restored ?? null,
+      hyperparameters: value.hyperparameters ?? {},
+      pruningPlan: value.pruningPlan ?? null,
+      environment: value.environment ?? {},
     }
     this.#db.run('UPDATE session SET attempt = ?, finished = NULL WHERE id = ?', JSON.stringify(attempt), this.#id)
   }
@@ -364,7 +435,11 @@ class Pass {
     if (known && known.session !== null) {
       if (known.session !== this.#id) return this.#report(`The epoch ${epochId} belongs to the session ${known.session}.`)
       if (known.pass === pass) return this.#report(`The epoch ${epochId} was begun twice.`)
-      this.#db.run("UPDATE epoch SET pass = ?, state = CASE state WHEN 'abandoned' THEN 'open' ELSE state END WHERE row = ?", pass, known.row)
+      this.#db.run(
+        "UPDATE epoch SET pass = ?, state = CASE state WHEN 'abandoned' THEN 'open' ELSE state END WHERE row = ?",
+        pass,
+        known.row,
+      )
       return
     }
     const last = this.#lastNumber()
@@ -372,8 +447,26 @@ class Pass {
     if (refused) this.#report(`The epoch's number ${number} is not above ${last}, the last of the history; the epoch was refused.`)
     const discarded = (this.#marks.collected != null && number > this.#marks.collected) || this.#marks.discarded?.includes(epochId)
     const state = discarded ? 'discarded' : refused ? 'refused' : 'open'
-    if (known) this.#db.run('UPDATE epoch SET session = ?, number = ?, state = ?, begun = ?, pass = ? WHERE row = ?', this.#id, number, state, time ?? null, pass, known.row)
-    else this.#db.run('INSERT INTO epoch(id, session, number, state, begun, pass) VALUES(?, ?, ?, ?, ?, ?)', epochId, this.#id, number, state, time ?? null, pass)
+    if (known)
+      this.#db.run(
+        'UPDATE epoch SET session = ?, number = ?, state = ?, begun = ?, pass = ? WHERE row = ?',
+        this.#id,
+        number,
+        state,
+        time ?? null,
+        pass,
+        known.row,
+      )
+    else
+      this.#db.run(
+        'INSERT INTO epoch(id, session, number, state, begun, pass) VALUES(?, ?, ?, ?, ?, ?)',
+        epochId,
+        this.#id,
+        number,
+        state,
+        time ?? null,
+        pass,
+      )
   }
 
   #commit({ epoch: epochId, graph, weights, state, pruned, time }: z.infer<typeof schema.commit>) {
@@ -392,7 +485,8 @@ class Pass {
     if (number! <= last) return refuse(`The epoch's number ${number} is not above ${last}, the last of the history`)
     const run = folders(this.#dir).run(this.#id)
     const files = [weights, state].filter((file) => file != null)
-    for (const file of [...files.map(({ file: path }) => path), graph ?? []].flat()) if (!insideRun(run, file)) return refuse(`The file ${file} lies outside the run folder or is a link`)
+    for (const file of [...files.map(({ file: path }) => path), graph ?? []].flat())
+      if (!insideRun(run, file)) return refuse(`The file ${file} lies outside the run folder or is a link`)
     let hash: string | null = null
     let missing = graph != null && !existsSync(join(run, graph)) ? graph : undefined
     if (graph != null && missing === undefined) {
@@ -403,12 +497,27 @@ class Pass {
       }
     }
     const released = this.#marks.released?.includes(epochId) ?? false
-    if (!released) missing ??= files.find(({ file, sha256 }) => !existsSync(join(run, file)) && !existsSync(folders(this.#dir).weightsFile(sha256)))?.file
+    if (!released)
+      missing ??= files.find(
+        ({ file, sha256 }) => !existsSync(join(run, file)) && !existsSync(folders(this.#dir).weightsFile(sha256)),
+      )?.file
     if (missing !== undefined) this.#report(missingMessage(missing, number!))
-    const record = (file: NamedFile | null | undefined) => (file ? JSON.stringify({ file: file.file, sha256: file.sha256, bytes: file.bytes, format: file.format ?? null }) : null)
+    const record = (file: NamedFile | null | undefined) =>
+      file ? JSON.stringify({ file: file.file, sha256: file.sha256, bytes: file.bytes, format: file.format ?? null }) : null
     this.#db.run(
       'UPDATE epoch SET state = ?, committed = ?, commit_line = ?, graph = ?, graph_file = ?, weights = ?, optimizer_state = ?, weights_sha = ?, state_sha = ?, pruned = ?, released = ? WHERE row = ?',
-      missing !== undefined ? 'missing' : files.length && !released ? 'verifying' : 'ok', time ?? null, this.#place.line, hash, graph ?? null, record(weights), record(state), weights?.sha256 ?? null, state?.sha256 ?? null, pruned ? 1 : 0, released ? 1 : 0, row,
+      missing !== undefined ? 'missing' : files.length && !released ? 'verifying' : 'ok',
+      time ?? null,
+      this.#place.line,
+      hash,
+      graph ?? null,
+      record(weights),
+      record(state),
+      weights?.sha256 ?? null,
+      state?.sha256 ?? null,
+      pruned ? 1 : 0,
+      released ? 1 : 0,
+      row,
     )
     this.#place.last = number!
     this.#sealed.add(row)
@@ -427,16 +536,31 @@ const missingMessage = (file: string, number: number) => `The file ${file} is mi
 function takeGraph(db: LocalDatabase, path: string): string {
   const graph = checkGraph(JSON.parse(readText(path, LARGEST_GRAPH)))
   const hash = graphHash(graph)
-  if (!db.get('SELECT 1 FROM graph WHERE hash = ?', hash)) db.run('INSERT INTO graph(hash, body) VALUES(?, ?)', hash, gzipSync(JSON.stringify(graph), { level: 1 }))
+  if (!db.get('SELECT 1 FROM graph WHERE hash = ?', hash))
+    db.run('INSERT INTO graph(hash, body) VALUES(?, ?)', hash, gzipSync(JSON.stringify(graph), { level: 1 }))
   return hash
 }
 
 /** What lists show of a session, kept beside it so that ten thousand are listed without touching their epochs. */
 function summarizeSession(db: LocalDatabase, id: string) {
   const own = db.get<{ n: number }>("SELECT count(*) n FROM epoch WHERE session = ? AND state IN ('ok', 'verifying')", id)!.n
-  const latest = db.get<{ id: string; number: number }>("SELECT id, number FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') ORDER BY number DESC LIMIT 1", id)
-  const open = db.get<{ id: string; number: number }>("SELECT id, number FROM epoch WHERE session = ? AND state = 'open' ORDER BY row DESC LIMIT 1", id)
-  db.run('UPDATE session SET own = ?, latest = ?, latest_number = ?, open = ?, open_number = ? WHERE id = ?', own, latest?.id ?? null, latest?.number ?? null, open?.id ?? null, open?.number ?? null, id)
+  const latest = db.get<{ id: string; number: number }>(
+    "SELECT id, number FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') ORDER BY number DESC LIMIT 1",
+    id,
+  )
+  const open = db.get<{ id: string; number: number }>(
+    "SELECT id, number FROM epoch WHERE session = ? AND state = 'open' ORDER BY row DESC LIMIT 1",
+    id,
+  )
+  db.run(
+    'UPDATE session SET own = ?, latest = ?, latest_number = ?, open = ?, open_number = ? WHERE id = ?',
+    own,
+    latest?.id ?? null,
+    latest?.number ?? null,
+    open?.id ?? null,
+    open?.number ?? null,
+    id,
+  )
 }
 
 interface Waiting {
@@ -453,7 +577,9 @@ interface Waiting {
 
 /** Hashes what commits named, takes it in, and only then lets the epochs be forked. */
 export function verifyWeights(db: LocalDatabase, dir: string, progress: Watch = silent, check: () => void = silent) {
-  const waiting = db.all<Waiting>("SELECT row, session, number, state, commit_line, graph, graph_file, weights, optimizer_state FROM epoch WHERE state IN ('verifying', 'missing') ORDER BY row")
+  const waiting = db.all<Waiting>(
+    "SELECT row, session, number, state, commit_line, graph, graph_file, weights, optimizer_state FROM epoch WHERE state IN ('verifying', 'missing') ORDER BY row",
+  )
   for (const [done, epoch] of waiting.entries()) {
     check()
     progress({ what: 'Verifying weights', done, total: waiting.length })
@@ -479,7 +605,8 @@ export function verifyWeights(db: LocalDatabase, dir: string, progress: Watch = 
 
 /** Whether all that an epoch missed is there by now: a copy of a run may bring its journal before its files. */
 const arrived = (dir: string, run: string, { graph, graph_file }: Waiting, files: readonly NamedFile[]) =>
-  (graph !== null || graph_file === null || existsSync(join(run, graph_file))) && files.every(({ file, sha256 }) => existsSync(join(run, file)) || existsSync(folders(dir).weightsFile(sha256)))
+  (graph !== null || graph_file === null || existsSync(join(run, graph_file))) &&
+  files.every(({ file, sha256 }) => existsSync(join(run, file)) || existsSync(folders(dir).weightsFile(sha256)))
 
 function verifyFile(dir: string, session: string, file: NamedFile): string | undefined {
   const path = insideRun(folders(dir).run(session), file.file)
@@ -497,4 +624,3 @@ function verifyFile(dir: string, session: string, file: NamedFile): string | und
     throw error
   }
 }
-

@@ -70,7 +70,7 @@ export class JournalFile {
 
 function split(block: Buffer, offset: number): Line[] {
   const lines: Line[] = []
-  for (let from = 0; ; ) {
+  for (let from = 0; ;) {
     const newline = block.indexOf(10, from)
     if (newline < 0) return lines
     lines.push({ text: block.toString('utf8', from, newline), end: offset + newline + 1 })

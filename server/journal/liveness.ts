@@ -34,9 +34,12 @@ export function statusOf({ attempt, finished }: SessionRecord, run: string): Sta
 
 /** The engine's process, only where it is surely the same one: here, since this boot, and begun before its attempt was. */
 export function engineOf({ attempt }: SessionRecord, run: string): number | undefined {
-  if (!attempt?.pid || attempt.host !== hostname() || attempt.bootId === null || attempt.bootId !== bootId() || processGone(attempt.pid)) return undefined
+  if (!attempt?.pid || attempt.host !== hostname() || attempt.bootId === null || attempt.bootId !== bootId() || processGone(attempt.pid))
+    return undefined
   const begun = begunAt(attempt.pid)
-  return begun !== undefined && begun <= (attempt.time ?? 0) + CLOCKS_DIFFER_SECONDS && existsSync(join(run, 'alive')) ? attempt.pid : undefined
+  return begun !== undefined && begun <= (attempt.time ?? 0) + CLOCKS_DIFFER_SECONDS && existsSync(join(run, 'alive'))
+    ? attempt.pid
+    : undefined
 }
 
 const CLOCKS_DIFFER_SECONDS = 5

@@ -23,7 +23,8 @@ export function mark(db: LocalDatabase, dir: string, sessionId: string, change: 
   const former = db.transaction(() => {
     const marks = readMarks(path)
     const { name } = change
-    if (name !== undefined && !takeName(dir, name, sessionId)) throw new EpochtreeError('bad-name', `Another session has the name "${name}". Choose another, for example "${name}-2".`)
+    if (name !== undefined && !takeName(dir, name, sessionId))
+      throw new EpochtreeError('bad-name', `Another session has the name "${name}". Choose another, for example "${name}-2".`)
     writeDurably(path, JSON.stringify({ ...marks, ...change }))
     const before = db.get<{ name: string }>('SELECT name FROM session WHERE id = ?', sessionId)?.name
     takeSession(db, dir, sessionId)

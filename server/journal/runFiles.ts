@@ -1,5 +1,22 @@
 import { createHash } from 'node:crypto'
-import { closeSync, constants, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, statSync, unlinkSync, writeFileSync, chmodSync, existsSync, type Stats } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+  chmodSync,
+  existsSync,
+  type Stats,
+} from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 
 /** Where everything lies inside a `.epochtree` folder. */

@@ -39,7 +39,12 @@ export const marksFile = z.object({
 })
 export type MarksFile = z.infer<typeof marksFile>
 
-const namedFile = z.object({ file: z.string(), sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)), bytes: count, format: nullish(z.string()) })
+const namedFile = z.object({
+  file: z.string(),
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  bytes: count,
+  format: nullish(z.string()),
+})
 
 export const started = z.object({
   attempt: nullish(z.string()),
@@ -54,7 +59,14 @@ export const started = z.object({
   environment: nullish(object),
 })
 export const epoch = z.object({ epoch: id, number: z.int().check(z.gte(1)), time: nullish(seconds) })
-export const commit = z.object({ epoch: id, graph: nullish(z.string()), weights: nullish(namedFile), state: nullish(namedFile), pruned: nullish(z.boolean()), time: nullish(seconds) })
+export const commit = z.object({
+  epoch: id,
+  graph: nullish(z.string()),
+  weights: nullish(namedFile),
+  state: nullish(namedFile),
+  pruned: nullish(z.boolean()),
+  time: nullish(seconds),
+})
 export const gap = z.object({ epoch: nullish(id), rows: count, from: nullish(seconds), to: nullish(seconds) })
 export const finished = z.object({ status: z.enum(['completed', 'stopped', 'failed']), error: nullish(z.string()), time: nullish(seconds) })
 
@@ -65,7 +77,11 @@ export function complaint(error: z.core.$ZodError): string {
 }
 
 const ID = /^[0-9a-f]{24}$/
-const SPECIAL: Readonly<Record<string, number>> = { NaN: Number.NaN, Infinity: Number.POSITIVE_INFINITY, '-Infinity': Number.NEGATIVE_INFINITY }
+const SPECIAL: Readonly<Record<string, number>> = {
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  '-Infinity': Number.NEGATIVE_INFINITY,
+}
 
 function numbers(column: unknown, n: number): Float64Array | undefined {
   if (!Array.isArray(column) || column.length !== n) return undefined
@@ -98,7 +114,8 @@ export function metricsLine(line: Record<string, unknown>): MetricsLine | string
   if (columns.length === 0) return { epoch, split, steps: null, times: new Float64Array(0), values: new Map() }
   if (!Array.isArray(first)) return 'values: not an object of columns'
   const n = first.length
-  const times = typeof time === 'number' ? new Float64Array(n).fill(time) : time === undefined || time === null ? new Float64Array(n) : numbers(time, n)
+  const times =
+    typeof time === 'number' ? new Float64Array(n).fill(time) : time === undefined || time === null ? new Float64Array(n) : numbers(time, n)
   if (!times) return `time: not a column of ${n} numbers`
   if (step !== null && step !== undefined) {
     if (!Array.isArray(step) || step.length !== n) return `step: not a column of ${n} steps`
@@ -127,7 +144,8 @@ export function samplesLine(line: Record<string, unknown>): SamplesLine | string
   const checked = new Map<string, readonly unknown[]>()
   let n: number | undefined
   for (const [name, column] of Object.entries(fields as Record<string, unknown>)) {
-    if (!Array.isArray(column) || (n !== undefined && column.length !== n)) return `fields.${name.slice(0, 80)}: not a column of ${n ?? 'some'} values`
+    if (!Array.isArray(column) || (n !== undefined && column.length !== n))
+      return `fields.${name.slice(0, 80)}: not a column of ${n ?? 'some'} values`
     n = column.length
     checked.set(name, column)
   }

@@ -200,7 +200,11 @@ export interface CheckoutJson {
 }
 export interface CollectedJson {
   /** What was, or would be, removed. */
-  readonly items: readonly { readonly kind: 'session' | 'epochs' | 'documents' | 'weights' | 'leftover'; readonly what: string; readonly bytes: number }[]
+  readonly items: readonly {
+    readonly kind: 'session' | 'epochs' | 'documents' | 'weights' | 'leftover'
+    readonly what: string
+    readonly bytes: number
+  }[]
   readonly bytes: number
   readonly dryRun: boolean
 }

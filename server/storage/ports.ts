@@ -19,7 +19,11 @@ export interface SessionRecord {
   readonly deletedAt: number | null
   readonly attempt: Attempt | null
   /** How the last attempt ended; null while it has not said so. */
-  readonly finished: { readonly status: 'completed' | 'stopped' | 'failed'; readonly error: string | null; readonly time: number | null } | null
+  readonly finished: {
+    readonly status: 'completed' | 'stopped' | 'failed'
+    readonly error: string | null
+    readonly time: number | null
+  } | null
   /** Own epochs in the history, and the last of them. */
   readonly own: number
   readonly latest: { readonly id: string; readonly number: number } | null

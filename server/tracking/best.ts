@@ -22,8 +22,10 @@ export function best<T extends EpochValue>(values: Iterable<T>, direction: Direc
 /** Points that no other beats in both metric and cost, cheapest first; of equal points the first given. */
 export function paretoFront<T extends Tradeoff>(points: readonly T[], direction: Direction): T[] {
   const front: T[] = []
-  const known = points.filter(point => !Number.isNaN(point.metric) && !Number.isNaN(point.cost))
-  for (const point of known.toSorted((a, b) => order(a.cost, b.cost) || (direction === 'min' ? order(a.metric, b.metric) : order(b.metric, a.metric)))) {
+  const known = points.filter((point) => !Number.isNaN(point.metric) && !Number.isNaN(point.cost))
+  for (const point of known.toSorted(
+    (a, b) => order(a.cost, b.cost) || (direction === 'min' ? order(a.metric, b.metric) : order(b.metric, a.metric)),
+  )) {
     const last = front.at(-1)
     if (!last || better(point.metric, last.metric, direction)) front.push(point)
   }

@@ -29,7 +29,11 @@ export function checkGraph(value: unknown): ModelGraph {
   const nodes = value['nodes']
   if (!isObject(nodes)) throw new EpochtreeError('bad-graph', `The graph's "nodes" is ${kind(nodes)}. Give an object from node id to node.`)
   for (const id of Object.keys(nodes)) {
-    if (!isObject(nodes[id])) throw new EpochtreeError('bad-graph', `The graph's node "${id.slice(0, 80)}" is ${kind(nodes[id])}. Give an object with id, name, data, inputs and outputs.`)
+    if (!isObject(nodes[id]))
+      throw new EpochtreeError(
+        'bad-graph',
+        `The graph's node "${id.slice(0, 80)}" is ${kind(nodes[id])}. Give an object with id, name, data, inputs and outputs.`,
+      )
   }
   return value as unknown as ModelGraph
 }

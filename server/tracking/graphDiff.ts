@@ -18,7 +18,7 @@ export function diffGraphs(a: ModelGraph | undefined, b: ModelGraph | undefined)
       if (change) nodes.push(change)
     }
   }
-  const count = (kind: NodeChange['change']): number => nodes.filter(node => node.change === kind).length
+  const count = (kind: NodeChange['change']): number => nodes.filter((node) => node.change === kind).length
   return { summary, added: count('added'), removed: count('removed'), changed: count('changed'), kept, nodes }
 }
 

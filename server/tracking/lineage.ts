@@ -56,7 +56,12 @@ export function sharedSegments(a: readonly Segment[], b: readonly Segment[]): Sh
 /** A history up to one of its epochs, that one included. */
 export function upTo({ segments, parentMissing }: History, epoch: { readonly sessionId: string; readonly number: number }): History {
   const last = segments.findIndex(({ sessionId }) => sessionId === epoch.sessionId)
-  return { parentMissing, segments: segments.slice(0, last + 1).map((segment, i) => (i === last ? { ...segment, to: Math.min(segment.to, epoch.number) } : segment)) }
+  return {
+    parentMissing,
+    segments: segments
+      .slice(0, last + 1)
+      .map((segment, i) => (i === last ? { ...segment, to: Math.min(segment.to, epoch.number) } : segment)),
+  }
 }
 
 interface Counted {
@@ -71,7 +76,10 @@ interface Counted {
  * How many epochs each session inherited. Most sessions number their own epochs without a gap, and then this is plain arithmetic;
  * `count` is asked for the others only, so that ten thousand sessions cost no query each.
  */
-export async function inheritedCounts(sessions: readonly Counted[], count: (sessionId: string, upTo: number) => Promise<number>): Promise<Map<string, number>> {
+export async function inheritedCounts(
+  sessions: readonly Counted[],
+  count: (sessionId: string, upTo: number) => Promise<number>,
+): Promise<Map<string, number>> {
   const byId = new Map(sessions.map((session) => [session.id, session]))
   const counts = new Map<string, number>()
   const ownUpTo = async (session: Counted, number: number): Promise<number> => {
@@ -83,7 +91,11 @@ export async function inheritedCounts(sessions: readonly Counted[], count: (sess
     // From the session up to one whose count is known, then down again: forks of forks may go deep.
     const line: Counted[] = []
     const seen = new Set<string>()
-    for (let at = byId.get(id); at && !counts.has(at.id) && !seen.has(at.id); at = at.forkPoint ? byId.get(at.forkPoint.sessionId) : undefined) {
+    for (
+      let at = byId.get(id);
+      at && !counts.has(at.id) && !seen.has(at.id);
+      at = at.forkPoint ? byId.get(at.forkPoint.sessionId) : undefined
+    ) {
       seen.add(at.id)
       line.push(at)
     }

@@ -18,7 +18,8 @@ export interface Reference {
   readonly back: number
 }
 
-const remedy = 'Write SESSION@EPOCH, where EPOCH is a number, an id of 24 hex digits, latest, selected, min:val/loss or max:val/acc, with ~2 for two epochs earlier.'
+const remedy =
+  'Write SESSION@EPOCH, where EPOCH is a number, an id of 24 hex digits, latest, selected, min:val/loss or max:val/acc, with ~2 for two epochs earlier.'
 const refused = /[@~\p{Cc}\p{Cs}]/gu
 const hexAlone = /^[0-9a-f]{6,}$/i
 // Not trim(): Python's strip(), which mends names on the engine's side, leaves the byte order mark alone.
@@ -100,10 +101,12 @@ function clip(text: string): string {
 export function nameProblem(name: string): string | undefined {
   if (name === '') return 'A name has at least one character.'
   const [found] = name.match(refused) ?? []
-  if (found === '@' || found === '~') return `A session's name holds no "${found}", which parts a reference. Leave it out or write "-" instead.`
-  if (found !== undefined) return 'A session\'s name holds no control characters and no halves of characters. Leave them out.'
+  if (found === '@' || found === '~')
+    return `A session's name holds no "${found}", which parts a reference. Leave it out or write "-" instead.`
+  if (found !== undefined) return "A session's name holds no control characters and no halves of characters. Leave them out."
   if (name.search(outerSpace) >= 0) return "A session's name has no space at its ends. Leave it out."
-  if (hexAlone.test(name)) return `Six or more hex digits alone would be read as an id. Write more than them, such as "model-${name.slice(0, 40)}".`
+  if (hexAlone.test(name))
+    return `Six or more hex digits alone would be read as an id. Write more than them, such as "model-${name.slice(0, 40)}".`
   return undefined
 }
 
@@ -122,7 +125,7 @@ export function nearest(word: string, candidates: Iterable<string>, n = 3): stri
     const worst = found.length < n ? Infinity : (found.at(-1)?.distance ?? -1)
     const distance = distanceOf(wanted, candidate.toLowerCase(), worst)
     if (distance >= worst) continue
-    const place = found.findIndex(other => other.distance > distance)
+    const place = found.findIndex((other) => other.distance > distance)
     found.splice(place < 0 ? found.length : place, 0, { candidate, distance })
     if (found.length > n) found.pop()
   }
@@ -139,7 +142,14 @@ function distanceOf(a: string, b: string, worst: number): number {
   while (end < Math.min(a.length, b.length) - start && a.charCodeAt(a.length - 1 - end) === b.charCodeAt(b.length - 1 - end)) end++
   const difference = Math.abs(a.length - b.length)
   if (difference >= worst) return difference
-  return Math.max(difference, editDistance(a.slice(start, Math.min(a.length - end, start + longest)), b.slice(start, Math.min(b.length - end, start + longest)), worst))
+  return Math.max(
+    difference,
+    editDistance(
+      a.slice(start, Math.min(a.length - end, start + longest)),
+      b.slice(start, Math.min(b.length - end, start + longest)),
+      worst,
+    ),
+  )
 }
 
 /** Levenshtein; given up as soon as it can't be less than `worst`. */

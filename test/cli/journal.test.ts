@@ -22,20 +22,47 @@ describe('journals read by the command line', () => {
     const folder = join(dir, 'runs', id(n))
     mkdirSync(join(folder, 'graphs'), { recursive: true })
     mkdirSync(join(folder, 'weights'))
-    writeFileSync(join(folder, 'session.json'), JSON.stringify({ format: 1, sessionId: id(n), modelName: 'net', overrides: {}, command: null, createdAt: n, ...extra }))
+    writeFileSync(
+      join(folder, 'session.json'),
+      JSON.stringify({ format: 1, sessionId: id(n), modelName: 'net', overrides: {}, command: null, createdAt: n, ...extra }),
+    )
     return folder
   }
   function epochLines(folder: string, n: number, number: number, weights = `weights of ${n}`, file = `weights/${n}.bin`) {
-    writeFileSync(join(folder, `graphs/${n}.json`), JSON.stringify({ id: 'g', nodes: { a: { id: 'a', name: 'a', data: { parameters: { weight: [number, 2] } } } } }))
+    writeFileSync(
+      join(folder, `graphs/${n}.json`),
+      JSON.stringify({ id: 'g', nodes: { a: { id: 'a', name: 'a', data: { parameters: { weight: [number, 2] } } } } }),
+    )
     if (file === `weights/${n}.bin`) writeFileSync(join(folder, file), weights)
     const sha256 = createHash('sha256').update(`weights of ${n}`).digest('hex')
     return (
       line({ type: 'epoch', epoch: id(n), number, time: n }) +
       line({ type: 'metrics', epoch: id(n), split: 'val', step: null, time: [n], values: { loss: [1 / number], odd: ['NaN'] } }) +
-      line({ type: 'commit', epoch: id(n), graph: `graphs/${n}.json`, weights: { file, sha256, bytes: `weights of ${n}`.length, format: 'bin' }, state: null, pruned: false, time: n })
+      line({
+        type: 'commit',
+        epoch: id(n),
+        graph: `graphs/${n}.json`,
+        weights: { file, sha256, bytes: `weights of ${n}`.length, format: 'bin' },
+        state: null,
+        pruned: false,
+        time: n,
+      })
     )
   }
-  const started = line({ type: 'started', format: 1, time: 1, attempt: id(999), after: null, restored: null, pid: 1, host: 'elsewhere', bootId: 'x', hyperparameters: { lr: 0.1 }, pruningPlan: {}, environment: {} })
+  const started = line({
+    type: 'started',
+    format: 1,
+    time: 1,
+    attempt: id(999),
+    after: null,
+    restored: null,
+    pid: 1,
+    host: 'elsewhere',
+    bootId: 'x',
+    hyperparameters: { lr: 0.1 },
+    pruningPlan: {},
+    environment: {},
+  })
   const finished = line({ type: 'finished', status: 'completed', error: null, time: 9 })
   const journal = (folder: string, text: string) => writeFileSync(join(folder, 'journal.jsonl'), text)
 
@@ -49,22 +76,31 @@ describe('journals read by the command line', () => {
   it('shows a fork with the past it shares and then its own', () => {
     twoModels()
     const sessions = run('sessions', '--json').json<SessionJson[]>()
-    assert.deepEqual(sessions.map(({ name, epochs, own, status }) => ({ name, epochs, own, status })), [
-      { name: 'net', epochs: 3, own: 3, status: 'completed' },
-      { name: 'net-2', epochs: 4, own: 2, status: 'completed' },
-    ])
+    assert.deepEqual(
+      sessions.map(({ name, epochs, own, status }) => ({ name, epochs, own, status })),
+      [
+        { name: 'net', epochs: 3, own: 3, status: 'completed' },
+        { name: 'net-2', epochs: 4, own: 2, status: 'completed' },
+      ],
+    )
     const { epochs } = run('log', 'net-2', '--json').json<LogJson>()
-    assert.deepEqual(epochs.map((epoch) => [epoch.number, epoch.inherited, epoch.state, epoch.metrics]), [
-      [1, true, 'ok', { 'val/loss': 1, 'val/odd': 'NaN' }],
-      [2, true, 'ok', { 'val/loss': 0.5, 'val/odd': 'NaN' }],
-      [3, false, 'ok', { 'val/loss': 1 / 3, 'val/odd': 'NaN' }],
-      [4, false, 'ok', { 'val/loss': 0.25, 'val/odd': 'NaN' }],
-    ])
+    assert.deepEqual(
+      epochs.map((epoch) => [epoch.number, epoch.inherited, epoch.state, epoch.metrics]),
+      [
+        [1, true, 'ok', { 'val/loss': 1, 'val/odd': 'NaN' }],
+        [2, true, 'ok', { 'val/loss': 0.5, 'val/odd': 'NaN' }],
+        [3, false, 'ok', { 'val/loss': 1 / 3, 'val/odd': 'NaN' }],
+        [4, false, 'ok', { 'val/loss': 0.25, 'val/odd': 'NaN' }],
+      ],
+    )
     const compared = run('compare', 'net', 'net-2', '--json').json<CompareJson>()
     assert.equal(compared.sharedEpochs, 2)
     assert.deepEqual(compared.pairs, [{ a: 'net', b: 'net-2', shared: 2, at: { id: id(12), number: 2 } }])
     assert.deepEqual(compared.hyperparameters, [{ path: 'lr', values: [0.1, 0.2] }])
-    assert.deepEqual(compared.graph[0]?.summary.map((one) => one?.parameters), [6, 8])
+    assert.deepEqual(
+      compared.graph[0]?.summary.map((one) => one?.parameters),
+      [6, 8],
+    )
   })
 
   it('gives the same answers from a store that was deleted or damaged', () => {
@@ -109,9 +145,22 @@ describe('journals read by the command line', () => {
     symlinkSync('/etc/hostname', join(folder, 'weights/link'))
     journal(
       folder,
-      started + epochLines(folder, 11, 1) + epochLines(folder, 12, 2, '', 'weights/none') + epochLines(folder, 13, 3, '', '../../../outside') + epochLines(folder, 14, 4, '', 'weights/link') + epochLines(folder, 15, 5, 'other content') + epochLines(folder, 16, 6) + 'not json\n' + finished,
+      started +
+        epochLines(folder, 11, 1) +
+        epochLines(folder, 12, 2, '', 'weights/none') +
+        epochLines(folder, 13, 3, '', '../../../outside') +
+        epochLines(folder, 14, 4, '', 'weights/link') +
+        epochLines(folder, 15, 5, 'other content') +
+        epochLines(folder, 16, 6) +
+        'not json\n' +
+        finished,
     )
-    assert.deepEqual(run('log', 'net', '--json').json<LogJson>().epochs.map(({ number }) => number), [1, 6])
+    assert.deepEqual(
+      run('log', 'net', '--json')
+        .json<LogJson>()
+        .epochs.map(({ number }) => number),
+      [1, 6],
+    )
     const { problems } = run('ingest', '--json').json<{ problems: { message: string; line: number | null }[] }>()
     assert.equal(problems.length, 5)
     assert.ok(existsSync(join(folder, 'weights/15.bin')), 'what did not match is left where it was')

@@ -61,19 +61,39 @@ describe('the best epoch', () => {
 
 describe('the tradeoffs', () => {
   it('hold only what nothing beats, cheapest first', () => {
-    const [a, b, c, d] = [{ metric: 0.9, cost: 100 }, { metric: 0.8, cost: 50 }, { metric: 0.7, cost: 60 }, { metric: 0.9, cost: 200 }]
+    const [a, b, c, d] = [
+      { metric: 0.9, cost: 100 },
+      { metric: 0.8, cost: 50 },
+      { metric: 0.7, cost: 60 },
+      { metric: 0.9, cost: 200 },
+    ]
     assert.deepEqual(paretoFront([a, b, c, d], 'max'), [b, a])
     assert.deepEqual(paretoFront([a, b, c, d], 'min'), [b, c])
   })
 
   it('hold one of equals, the first given', () => {
-    const [first, second] = [{ metric: 1, cost: 1, name: 'first' }, { metric: 1, cost: 1, name: 'second' }]
+    const [first, second] = [
+      { metric: 1, cost: 1, name: 'first' },
+      { metric: 1, cost: 1, name: 'second' },
+    ]
     assert.deepEqual(paretoFront([first, second], 'min'), [first])
   })
 
   it('pass over what is not a number, and know infinities', () => {
-    assert.deepEqual(paretoFront([{ metric: NaN, cost: 1 }, { metric: 1, cost: NaN }], 'min'), [])
-    const [a, b] = [{ metric: Infinity, cost: 1 }, { metric: -Infinity, cost: Infinity }]
+    assert.deepEqual(
+      paretoFront(
+        [
+          { metric: NaN, cost: 1 },
+          { metric: 1, cost: NaN },
+        ],
+        'min',
+      ),
+      [],
+    )
+    const [a, b] = [
+      { metric: Infinity, cost: 1 },
+      { metric: -Infinity, cost: Infinity },
+    ]
     assert.deepEqual(paretoFront([b, a], 'min'), [a, b])
     assert.deepEqual(paretoFront([b, a], 'max'), [a])
   })
@@ -84,7 +104,13 @@ describe('the tradeoffs', () => {
         const known = all.filter(({ metric, cost }) => !Number.isNaN(metric) && !Number.isNaN(cost))
         const asGood = (a: number, b: number) => (way === 'min' ? a <= b : a >= b)
         const beaten = known.filter((mine, i) =>
-          known.some((other, j) => i !== j && other.cost <= mine.cost && asGood(other.metric, mine.metric) && (other.cost !== mine.cost || other.metric !== mine.metric || j < i)),
+          known.some(
+            (other, j) =>
+              i !== j &&
+              other.cost <= mine.cost &&
+              asGood(other.metric, mine.metric) &&
+              (other.cost !== mine.cost || other.metric !== mine.metric || j < i),
+          ),
         )
         const front = paretoFront(all, way)
         assert.deepEqual(new Set(front), new Set(known.filter((point) => !beaten.includes(point))))
@@ -95,7 +121,10 @@ describe('the tradeoffs', () => {
   })
 
   it('leave the given list as it was', () => {
-    const given = Object.freeze([{ metric: 1, cost: 2 }, { metric: 2, cost: 1 }])
+    const given = Object.freeze([
+      { metric: 1, cost: 2 },
+      { metric: 2, cost: 1 },
+    ])
     assert.equal(paretoFront(given, 'max').length, 1)
   })
 })

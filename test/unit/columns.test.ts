@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { bytesOf, float64, header, packSteps, sampleColumn, uint32, unpackSteps } from '../../server/storage/local/columns'
 
-const doubles = fc.array(fc.oneof(fc.double(), fc.constantFrom(NaN, 0, -0, Infinity, -Infinity, Number.MAX_VALUE, Number.MIN_VALUE))).map((values) => Float64Array.from(values))
+const doubles = fc
+  .array(fc.oneof(fc.double(), fc.constantFrom(NaN, 0, -0, Infinity, -Infinity, Number.MAX_VALUE, Number.MIN_VALUE)))
+  .map((values) => Float64Array.from(values))
 /** As the store hands it back: other bytes lie before and after, at any offset. */
 const stored = (bytes: Uint8Array, offset: number) => {
   const page = new Uint8Array(offset + bytes.length + 5).fill(0xee)
@@ -47,11 +49,21 @@ describe('columns of numbers', () => {
 describe('columns of steps', () => {
   it('come back, whatever they are', () => {
     const step = fc.oneof(fc.nat(5), fc.maxSafeNat())
-    fc.assert(fc.property(fc.array(step, { minLength: 1 }).map((steps) => Float64Array.from(steps)), (steps) => assert.deepEqual(stepsBack(steps), steps)), { numRuns: 1000 })
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 1 }).map((steps) => Float64Array.from(steps)),
+        (steps) => assert.deepEqual(stepsBack(steps), steps),
+      ),
+      { numRuns: 1000 },
+    )
   })
 
   it('take no room where they are evenly spaced, up, down or not at all', () => {
-    const even = fc.record({ first: fc.integer({ min: -1e9, max: 1e9 }), distance: fc.integer({ min: -1000, max: 1000 }), n: fc.integer({ min: 1, max: 300 }) })
+    const even = fc.record({
+      first: fc.integer({ min: -1e9, max: 1e9 }),
+      distance: fc.integer({ min: -1000, max: 1000 }),
+      n: fc.integer({ min: 1, max: 300 }),
+    })
     fc.assert(
       fc.property(even, ({ first, distance, n }) => {
         const steps = Float64Array.from({ length: n }, (_, i) => first + i * distance)
@@ -65,7 +77,12 @@ describe('columns of steps', () => {
   })
 
   it('are kept where one of them is out of line', () => {
-    for (const steps of [[0, 1, 3], [0, 0, 1], [1, 0, 1], [5, 6, 7, 7]]) {
+    for (const steps of [
+      [0, 1, 3],
+      [0, 0, 1],
+      [1, 0, 1],
+      [5, 6, 7, 7],
+    ]) {
       assert.notEqual(packSteps(Float64Array.from(steps)), null)
       assert.deepEqual([...stepsBack(Float64Array.from(steps))], steps)
     }
@@ -102,7 +119,10 @@ describe('what is told of a column without opening it', () => {
     const row = fc.tuple(fc.integer({ min: -2, max: 3 }), fc.oneof(fc.double(), fc.integer({ min: -2, max: 2 })))
     fc.assert(
       fc.property(fc.array(row, { minLength: 1 }), (rows) => {
-        const found = header(Float64Array.from(rows, ([, value]) => value), Float64Array.from(rows, ([step]) => step))
+        const found = header(
+          Float64Array.from(rows, ([, value]) => value),
+          Float64Array.from(rows, ([step]) => step),
+        )
         const [step, last] = rows.toSorted(([a], [b]) => a - b).at(-1)!
         assert.ok(found.lastStep === step && Object.is(found.last, last))
         const known = rows.map(([, value]) => value).filter((value) => !Number.isNaN(value))
@@ -123,7 +143,10 @@ describe('columns of samples', () => {
   }
 
   it('are numbers where all are, with NaN and infinities as they travel', () => {
-    assert.deepEqual(sampleColumn([1, 'NaN', '-Infinity', 'Infinity', -0]), { numbers: Float64Array.of(1, NaN, -Infinity, Infinity, -0), nulls: null })
+    assert.deepEqual(sampleColumn([1, 'NaN', '-Infinity', 'Infinity', -0]), {
+      numbers: Float64Array.of(1, NaN, -Infinity, Infinity, -0),
+      nulls: null,
+    })
     assert.deepEqual(sampleColumn([]), { numbers: new Float64Array(0), nulls: null })
   })
 
@@ -133,16 +156,29 @@ describe('columns of samples', () => {
   })
 
   it('name every other value once', () => {
-    assert.deepEqual(sampleColumn(['cat', 'dog', 'cat', null, 3, '3', 'cat', null]), { codes: Uint32Array.of(0, 1, 0, 2, 3, 4, 0, 2), dictionary: ['cat', 'dog', null, 3, '3'] })
-    assert.deepEqual(sampleColumn([[1, 2], { x: 1 }, [1, 2], true]), { codes: Uint32Array.of(0, 1, 0, 2), dictionary: [[1, 2], { x: 1 }, true] })
+    assert.deepEqual(sampleColumn(['cat', 'dog', 'cat', null, 3, '3', 'cat', null]), {
+      codes: Uint32Array.of(0, 1, 0, 2, 3, 4, 0, 2),
+      dictionary: ['cat', 'dog', null, 3, '3'],
+    })
+    assert.deepEqual(sampleColumn([[1, 2], { x: 1 }, [1, 2], true]), {
+      codes: Uint32Array.of(0, 1, 0, 2),
+      dictionary: [[1, 2], { x: 1 }, true],
+    })
   })
 
-  it('keep words that only look like numbers, or like JavaScript\'s own', () => {
-    for (const words of [['1', '2'], ['NaN', 'no number'], ['__proto__', 'constructor', 'toString'], ['', 'null'], ['nan']]) assert.deepEqual(read(words), words)
+  it("keep words that only look like numbers, or like JavaScript's own", () => {
+    for (const words of [['1', '2'], ['NaN', 'no number'], ['__proto__', 'constructor', 'toString'], ['', 'null'], ['nan']])
+      assert.deepEqual(read(words), words)
   })
 
   it('come back as they were logged, whatever they hold', () => {
-    const sample = fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0), fc.constantFrom(null, true, '', 'cat', '1'), fc.string(), fc.jsonValue({ maxDepth: 2 }))
+    const sample = fc.oneof(
+      fc.integer(),
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0),
+      fc.constantFrom(null, true, '', 'cat', '1'),
+      fc.string(),
+      fc.jsonValue({ maxDepth: 2 }),
+    )
     fc.assert(
       fc.property(fc.oneof(fc.array(sample), fc.array(fc.oneof(fc.double({ noNaN: true }), fc.constant(null)))), (values) => {
         // Rows travel as JSON, which has one zero.

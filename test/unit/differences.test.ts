@@ -5,9 +5,17 @@ import type { Json, JsonObject } from '../../server/protocol/model'
 import { differences, sameJson } from '../../server/tracking/differences'
 
 const parse = (text: string) => JSON.parse(text) as JsonObject
-const key = fc.oneof(fc.constantFrom('a', 'b', 'a.b', '[0]', '0', '', '__proto__', 'constructor', 'toString', 'hasOwnProperty', '"', '\\', '\n', ']', ' '), fc.string({ maxLength: 3 }))
+const key = fc.oneof(
+  fc.constantFrom('a', 'b', 'a.b', '[0]', '0', '', '__proto__', 'constructor', 'toString', 'hasOwnProperty', '"', '\\', '\n', ']', ' '),
+  fc.string({ maxLength: 3 }),
+)
 const { value } = fc.letrec<{ value: Json; object: JsonObject }>((tie) => ({
-  value: fc.oneof({ depthSize: 'small' }, fc.constantFrom(null, true, false, 0, 1, 'x', ''), fc.array(tie('value'), { maxLength: 3 }), tie('object')),
+  value: fc.oneof(
+    { depthSize: 'small' },
+    fc.constantFrom(null, true, false, 0, 1, 'x', ''),
+    fc.array(tie('value'), { maxLength: 3 }),
+    tie('object'),
+  ),
   // As JSON.parse makes them: a key __proto__ is a key like any other.
   object: fc.array(fc.tuple(key, tie('value')), { maxLength: 4 }).map((entries) => Object.fromEntries(entries)),
 }))
@@ -17,10 +25,16 @@ const nested = (depth: number, inner: Json) => parse('{"a":'.repeat(depth) + JSO
 
 describe('differences', () => {
   it('name the path and one value a model', () => {
-    assert.deepEqual(differences([{ lr: 0.1, optimizer: { name: 'sgd', momentum: 0.9 } }, { lr: 0.01, optimizer: { name: 'sgd', momentum: 0.8 } }]), [
-      { path: 'lr', values: [0.1, 0.01] },
-      { path: 'optimizer.momentum', values: [0.9, 0.8] },
-    ])
+    assert.deepEqual(
+      differences([
+        { lr: 0.1, optimizer: { name: 'sgd', momentum: 0.9 } },
+        { lr: 0.01, optimizer: { name: 'sgd', momentum: 0.8 } },
+      ]),
+      [
+        { path: 'lr', values: [0.1, 0.01] },
+        { path: 'optimizer.momentum', values: [0.9, 0.8] },
+      ],
+    )
   })
 
   it('compare any number of models', () => {
@@ -47,7 +61,9 @@ describe('differences', () => {
   it('go into lists of one length, and show others whole', () => {
     assert.deepEqual(differences([{ shape: [64, 3, 3] }, { shape: [32, 3, 3] }]), [{ path: 'shape[0]', values: [64, 32] }])
     assert.deepEqual(differences([{ shape: [64] }, { shape: [64, 3] }]), [{ path: 'shape', values: [[64], [64, 3]] }])
-    assert.deepEqual(differences([{ layers: [{ n: 1 }, { n: 2 }] }, { layers: [{ n: 1 }, { n: 3 }] }]), [{ path: 'layers[1].n', values: [2, 3] }])
+    assert.deepEqual(differences([{ layers: [{ n: 1 }, { n: 2 }] }, { layers: [{ n: 1 }, { n: 3 }] }]), [
+      { path: 'layers[1].n', values: [2, 3] },
+    ])
   })
 
   it('show an object against something else whole', () => {
@@ -57,7 +73,13 @@ describe('differences', () => {
   })
 
   it('keep text, numbers and truth apart', () => {
-    assert.equal(differences([{ a: 1, b: 0, c: '' }, { a: '1', b: false, c: null }]).length, 3)
+    assert.equal(
+      differences([
+        { a: 1, b: 0, c: '' },
+        { a: '1', b: false, c: null },
+      ]).length,
+      3,
+    )
     assert.deepEqual(differences([{ a: 0 }, { a: -0 }]), [])
     assert.deepEqual(differences([{ a: 'NaN' }, { a: 'NaN' }]), [])
   })
@@ -70,21 +92,42 @@ describe('differences', () => {
     assert.notDeepEqual(differences([{ 'a.b': 1 }, {}]), differences([{ a: { b: 1 } }, {}]))
   })
 
-  it('treat names of JavaScript\'s own like any other', () => {
-    assert.deepEqual(differences([{ constructor: 1, toString: 2, hasOwnProperty: 3 }, {}]).map(({ values }) => values), [[1, null], [2, null], [3, null]])
-    assert.deepEqual(differences([parse('{"__proto__": {"x": 1}}'), parse('{"__proto__": {"x": 2}}')]), [{ path: '__proto__.x', values: [1, 2] }])
+  it("treat names of JavaScript's own like any other", () => {
+    assert.deepEqual(
+      differences([{ constructor: 1, toString: 2, hasOwnProperty: 3 }, {}]).map(({ values }) => values),
+      [
+        [1, null],
+        [2, null],
+        [3, null],
+      ],
+    )
+    assert.deepEqual(differences([parse('{"__proto__": {"x": 1}}'), parse('{"__proto__": {"x": 2}}')]), [
+      { path: '__proto__.x', values: [1, 2] },
+    ])
     assert.deepEqual(differences([parse('{"__proto__": 1}'), {}]), [{ path: '__proto__', values: [1, null] }])
     assert.deepEqual(differences([{}, {}]), [])
     assert.equal((Object.prototype as Record<string, unknown>)['x'], undefined)
   })
 
   it('with `all` also show what is alike', () => {
-    assert.deepEqual(differences([{ a: 1, b: 2, c: null }, { a: 1, b: 3 }], { all: true }), [
-      { path: 'a', values: [1, 1] },
-      { path: 'b', values: [2, 3] },
-      { path: 'c', values: [null, null] },
+    assert.deepEqual(
+      differences(
+        [
+          { a: 1, b: 2, c: null },
+          { a: 1, b: 3 },
+        ],
+        { all: true },
+      ),
+      [
+        { path: 'a', values: [1, 1] },
+        { path: 'b', values: [2, 3] },
+        { path: 'c', values: [null, null] },
+      ],
+    )
+    assert.deepEqual(differences([{ a: [1, 2] }], { all: true }), [
+      { path: 'a[0]', values: [1] },
+      { path: 'a[1]', values: [2] },
     ])
-    assert.deepEqual(differences([{ a: [1, 2] }], { all: true }), [{ path: 'a[0]', values: [1] }, { path: 'a[1]', values: [2] }])
   })
 
   it('go as deep as a graph may', () => {
@@ -94,27 +137,39 @@ describe('differences', () => {
   })
 
   it('are none between a value and its copy', () => {
-    fc.assert(fc.property(value, (one) => {
-      const copy = parse(JSON.stringify(one))
-      assert.deepEqual(differences([one, copy, one]), [])
-      assert.ok(sameJson(one, copy))
-    }))
+    fc.assert(
+      fc.property(value, (one) => {
+        const copy = parse(JSON.stringify(one))
+        assert.deepEqual(differences([one, copy, one]), [])
+        assert.ok(sameJson(one, copy))
+      }),
+    )
   })
 
   it('are none exactly where the values are the same but for nulls', () => {
     const bare = (one: Json): Json => {
       if (Array.isArray(one)) return one.map(bare)
       if (typeof one !== 'object' || one === null) return one
-      return Object.fromEntries(Object.entries(one as JsonObject).filter(([, inner]) => inner !== null).map(([name, inner]) => [name, bare(inner)]))
+      return Object.fromEntries(
+        Object.entries(one as JsonObject)
+          .filter(([, inner]) => inner !== null)
+          .map(([name, inner]) => [name, bare(inner)]),
+      )
     }
-    fc.assert(fc.property(object, object, (a, b) => assert.equal(differences([bare(a), bare(b)]).length === 0, sameJson(bare(a), bare(b)))), { numRuns: 1000 })
+    fc.assert(
+      fc.property(object, object, (a, b) => assert.equal(differences([bare(a), bare(b)]).length === 0, sameJson(bare(a), bare(b)))),
+      { numRuns: 1000 },
+    )
   })
 
   it('mirror when the models change places', () => {
     fc.assert(
       fc.property(value, value, (a, b) => {
         const sorted = (found: ReturnType<typeof differences>) => found.toSorted((x, y) => (x.path < y.path ? -1 : 1))
-        assert.deepEqual(sorted(differences([a, b])), sorted(differences([b, a]).map(({ path, values }) => ({ path, values: values.toReversed() }))))
+        assert.deepEqual(
+          sorted(differences([a, b])),
+          sorted(differences([b, a]).map(({ path, values }) => ({ path, values: values.toReversed() }))),
+        )
       }),
     )
   })
@@ -148,7 +203,16 @@ describe('sameness of JSON', () => {
   })
 
   it('tells kinds apart', () => {
-    for (const [a, b] of [[{}, []], [null, {}], [null, 0], ['1', 1], [[], ''], [undefined, null], [{ a: null }, {}], [[1], [1, 2]]] as [Json, Json][]) {
+    for (const [a, b] of [
+      [{}, []],
+      [null, {}],
+      [null, 0],
+      ['1', 1],
+      [[], ''],
+      [undefined, null],
+      [{ a: null }, {}],
+      [[1], [1, 2]],
+    ] as [Json, Json][]) {
       assert.ok(!sameJson(a, b))
       assert.ok(!sameJson(b, a))
     }
@@ -163,6 +227,9 @@ describe('sameness of JSON', () => {
         return false
       }
     }
-    fc.assert(fc.property(value, value, (a, b) => assert.equal(sameJson(a, b), same(a, b))), { numRuns: 500 })
+    fc.assert(
+      fc.property(value, value, (a, b) => assert.equal(sameJson(a, b), same(a, b))),
+      { numRuns: 500 },
+    )
   })
 })

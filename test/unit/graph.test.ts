@@ -8,20 +8,47 @@ import { checkGraph, graphHash, nodeNonzero, nodeParameters, summarize } from '.
 import { diffGraphs } from '../../server/tracking/graphDiff'
 
 const node = (id: string, rest: Omit<GraphNode, 'id'> = {}): GraphNode => ({ id, ...rest })
-const graph = (...nodes: readonly GraphNode[]): ModelGraph => ({ id: 'model', nodes: Object.fromEntries(nodes.map((one) => [one.id, one])) })
+const graph = (...nodes: readonly GraphNode[]): ModelGraph => ({
+  id: 'model',
+  nodes: Object.fromEntries(nodes.map((one) => [one.id, one])),
+})
 const withData = (data: JsonObject) => node('n', { data })
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const parse = (text: string) => JSON.parse(text) as ModelGraph
 
-const conv = node('conv1', { name: 'Conv2d', data: { parameters: { weight: [64, 3, 7, 7] }, nonzero: 9408 }, outputs: { y: { to: 'relu' } } })
+const conv = node('conv1', {
+  name: 'Conv2d',
+  data: { parameters: { weight: [64, 3, 7, 7] }, nonzero: 9408 },
+  outputs: { y: { to: 'relu' } },
+})
 const relu = node('relu', { inputs: { x: { from: 'conv1' } } })
 
 const id = fc.oneof(fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor', '10', '9'), fc.string({ maxLength: 3 }))
-const anyNode = fc.record({ name: fc.string({ maxLength: 3 }), data: fc.dictionary(fc.constantFrom('parameters', 'shape', '__proto__', 'x'), fc.oneof(fc.nat(3), fc.constant('s'), fc.array(fc.nat(2), { maxLength: 2 })), { noNullPrototype: true }), pruning_plan_id: fc.constantFrom('p1', 'p2') }, { requiredKeys: [], noNullPrototype: true })
-const anyGraph = fc.array(fc.tuple(id, anyNode), { maxLength: 6 }).map((nodes): ModelGraph => ({ nodes: Object.fromEntries(nodes.map(([name, rest]) => [name, { id: name, ...rest }])) }))
-const shuffled = ({ nodes }: ModelGraph): ModelGraph => ({ id: 'another', nodes: Object.fromEntries(Object.entries(nodes).reverse().map(([name, one]) => [name, Object.fromEntries(Object.entries(one).reverse()) as unknown as GraphNode])) })
+const anyNode = fc.record(
+  {
+    name: fc.string({ maxLength: 3 }),
+    data: fc.dictionary(
+      fc.constantFrom('parameters', 'shape', '__proto__', 'x'),
+      fc.oneof(fc.nat(3), fc.constant('s'), fc.array(fc.nat(2), { maxLength: 2 })),
+      { noNullPrototype: true },
+    ),
+    pruning_plan_id: fc.constantFrom('p1', 'p2'),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+)
+const anyGraph = fc
+  .array(fc.tuple(id, anyNode), { maxLength: 6 })
+  .map((nodes): ModelGraph => ({ nodes: Object.fromEntries(nodes.map(([name, rest]) => [name, { id: name, ...rest }])) }))
+const shuffled = ({ nodes }: ModelGraph): ModelGraph => ({
+  id: 'another',
+  nodes: Object.fromEntries(
+    Object.entries(nodes)
+      .reverse()
+      .map(([name, one]) => [name, Object.fromEntries(Object.entries(one).reverse()) as unknown as GraphNode]),
+  ),
+})
 
-describe('a graph\'s hash', () => {
+describe("a graph's hash", () => {
   it('is SHA-256 over the canonical JSON of its nodes', () => {
     assert.equal(graphHash(graph()), sha256('{}'))
     assert.equal(graphHash(graph(node('b', { name: 'x' }), node('a'))), sha256('{"a":{"id":"a"},"b":{"id":"b","name":"x"}}'))
@@ -32,11 +59,20 @@ describe('a graph\'s hash', () => {
   })
 
   it('tells everything else about the nodes', () => {
-    const all = [graph(), graph(conv), graph(relu), graph(conv, relu), graph({ ...conv, name: 'conv' }), graph({ ...conv, wrapper: null }), graph({ ...conv, data: { pruning_plan_id: 'p1' } }), graph({ ...conv, data: { pruning_plan_id: 'p2' } })]
+    const all = [
+      graph(),
+      graph(conv),
+      graph(relu),
+      graph(conv, relu),
+      graph({ ...conv, name: 'conv' }),
+      graph({ ...conv, wrapper: null }),
+      graph({ ...conv, data: { pruning_plan_id: 'p1' } }),
+      graph({ ...conv, data: { pruning_plan_id: 'p2' } }),
+    ]
     assert.equal(new Set(all.map(graphHash)).size, all.length)
   })
 
-  it('does not tell the graph\'s id, or in which order it was written', () => {
+  it("does not tell the graph's id, or in which order it was written", () => {
     assert.equal(graphHash({ ...graph(conv, relu), id: 'other' }), graphHash(graph(relu, conv)))
     fc.assert(fc.property(anyGraph, (one) => assert.equal(graphHash(shuffled(one)), graphHash(one))))
   })
@@ -59,8 +95,12 @@ describe('a graph\'s hash', () => {
     assert.notEqual(graphHash(parse('{"nodes":{"__proto__":{"id":"x"}}}')), graphHash(graph()))
   })
 
-  it('is refused to what JSON can\'t hold', () => {
-    for (const data of [{ x: NaN }, { x: [Infinity] }, { x: 'half \ud83d' }, { '\udc00': 1 }]) assert.throws(() => graphHash(graph(withData(data))), (error) => error instanceof EpochtreeError && error.code === 'bad-graph')
+  it("is refused to what JSON can't hold", () => {
+    for (const data of [{ x: NaN }, { x: [Infinity] }, { x: 'half \ud83d' }, { '\udc00': 1 }])
+      assert.throws(
+        () => graphHash(graph(withData(data))),
+        (error) => error instanceof EpochtreeError && error.code === 'bad-graph',
+      )
     const deep = parse(`{"nodes":{"n":{"id":"n","data":${'['.repeat(100_000)}${']'.repeat(100_000)}}}}`)
     assert.throws(() => graphHash(deep), EpochtreeError)
   })
@@ -68,7 +108,13 @@ describe('a graph\'s hash', () => {
 
 describe('what passes for a graph', () => {
   it('is an object with nodes, whatever their edges', () => {
-    for (const good of [graph(), graph(conv, relu), { nodes: { a: { id: 'a', inputs: { x: { from: 'nowhere' } } } } }, { nodes: { a: { id: 'a', outputs: { y: { to: 'a' } } } }, more: 1 }]) assert.equal(checkGraph(good), good)
+    for (const good of [
+      graph(),
+      graph(conv, relu),
+      { nodes: { a: { id: 'a', inputs: { x: { from: 'nowhere' } } } } },
+      { nodes: { a: { id: 'a', outputs: { y: { to: 'a' } } } }, more: 1 },
+    ])
+      assert.equal(checkGraph(good), good)
   })
 
   it('is nothing else, and says why', () => {
@@ -83,7 +129,11 @@ describe('what passes for a graph', () => {
       [{ nodes: { conv1: null } }, /node "conv1" is null/],
       [{ nodes: { ['x'.repeat(1e6)]: [] } }, /^.{0,300}$/],
     ] as const) {
-      assert.throws(() => checkGraph(bad), (error) => error instanceof EpochtreeError && error.code === 'bad-graph' && why.test(error.message), String(why))
+      assert.throws(
+        () => checkGraph(bad),
+        (error) => error instanceof EpochtreeError && error.code === 'bad-graph' && why.test(error.message),
+        String(why),
+      )
     }
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
@@ -115,7 +165,24 @@ describe('parameters', () => {
   })
 
   it('are unknown where the graph does not tell them rightly', () => {
-    for (const parameters of [null, true, 'many', '', '-1', '1e3', '1.5', -1, 1.5, Infinity, NaN, [64, 3], { weight: [64, -1] }, { weight: [64, 'x'] }, { weight: null }, { weight: [[1]] }]) {
+    for (const parameters of [
+      null,
+      true,
+      'many',
+      '',
+      '-1',
+      '1e3',
+      '1.5',
+      -1,
+      1.5,
+      Infinity,
+      NaN,
+      [64, 3],
+      { weight: [64, -1] },
+      { weight: [64, 'x'] },
+      { weight: null },
+      { weight: [[1]] },
+    ]) {
       assert.equal(nodeParameters(withData({ parameters } as unknown as JsonObject)), null, JSON.stringify(parameters))
     }
     assert.equal(nodeParameters(node('n')), null)
@@ -140,13 +207,25 @@ describe('the difference of two graphs', () => {
     const pruned = { ...conv, data: { parameters: { weight: [32, 3, 7, 7] }, nonzero: 4704 } }
     const [fc1, head] = [node('fc', { data: { parameters: 100 } }), node('head', { name: 'Linear' })]
     assert.deepEqual(diffGraphs(graph(conv, relu, fc1), graph(pruned, relu, head)), {
-      summary: [{ nodes: 3, parameters: 9508, nonzero: null }, { nodes: 3, parameters: 4704, nonzero: 4704 }],
+      summary: [
+        { nodes: 3, parameters: 9508, nonzero: null },
+        { nodes: 3, parameters: 4704, nonzero: 4704 },
+      ],
       added: 1,
       removed: 1,
       changed: 1,
       kept: 1,
       nodes: [
-        { id: 'conv1', name: 'Conv2d', change: 'changed', differences: [{ path: 'data.parameters.weight[0]', values: [64, 32] }, { path: 'data.nonzero', values: [9408, 4704] }], parameters: [9408, 4704] },
+        {
+          id: 'conv1',
+          name: 'Conv2d',
+          change: 'changed',
+          differences: [
+            { path: 'data.parameters.weight[0]', values: [64, 32] },
+            { path: 'data.nonzero', values: [9408, 4704] },
+          ],
+          parameters: [9408, 4704],
+        },
         { id: 'fc', name: 'fc', change: 'removed', differences: [], parameters: [100, null] },
         { id: 'head', name: 'Linear', change: 'added', differences: [], parameters: [null, null] },
       ],
@@ -165,18 +244,38 @@ describe('the difference of two graphs', () => {
   })
 
   it('says nothing of nodes where a graph is not known', () => {
-    assert.deepEqual(diffGraphs(undefined, graph(conv)), { summary: [null, { nodes: 1, parameters: 9408, nonzero: 9408 }], added: 0, removed: 0, changed: 0, kept: 0, nodes: [] })
+    assert.deepEqual(diffGraphs(undefined, graph(conv)), {
+      summary: [null, { nodes: 1, parameters: 9408, nonzero: 9408 }],
+      added: 0,
+      removed: 0,
+      changed: 0,
+      kept: 0,
+      nodes: [],
+    })
     assert.deepEqual(diffGraphs(graph(conv), undefined).nodes, [])
   })
 
   it('takes cycles and edges to nowhere as they are', () => {
-    const loop = (weight: number) => graph(node('a', { inputs: { x: { from: 'b', weight } }, outputs: { y: { to: 'b' } } }), node('b', { inputs: { x: { from: 'a' } }, outputs: { y: { to: 'a' }, z: { to: 'b' }, w: { to: 'nowhere' } } }))
-    assert.deepEqual(diffGraphs(loop(1), loop(2)).nodes.map(({ differences }) => differences), [[{ path: 'inputs.x.weight', values: [1, 2] }]])
+    const loop = (weight: number) =>
+      graph(
+        node('a', { inputs: { x: { from: 'b', weight } }, outputs: { y: { to: 'b' } } }),
+        node('b', { inputs: { x: { from: 'a' } }, outputs: { y: { to: 'a' }, z: { to: 'b' }, w: { to: 'nowhere' } } }),
+      )
+    assert.deepEqual(
+      diffGraphs(loop(1), loop(2)).nodes.map(({ differences }) => differences),
+      [[{ path: 'inputs.x.weight', values: [1, 2] }]],
+    )
   })
 
   it('tells nodes called __proto__ and constructor like any other', () => {
     const [odd, plain] = [parse('{"nodes":{"__proto__":{"id":"x"},"constructor":{"id":"y"}}}'), graph()]
-    assert.deepEqual(diffGraphs(plain, odd).nodes.map(({ id: name, change }) => [name, change]), [['__proto__', 'added'], ['constructor', 'added']])
+    assert.deepEqual(
+      diffGraphs(plain, odd).nodes.map(({ id: name, change }) => [name, change]),
+      [
+        ['__proto__', 'added'],
+        ['constructor', 'added'],
+      ],
+    )
     assert.equal(diffGraphs(odd, plain).removed, 2)
     assert.equal(diffGraphs(odd, odd).kept, 2)
   })
@@ -206,7 +305,14 @@ describe('the difference of two graphs', () => {
   })
 
   it('of 200,000 nodes in a row takes no stack and a moment', () => {
-    const chain = (size: number): ModelGraph => ({ nodes: Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`n${i}`, node(`n${i}`, { data: { parameters: size }, inputs: { x: { from: `n${i - 1}` } }, outputs: { y: { to: `n${i + 1}` } } })])) })
+    const chain = (size: number): ModelGraph => ({
+      nodes: Object.fromEntries(
+        Array.from({ length: 200_000 }, (_, i) => [
+          `n${i}`,
+          node(`n${i}`, { data: { parameters: size }, inputs: { x: { from: `n${i - 1}` } }, outputs: { y: { to: `n${i + 1}` } } }),
+        ]),
+      ),
+    })
     const [a, b] = [chain(1), chain(2)]
     const start = performance.now()
     const { changed, kept, summary } = diffGraphs(a, b)

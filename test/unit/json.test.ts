@@ -5,41 +5,85 @@ import { canonicalJson, isObject, jsonNumber, mergeDeep, parseNumber, setOverrid
 import type { Json, JsonObject } from '../../server/protocol/model'
 
 const parse = (text: string) => JSON.parse(text) as JsonObject
-const refuses = (run: () => unknown, code: string) => assert.throws(run, (error) => error instanceof EpochtreeError && error.code === code && error.message.length < 1000)
+const refuses = (run: () => unknown, code: string) =>
+  assert.throws(run, (error) => error instanceof EpochtreeError && error.code === code && error.message.length < 1000)
 const float = (bits: string) => new DataView(Uint8Array.from(Buffer.from(bits, 'hex')).buffer).getFloat64(0)
 const whole = fc.string({ unit: 'grapheme', maxLength: 6 })
 const key = fc.oneof(fc.constantFrom('a', 'b', '__proto__', 'constructor', '1', '10', '2', ''), whole)
 const { value } = fc.letrec<{ value: Json }>((tie) => ({
-  value: fc.oneof({ depthSize: 'small' }, fc.constantFrom(null, true, false), fc.double({ noNaN: true, noDefaultInfinity: true }), whole, fc.array(tie('value'), { maxLength: 3 }), fc.array(fc.tuple(key, tie('value')), { maxLength: 4 }).map((entries) => Object.fromEntries(entries))),
+  value: fc.oneof(
+    { depthSize: 'small' },
+    fc.constantFrom(null, true, false),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    whole,
+    fc.array(tie('value'), { maxLength: 3 }),
+    fc.array(fc.tuple(key, tie('value')), { maxLength: 4 }).map((entries) => Object.fromEntries(entries)),
+  ),
 }))
 const object = fc.array(fc.tuple(key, value), { maxLength: 4 }).map((entries): JsonObject => Object.fromEntries(entries))
 
 describe('canonical JSON', () => {
   it('writes the example of RFC 8785, section 3.2', () => {
-    const given = parse(String.raw`{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}`)
+    const given = parse(
+      String.raw`{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}`,
+    )
     const expected = String.raw`{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}`
     assert.equal(canonicalJson(given), expected)
-    assert.match(Buffer.from(expected).toString('hex'), /^7b226c69746572616c73223a5b6e756c6c2c747275652c66616c73655d2c226e756d62657273223a5b3333333333333333332e333333333333332c31652b33302c342e352c302e3030322c31652d32375d2c22737472696e67223a22e282ac245c75303030665c6e412742/)
+    assert.match(
+      Buffer.from(expected).toString('hex'),
+      /^7b226c69746572616c73223a5b6e756c6c2c747275652c66616c73655d2c226e756d62657273223a5b3333333333333333332e333333333333332c31652b33302c342e352c302e3030322c31652d32375d2c22737472696e67223a22e282ac245c75303030665c6e412742/,
+    )
   })
 
   it('sorts keys by UTF-16 code units, as RFC 8785, section 3.2.3', () => {
-    const given = parse(String.raw`{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}`)
+    const given = parse(
+      String.raw`{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}`,
+    )
     const order = [...canonicalJson(given).matchAll(/:"([^"]*)"/g)].map(([, text]) => text)
-    assert.deepEqual(order, ['Carriage Return', 'One', 'Control', 'Latin Small Letter O With Diaeresis', 'Euro Sign', 'Emoji: Grinning Face', 'Hebrew Letter Dalet With Dagesh'])
+    assert.deepEqual(order, [
+      'Carriage Return',
+      'One',
+      'Control',
+      'Latin Small Letter O With Diaeresis',
+      'Euro Sign',
+      'Emoji: Grinning Face',
+      'Hebrew Letter Dalet With Dagesh',
+    ])
   })
 
   it('sorts keys that look like numbers as text, and keys inside too', () => {
-    assert.equal(canonicalJson({ 10: 0, 9: 0, 1: { b: 0, a: [{ d: 0, c: 0 }] }, '': 0 }), '{"":0,"1":{"a":[{"c":0,"d":0}],"b":0},"10":0,"9":0}')
+    assert.equal(
+      canonicalJson({ 10: 0, 9: 0, 1: { b: 0, a: [{ d: 0, c: 0 }] }, '': 0 }),
+      '{"":0,"1":{"a":[{"c":0,"d":0}],"b":0},"10":0,"9":0}',
+    )
   })
 
   // RFC 8785, appendix B.
   for (const [bits, text] of [
-    ['0000000000000000', '0'], ['8000000000000000', '0'], ['0000000000000001', '5e-324'], ['8000000000000001', '-5e-324'],
-    ['7fefffffffffffff', '1.7976931348623157e+308'], ['ffefffffffffffff', '-1.7976931348623157e+308'], ['4340000000000000', '9007199254740992'], ['c340000000000000', '-9007199254740992'],
-    ['4430000000000000', '295147905179352830000'], ['44b52d02c7e14af5', '9.999999999999997e+22'], ['44b52d02c7e14af6', '1e+23'], ['44b52d02c7e14af7', '1.0000000000000001e+23'],
-    ['444b1ae4d6e2ef4e', '999999999999999700000'], ['444b1ae4d6e2ef4f', '999999999999999900000'], ['444b1ae4d6e2ef50', '1e+21'], ['3eb0c6f7a0b5ed8c', '9.999999999999997e-7'],
-    ['3eb0c6f7a0b5ed8d', '0.000001'], ['41b3de4355555553', '333333333.3333332'], ['41b3de4355555554', '333333333.33333325'], ['41b3de4355555555', '333333333.3333333'],
-    ['41b3de4355555556', '333333333.3333334'], ['41b3de4355555557', '333333333.33333343'], ['becbf647612f3696', '-0.0000033333333333333333'], ['43143ff3c1cb0959', '1424953923781206.2'],
+    ['0000000000000000', '0'],
+    ['8000000000000000', '0'],
+    ['0000000000000001', '5e-324'],
+    ['8000000000000001', '-5e-324'],
+    ['7fefffffffffffff', '1.7976931348623157e+308'],
+    ['ffefffffffffffff', '-1.7976931348623157e+308'],
+    ['4340000000000000', '9007199254740992'],
+    ['c340000000000000', '-9007199254740992'],
+    ['4430000000000000', '295147905179352830000'],
+    ['44b52d02c7e14af5', '9.999999999999997e+22'],
+    ['44b52d02c7e14af6', '1e+23'],
+    ['44b52d02c7e14af7', '1.0000000000000001e+23'],
+    ['444b1ae4d6e2ef4e', '999999999999999700000'],
+    ['444b1ae4d6e2ef4f', '999999999999999900000'],
+    ['444b1ae4d6e2ef50', '1e+21'],
+    ['3eb0c6f7a0b5ed8c', '9.999999999999997e-7'],
+    ['3eb0c6f7a0b5ed8d', '0.000001'],
+    ['41b3de4355555553', '333333333.3333332'],
+    ['41b3de4355555554', '333333333.33333325'],
+    ['41b3de4355555555', '333333333.3333333'],
+    ['41b3de4355555556', '333333333.3333334'],
+    ['41b3de4355555557', '333333333.33333343'],
+    ['becbf647612f3696', '-0.0000033333333333333333'],
+    ['43143ff3c1cb0959', '1424953923781206.2'],
   ] as const) {
     it(`writes the number ${bits} as ${text}`, () => assert.equal(canonicalJson(float(bits)), text))
   }
@@ -49,7 +93,7 @@ describe('canonical JSON', () => {
   })
 
   it('does not normalize text: accents typed in two ways are two texts', () => {
-    assert.notEqual(canonicalJson({ 'é': 1 }), canonicalJson({ 'e\u0301': 1 }))
+    assert.notEqual(canonicalJson({ é: 1 }), canonicalJson({ 'e\u0301': 1 }))
   })
 
   it('refuses NaN and infinities, and says how they travel', () => {
@@ -73,12 +117,21 @@ describe('canonical JSON', () => {
     }
   })
 
-  it('keeps keys of JavaScript\'s own', () => {
+  it("keeps keys of JavaScript's own", () => {
     assert.equal(canonicalJson(parse('{"toString":1,"__proto__":{"constructor":2}}')), '{"__proto__":{"constructor":2},"toString":1}')
   })
 
   it('means the same value, and is the same for every order of keys', () => {
-    const reversed = (one: Json): Json => (Array.isArray(one) ? one.map(reversed) : isObject(one) ? Object.fromEntries(Object.entries(one).reverse().map(([name, inner]) => [name, reversed(inner)])) : one)
+    const reversed = (one: Json): Json =>
+      Array.isArray(one)
+        ? one.map(reversed)
+        : isObject(one)
+          ? Object.fromEntries(
+              Object.entries(one)
+                .reverse()
+                .map(([name, inner]) => [name, reversed(inner)]),
+            )
+          : one
     fc.assert(
       fc.property(value, (one) => {
         const text = canonicalJson(one)
@@ -110,7 +163,10 @@ describe('numbers that travel', () => {
 
 describe('overrides', () => {
   it('merge into objects and replace all else', () => {
-    assert.deepEqual(mergeDeep({ lr: 0.1, optimizer: { name: 'sgd', betas: [1, 2] }, x: { y: 1 } }, { lr: 1, optimizer: { betas: [3] }, x: null, z: {} }), { lr: 1, optimizer: { name: 'sgd', betas: [3] }, x: null, z: {} })
+    assert.deepEqual(
+      mergeDeep({ lr: 0.1, optimizer: { name: 'sgd', betas: [1, 2] }, x: { y: 1 } }, { lr: 1, optimizer: { betas: [3] }, x: null, z: {} }),
+      { lr: 1, optimizer: { name: 'sgd', betas: [3] }, x: null, z: {} },
+    )
   })
 
   it('leave what they are merged from untouched', () => {
@@ -166,7 +222,19 @@ describe('paths that are set', () => {
   })
 
   it('that lead nowhere are refused', () => {
-    for (const [before, path] of [[{}, ''], [{}, '.'], [{}, 'a.'], [{}, 'a..b'], [{ a: [1] }, 'a.b'], [{ a: [1] }, 'a[2]'], [{ a: [1] }, 'a.-1'], [{ a: [1] }, 'a.1e0'], [{}, 'a[0]'], [{ a: 'text' }, 'a[0]'], [{}, '[0]']] as [JsonObject, string][]) {
+    for (const [before, path] of [
+      [{}, ''],
+      [{}, '.'],
+      [{}, 'a.'],
+      [{}, 'a..b'],
+      [{ a: [1] }, 'a.b'],
+      [{ a: [1] }, 'a[2]'],
+      [{ a: [1] }, 'a.-1'],
+      [{ a: [1] }, 'a.1e0'],
+      [{}, 'a[0]'],
+      [{ a: 'text' }, 'a[0]'],
+      [{}, '[0]'],
+    ] as [JsonObject, string][]) {
       refuses(() => setPath(before, path, 7), 'bad-argument')
     }
   })
@@ -178,7 +246,11 @@ describe('paths that are set', () => {
   })
 
   it('are set or refused, whatever the text', () => {
-    const almost = fc.array(fc.constantFrom('a', 'b', '0', '1', '.', '[', ']', '"', '["a"]', '[0]', '\\', '\n', '__proto__', '99999999999999999999'), { maxLength: 8 }).map((parts) => parts.join(''))
+    const almost = fc
+      .array(fc.constantFrom('a', 'b', '0', '1', '.', '[', ']', '"', '["a"]', '[0]', '\\', '\n', '__proto__', '99999999999999999999'), {
+        maxLength: 8,
+      })
+      .map((parts) => parts.join(''))
     fc.assert(
       fc.property(object, fc.oneof(almost, fc.string()), (given, path) => {
         try {
@@ -208,7 +280,14 @@ describe('one more setting', () => {
 
   it('takes effect once merged, for any settings', () => {
     const path = fc.array(fc.constantFrom('a', 'b', '0', '1'), { minLength: 1, maxLength: 3 }).map((parts) => parts.join('.'))
-    const { small } = fc.letrec<{ small: Json }>((tie) => ({ small: fc.oneof({ depthSize: 'small' }, fc.nat(9), fc.array(tie('small'), { maxLength: 2 }), fc.dictionary(fc.constantFrom('a', 'b', '0'), tie('small'), { maxKeys: 2, noNullPrototype: true })) }))
+    const { small } = fc.letrec<{ small: Json }>((tie) => ({
+      small: fc.oneof(
+        { depthSize: 'small' },
+        fc.nat(9),
+        fc.array(tie('small'), { maxLength: 2 }),
+        fc.dictionary(fc.constantFrom('a', 'b', '0'), tie('small'), { maxKeys: 2, noNullPrototype: true }),
+      ),
+    }))
     const settings = fc.dictionary(fc.constantFrom('a', 'b', '0'), small, { maxKeys: 2, noNullPrototype: true })
     fc.assert(
       fc.property(settings, settings, path, (inUse, overrides, where) => {

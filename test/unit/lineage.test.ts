@@ -25,7 +25,12 @@ function session(id: string, gaps: readonly number[], from?: { parent: Session; 
   const point = inherited.at(-1)
   let number = point?.number ?? 0
   const own = gaps.map((gap) => ({ id: `${id}.${(number += gap)}`, sessionId: id, number }))
-  return { id, forkedFrom: from && point ? { sessionId: from.parent.id, epochId: point.id, epochNumber: point.number } : null, own, all: [...inherited, ...own] }
+  return {
+    id,
+    forkedFrom: from && point ? { sessionId: from.parent.id, epochId: point.id, epochNumber: point.number } : null,
+    own,
+    all: [...inherited, ...own],
+  }
 }
 
 function lookup(sessions: readonly Session[]): LineageLookup {
@@ -35,19 +40,33 @@ function lookup(sessions: readonly Session[]): LineageLookup {
 }
 
 const idsIn = (segments: readonly Segment[], sessions: readonly Session[]) =>
-  segments.flatMap(({ sessionId, from, to }) => sessions.find(({ id }) => id === sessionId)!.own.filter(({ number }) => number >= from && number <= to).map(({ id }) => id))
+  segments.flatMap(({ sessionId, from, to }) =>
+    sessions
+      .find(({ id }) => id === sessionId)!
+      .own.filter(({ number }) => number >= from && number <= to)
+      .map(({ id }) => id),
+  )
 const ids = (epochs: readonly Epoch[]) => epochs.map(({ id }) => id)
 
-const plan = fc.record({ gaps: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 5 }), parent: fc.nat(), at: fc.nat(), root: fc.nat(9) })
+const plan = fc.record({
+  gaps: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 5 }),
+  parent: fc.nat(),
+  at: fc.nat(),
+  root: fc.nat(9),
+})
 const forest = fc.array(plan, { minLength: 1, maxLength: 12 }).map((plans) => {
   const sessions: Session[] = []
   for (const { gaps, parent, at, root } of plans) {
     const chosen = root > 0 && sessions.length > 0 ? sessions[parent % sessions.length]! : undefined
-    sessions.push(session(`s${sessions.length}`, gaps, chosen && chosen.all.length > 0 ? { parent: chosen, at: at % chosen.all.length } : undefined))
+    sessions.push(
+      session(`s${sessions.length}`, gaps, chosen && chosen.all.length > 0 ? { parent: chosen, at: at % chosen.all.length } : undefined),
+    )
   }
   return sessions
 })
-const two = forest.chain((sessions) => fc.record({ sessions: fc.constant(sessions), a: fc.constantFrom(...sessions), b: fc.constantFrom(...sessions) }))
+const two = forest.chain((sessions) =>
+  fc.record({ sessions: fc.constant(sessions), a: fc.constantFrom(...sessions), b: fc.constantFrom(...sessions) }),
+)
 
 const day1 = session('day1', Array<number>(60).fill(1))
 const day2 = session('day2', Array<number>(30).fill(1), { parent: day1, at: 29 })
@@ -55,8 +74,8 @@ const day3 = session('day3', [1], { parent: day2, at: 39 })
 const early = session('early', [1], { parent: day2, at: 9 })
 const known = lookup([day1, day2, day3, early])
 
-describe('a model\'s history', () => {
-  it('is a session\'s own epochs where it was not forked', () => {
+describe("a model's history", () => {
+  it("is a session's own epochs where it was not forked", () => {
     assert.deepEqual(history('day1', known), { segments: [{ sessionId: 'day1', from: 1, to: open }], parentMissing: false })
   })
 
@@ -117,7 +136,12 @@ describe('a model\'s history', () => {
   })
 
   it('ends where forks go round in a circle', () => {
-    const fork = (id: string, parent: string): Session => ({ id, forkedFrom: { sessionId: parent, epochId: `${parent}.1`, epochNumber: 1 }, own: [{ id: `${id}.1`, sessionId: id, number: 1 }], all: [] })
+    const fork = (id: string, parent: string): Session => ({
+      id,
+      forkedFrom: { sessionId: parent, epochId: `${parent}.1`, epochNumber: 1 },
+      own: [{ id: `${id}.1`, sessionId: id, number: 1 }],
+      all: [],
+    })
     for (const circle of [[fork('a', 'a')], [fork('a', 'b'), fork('b', 'a')], [fork('a', 'b'), fork('b', 'c'), fork('c', 'b')]]) {
       const { segments, parentMissing } = history('a', lookup(circle))
       assert.equal(parentMissing, true)
@@ -154,7 +178,10 @@ describe('a shared history', () => {
 
   it('of strangers is empty', () => {
     const stranger = session('stranger', [1])
-    assert.deepEqual(sharedSegments(history('day1', known).segments, history('stranger', lookup([stranger])).segments), { segments: [], at: undefined })
+    assert.deepEqual(sharedSegments(history('day1', known).segments, history('stranger', lookup([stranger])).segments), {
+      segments: [],
+      at: undefined,
+    })
     assert.deepEqual(sharedSegments([], history('day1', known).segments), { segments: [], at: undefined })
   })
 
@@ -202,13 +229,17 @@ describe('counts of inherited epochs', () => {
     own: one.own.length,
     latest: one.own.at(-1) ?? null,
   })
-  const askIn = (sessions: readonly Session[]) => (id: string, number: number) => Promise.resolve(sessions.find((one) => one.id === id)!.own.filter((epoch) => epoch.number <= number).length)
+  const askIn = (sessions: readonly Session[]) => (id: string, number: number) =>
+    Promise.resolve(sessions.find((one) => one.id === id)!.own.filter((epoch) => epoch.number <= number).length)
 
   it('are the lengths of the copies less their own, for any tree in any order', async () => {
     const shuffled = forest.chain((sessions) => fc.shuffledSubarray(sessions, { minLength: sessions.length }))
     await fc.assert(
       fc.asyncProperty(shuffled, async (sessions) => {
-        const counts = await inheritedCounts(sessions.map((one) => counted(one, sessions)), askIn(sessions))
+        const counts = await inheritedCounts(
+          sessions.map((one) => counted(one, sessions)),
+          askIn(sessions),
+        )
         for (const { id, all, own } of sessions) assert.equal(counts.get(id), all.length - own.length, id)
       }),
       { numRuns: 500 },
@@ -217,12 +248,29 @@ describe('counts of inherited epochs', () => {
 
   it('ask nothing of sessions that number their epochs without a gap', async () => {
     const sessions = [day1, day2, day3, early]
-    const counts = await inheritedCounts(sessions.map((one) => counted(one, sessions)), () => assert.fail('asked'))
-    assert.deepEqual(counts, new Map([['day1', 0], ['day2', 30], ['day3', 40], ['early', 10]]))
+    const counts = await inheritedCounts(
+      sessions.map((one) => counted(one, sessions)),
+      () => assert.fail('asked'),
+    )
+    assert.deepEqual(
+      counts,
+      new Map([
+        ['day1', 0],
+        ['day2', 30],
+        ['day3', 40],
+        ['early', 10],
+      ]),
+    )
   })
 
   it('are 0 while the parent is not known, and end where forks go round in a circle', async () => {
-    const circle = ['a', 'b'].map((id, i) => ({ id, forkedFrom: null, forkPoint: { sessionId: 'ba'[i]!, number: 1 }, own: 1, latest: { number: 1 } }))
+    const circle = ['a', 'b'].map((id, i) => ({
+      id,
+      forkedFrom: null,
+      forkPoint: { sessionId: 'ba'[i]!, number: 1 },
+      own: 1,
+      latest: { number: 1 },
+    }))
     assert.equal((await inheritedCounts(circle, () => Promise.resolve(1))).size, 2)
     assert.equal((await inheritedCounts([counted(day2, [day2])], () => Promise.resolve(1))).get('day2'), 0)
   })

@@ -22,7 +22,7 @@ function readAll(from = 0): Line[] {
   const journal = new JournalFile(path)
   try {
     const all: Line[] = []
-    for (let offset = from; ; ) {
+    for (let offset = from; ;) {
       const some = journal.lines(offset)
       if (some.length === 0) return all
       all.push(...some)
@@ -42,7 +42,7 @@ const hashBefore = (offset: number) => {
   }
 }
 
-describe('a journal\'s lines', () => {
+describe("a journal's lines", () => {
   it('are those that ended', () => {
     for (const [content, lines] of [
       ['', []],
@@ -59,7 +59,10 @@ describe('a journal\'s lines', () => {
 
   it('know the byte after each, to go on from', () => {
     writeFileSync(path, 'é😀\nb\nc')
-    assert.deepEqual(readAll(), [{ text: 'é😀', end: 7 }, { text: 'b', end: 9 }])
+    assert.deepEqual(readAll(), [
+      { text: 'é😀', end: 7 },
+      { text: 'b', end: 9 },
+    ])
     assert.deepEqual(texts(7), ['b'])
     assert.deepEqual(texts(9), [])
     assert.deepEqual(texts(10), [])
@@ -73,7 +76,11 @@ describe('a journal\'s lines', () => {
     for (let cut = whole.length; cut >= 0; cut--) {
       truncateSync(path, cut)
       const found = readAll()
-      assert.deepEqual(found.map(({ text }) => text), expected.slice(0, whole.subarray(0, cut).filter((byte) => byte === 10).length), `cut at ${cut}`)
+      assert.deepEqual(
+        found.map(({ text }) => text),
+        expected.slice(0, whole.subarray(0, cut).filter((byte) => byte === 10).length),
+        `cut at ${cut}`,
+      )
       appendFileSync(path, whole.subarray(cut))
       assert.deepEqual([...found.map(({ text }) => text), ...texts(found.at(-1)?.end ?? 0)], expected, `went on from ${cut}`)
     }
@@ -93,7 +100,10 @@ describe('a journal\'s lines', () => {
           written = end
           found.push(...readAll(found.at(-1)?.end ?? 0))
         }
-        assert.deepEqual(found.map(({ text }) => text), lines.map((text) => Buffer.from(text).toString()))
+        assert.deepEqual(
+          found.map(({ text }) => text),
+          lines.map((text) => Buffer.from(text).toString()),
+        )
         assert.equal(found.at(-1)?.end ?? 0, whole.length)
       }),
     )
@@ -111,9 +121,15 @@ describe('a journal\'s lines', () => {
     for (let more = -2; more <= 2; more++) {
       const long = 'y'.repeat(4 * MiB + more)
       writeFileSync(path, `a\n${long}\nb\n`)
-      assert.deepEqual(texts().map((text) => text?.length), [1, long.length, 1])
+      assert.deepEqual(
+        texts().map((text) => text?.length),
+        [1, long.length, 1],
+      )
       writeFileSync(path, `${long}\nb\nc`)
-      assert.deepEqual(texts().map((text) => text?.length), [long.length, 1])
+      assert.deepEqual(
+        texts().map((text) => text?.length),
+        [long.length, 1],
+      )
       writeFileSync(path, long)
       assert.deepEqual(texts(), [])
     }
@@ -121,11 +137,26 @@ describe('a journal\'s lines', () => {
 
   it('may have 8 MiB; a longer one is passed over, and the next are read', () => {
     assert.equal(LONGEST_LINE, 8 * MiB)
-    for (const [length, readable] of [[LONGEST_LINE - 1, true], [LONGEST_LINE, true], [LONGEST_LINE + 1, false], [12 * MiB - 1, false], [12 * MiB, false], [12 * MiB + 1, false], [17 * MiB, false]] as const) {
+    for (const [length, readable] of [
+      [LONGEST_LINE - 1, true],
+      [LONGEST_LINE, true],
+      [LONGEST_LINE + 1, false],
+      [12 * MiB - 1, false],
+      [12 * MiB, false],
+      [12 * MiB + 1, false],
+      [17 * MiB, false],
+    ] as const) {
       writeFileSync(path, `a\n${'z'.repeat(length)}\nb\n`)
       const lines = readAll()
-      assert.deepEqual(lines.map(({ text }) => text?.length ?? null), [1, readable ? length : null, 1], `${length}`)
-      assert.deepEqual(lines.map(({ end }) => end), [2, length + 3, length + 5])
+      assert.deepEqual(
+        lines.map(({ text }) => text?.length ?? null),
+        [1, readable ? length : null, 1],
+        `${length}`,
+      )
+      assert.deepEqual(
+        lines.map(({ end }) => end),
+        [2, length + 3, length + 5],
+      )
     }
   })
 
@@ -196,7 +227,8 @@ describe('what was read before', () => {
 })
 
 describe('a line of metrics', () => {
-  const line = (over: Record<string, unknown> = {}) => schema.metricsLine({ epoch: id, split: 'train', step: [0, 1], time: [10, 11], values: { loss: [0.5, 0.25] }, ...over })
+  const line = (over: Record<string, unknown> = {}) =>
+    schema.metricsLine({ epoch: id, split: 'train', step: [0, 1], time: [10, 11], values: { loss: [0.5, 0.25] }, ...over })
   const good = (over?: Record<string, unknown>) => {
     const parsed = line(over)
     assert.ok(typeof parsed !== 'string', JSON.stringify(parsed))
@@ -204,7 +236,13 @@ describe('a line of metrics', () => {
   }
 
   it('is columns of steps, times and values', () => {
-    assert.deepEqual(good(), { epoch: id, split: 'train', steps: [0, 1], times: Float64Array.of(10, 11), values: new Map([['loss', Float64Array.of(0.5, 0.25)]]) })
+    assert.deepEqual(good(), {
+      epoch: id,
+      split: 'train',
+      steps: [0, 1],
+      times: Float64Array.of(10, 11),
+      values: new Map([['loss', Float64Array.of(0.5, 0.25)]]),
+    })
   })
 
   it('may have no step, one time for all, or no time', () => {
@@ -216,10 +254,16 @@ describe('a line of metrics', () => {
   })
 
   it('keeps NaN and infinities what they are', () => {
-    assert.deepEqual(good({ values: { a: ['NaN', 'Infinity'], b: ['-Infinity', -0] } }).values, new Map([['a', Float64Array.of(NaN, Infinity)], ['b', Float64Array.of(-Infinity, -0)]]))
+    assert.deepEqual(
+      good({ values: { a: ['NaN', 'Infinity'], b: ['-Infinity', -0] } }).values,
+      new Map([
+        ['a', Float64Array.of(NaN, Infinity)],
+        ['b', Float64Array.of(-Infinity, -0)],
+      ]),
+    )
   })
 
-  it('keeps names of JavaScript\'s own', () => {
+  it("keeps names of JavaScript's own", () => {
     const { values } = good({ values: JSON.parse('{"__proto__":[1,2],"constructor":[3,4]}') as unknown })
     assert.deepEqual([...values.keys()], ['__proto__', 'constructor'])
   })
@@ -250,21 +294,31 @@ describe('a line of metrics', () => {
       [{ time: 'now' }, /^time: /],
     ] as const) {
       const parsed = line(over)
-      assert.ok(typeof parsed === 'string' && what.test(parsed), `${JSON.stringify(over)}: ${typeof parsed === 'string' ? parsed : 'taken'}`)
+      assert.ok(
+        typeof parsed === 'string' && what.test(parsed),
+        `${JSON.stringify(over)}: ${typeof parsed === 'string' ? parsed : 'taken'}`,
+      )
     }
     assert.ok((line({ values: { loss: [1, 2], ['x'.repeat(1e6)]: [] } }) as string).length < 200)
   })
 
   it('is taken or refused, whatever it holds', () => {
-    const field = fc.oneof(fc.constant(id), fc.anything(), fc.dictionary(fc.string(), fc.array(fc.oneof(fc.double(), fc.constantFrom('NaN', null, 'x')), { maxLength: 3 })))
+    const field = fc.oneof(
+      fc.constant(id),
+      fc.anything(),
+      fc.dictionary(fc.string(), fc.array(fc.oneof(fc.double(), fc.constantFrom('NaN', null, 'x')), { maxLength: 3 })),
+    )
     fc.assert(
-      fc.property(fc.record({ epoch: field, split: field, step: field, time: field, values: field, fields: field }, { requiredKeys: [] }), (given) => {
-        for (const read of [schema.metricsLine, schema.samplesLine]) {
-          const parsed = read({ ...given, epoch: id, split: 's' })
-          if (typeof parsed === 'string') assert.ok(parsed.length < 200)
-          assert.ok(read(given) !== undefined)
-        }
-      }),
+      fc.property(
+        fc.record({ epoch: field, split: field, step: field, time: field, values: field, fields: field }, { requiredKeys: [] }),
+        (given) => {
+          for (const read of [schema.metricsLine, schema.samplesLine]) {
+            const parsed = read({ ...given, epoch: id, split: 's' })
+            if (typeof parsed === 'string') assert.ok(parsed.length < 200)
+            assert.ok(read(given) !== undefined)
+          }
+        },
+      ),
       { numRuns: 1000 },
     )
   })
@@ -273,11 +327,21 @@ describe('a line of metrics', () => {
 describe('a line of samples', () => {
   it('is columns of anything', () => {
     const fields = JSON.parse('{"sample":["a","b"],"label":[3,null],"box":[[1,2],{"x":1}],"__proto__":[1,2]}') as Record<string, unknown[]>
-    assert.deepEqual(schema.samplesLine({ epoch: id, split: 'val', fields }), { epoch: id, split: 'val', fields: new Map(Object.entries(fields)) })
+    assert.deepEqual(schema.samplesLine({ epoch: id, split: 'val', fields }), {
+      epoch: id,
+      split: 'val',
+      fields: new Map(Object.entries(fields)),
+    })
   })
 
   it('is refused with what is wrong', () => {
-    for (const [over, what] of [[{ fields: { a: [1], b: [1, 2] } }, /^fields\.b: .* 1 values/], [{ fields: { a: 'abc' } }, /^fields\.a: /], [{ fields: [] }, /^fields: /], [{ split: null }, /^split: /], [{ epoch: 'x' }, /^epoch: /]] as const) {
+    for (const [over, what] of [
+      [{ fields: { a: [1], b: [1, 2] } }, /^fields\.b: .* 1 values/],
+      [{ fields: { a: 'abc' } }, /^fields\.a: /],
+      [{ fields: [] }, /^fields: /],
+      [{ split: null }, /^split: /],
+      [{ epoch: 'x' }, /^epoch: /],
+    ] as const) {
       const parsed = schema.samplesLine({ epoch: id, split: 'val', fields: { a: [1] }, ...over })
       assert.ok(typeof parsed === 'string' && what.test(parsed), JSON.stringify(parsed))
     }
@@ -285,19 +349,57 @@ describe('a line of samples', () => {
 })
 
 describe('other lines and files of a run', () => {
-  const takes = (type: { safeParse: (value: unknown) => { success: boolean } }, ...values: unknown[]) => values.map((value) => type.safeParse(value).success)
+  const takes = (type: { safeParse: (value: unknown) => { success: boolean } }, ...values: unknown[]) =>
+    values.map((value) => type.safeParse(value).success)
 
   it('are read as the design writes them', () => {
     assert.deepEqual(
       [
-        takes(schema.started, { type: 'started', format: 1, time: 1764000000.1, attempt: id, after: null, restored: null, pid: 123, host: 'gpu1', bootId: 'b', hyperparameters: { lr: [1, { a: null }] }, pruningPlan: {}, environment: { python: '3.13.0' } }),
+        takes(schema.started, {
+          type: 'started',
+          format: 1,
+          time: 1764000000.1,
+          attempt: id,
+          after: null,
+          restored: null,
+          pid: 123,
+          host: 'gpu1',
+          bootId: 'b',
+          hyperparameters: { lr: [1, { a: null }] },
+          pruningPlan: {},
+          environment: { python: '3.13.0' },
+        }),
         takes(schema.epoch, { type: 'epoch', epoch: id, number: 31, time: 1764000000.1 }),
-        takes(schema.commit, { type: 'commit', epoch: id, graph: 'graphs/31.json', weights: { file: 'weights/31.safetensors', sha256: 'a'.repeat(64), bytes: 1234, format: 'safetensors' }, state: null, pruned: true, time: 1 }, { epoch: id, graph: null, weights: null }),
+        takes(
+          schema.commit,
+          {
+            type: 'commit',
+            epoch: id,
+            graph: 'graphs/31.json',
+            weights: { file: 'weights/31.safetensors', sha256: 'a'.repeat(64), bytes: 1234, format: 'safetensors' },
+            state: null,
+            pruned: true,
+            time: 1,
+          },
+          { epoch: id, graph: null, weights: null },
+        ),
         takes(schema.gap, { epoch: id, rows: 12000, from: 1, to: 2 }),
         takes(schema.finished, { status: 'failed', error: 'out of memory', time: 1 }, { status: 'completed' }, { status: 'stopped' }),
-        takes(schema.sessionFile, { format: 1, sessionId: id, modelName: 'resnet50', name: 'resnet50', forkedFrom: { sessionId: id, epochId: id, epochNumber: 30 }, overrides: { hyperparameters: { lr: 1 } }, command: { argv: ['python'], cwd: '/', env: [] }, createdAt: 1, tags: [] }),
+        takes(schema.sessionFile, {
+          format: 1,
+          sessionId: id,
+          modelName: 'resnet50',
+          name: 'resnet50',
+          forkedFrom: { sessionId: id, epochId: id, epochNumber: 30 },
+          overrides: { hyperparameters: { lr: 1 } },
+          command: { argv: ['python'], cwd: '/', env: [] },
+          createdAt: 1,
+          tags: [],
+        }),
         takes(schema.marksFile, {}, { name: 'n', selected: null, tags: ['a'], deleted: 1 }),
-      ].flat().every(Boolean),
+      ]
+        .flat()
+        .every(Boolean),
       true,
     )
   })
@@ -310,10 +412,34 @@ describe('other lines and files of a run', () => {
 
   it('are refused where an id, a number or a hash is none', () => {
     const weights = { file: 'w', sha256: 'a'.repeat(64), bytes: 1 }
-    assert.deepEqual(takes(schema.epoch, { epoch: id }, { epoch: id, number: 0 }, { epoch: id, number: 1.5 }, { epoch: id, number: '1' }, { epoch: id.slice(1), number: 1 }, { epoch: `${id}\n`, number: 1 }, null, []), Array(8).fill(false))
-    assert.deepEqual(takes(schema.commit, { epoch: id, weights: { ...weights, sha256: 'A'.repeat(64) } }, { epoch: id, weights: { ...weights, bytes: -1 } }, { epoch: id, weights: 'w' }), Array(3).fill(false))
+    assert.deepEqual(
+      takes(
+        schema.epoch,
+        { epoch: id },
+        { epoch: id, number: 0 },
+        { epoch: id, number: 1.5 },
+        { epoch: id, number: '1' },
+        { epoch: id.slice(1), number: 1 },
+        { epoch: `${id}\n`, number: 1 },
+        null,
+        [],
+      ),
+      Array(8).fill(false),
+    )
+    assert.deepEqual(
+      takes(
+        schema.commit,
+        { epoch: id, weights: { ...weights, sha256: 'A'.repeat(64) } },
+        { epoch: id, weights: { ...weights, bytes: -1 } },
+        { epoch: id, weights: 'w' },
+      ),
+      Array(3).fill(false),
+    )
     assert.deepEqual(takes(schema.finished, { status: 'done' }, {}), [false, false])
-    assert.deepEqual(takes(schema.sessionFile, { format: 2, sessionId: id, modelName: 'a' }, { format: 1, sessionId: '../../etc', modelName: 'a' }), [false, false])
+    assert.deepEqual(
+      takes(schema.sessionFile, { format: 2, sessionId: id, modelName: 'a' }, { format: 1, sessionId: '../../etc', modelName: 'a' }),
+      [false, false],
+    )
   })
 
   it('say which part is wrong', () => {
@@ -328,6 +454,8 @@ describe('other lines and files of a run', () => {
 
   it('are taken or refused, whatever they hold', () => {
     const types = [schema.started, schema.epoch, schema.commit, schema.gap, schema.finished, schema.sessionFile, schema.marksFile]
-    fc.assert(fc.property(fc.jsonValue(), (value) => types.forEach((type) => assert.equal(typeof type.safeParse(value).success, 'boolean'))))
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => types.forEach((type) => assert.equal(typeof type.safeParse(value).success, 'boolean'))),
+    )
   })
 })

@@ -1,12 +1,48 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { EpochtreeError } from '../../server/errors'
-import { formatMetric, formatReference, mendName, nameProblem, nearest, parseMetric, parseReference, type Reference } from '../../server/tracking/reference'
+import {
+  formatMetric,
+  formatReference,
+  mendName,
+  nameProblem,
+  nearest,
+  parseMetric,
+  parseReference,
+  type Reference,
+} from '../../server/tracking/reference'
 
 const id = '65a1b2c3d4e5f60718293a4b'
 const any = fc.string({ unit: 'binary', maxLength: 40 })
 /** Pieces that mean something in a reference, in any order. */
-const almost = fc.array(fc.constantFrom('resnet50', '@', '~', '(', ')', ':', '/', 'min', 'max', 'latest', 'selected', '0', '30', id, id.toUpperCase(), '-1', ' ', '\n', '\u0000', '\ud800', '😀'), { maxLength: 10 }).map((parts) => parts.join(''))
+const almost = fc
+  .array(
+    fc.constantFrom(
+      'resnet50',
+      '@',
+      '~',
+      '(',
+      ')',
+      ':',
+      '/',
+      'min',
+      'max',
+      'latest',
+      'selected',
+      '0',
+      '30',
+      id,
+      id.toUpperCase(),
+      '-1',
+      ' ',
+      '\n',
+      '\u0000',
+      '\ud800',
+      '😀',
+    ),
+    { maxLength: 10 },
+  )
+  .map((parts) => parts.join(''))
 const name = any.map(mendName)
 const plain = { noNullPrototype: true }
 const metric = fc.record({ split: any.filter((text) => !text.includes('/')), name: any }, plain)
@@ -18,7 +54,12 @@ const epoch = fc.oneof(
 )
 const reference: fc.Arbitrary<Reference> = fc.record({ session: name, epoch, back: fc.nat() }, plain)
 
-const refused = (text: string) => assert.throws(() => parseReference(text), (error) => error instanceof EpochtreeError && error.code === 'bad-reference' && error.message.length < 500, JSON.stringify(text))
+const refused = (text: string) =>
+  assert.throws(
+    () => parseReference(text),
+    (error) => error instanceof EpochtreeError && error.code === 'bad-reference' && error.message.length < 500,
+    JSON.stringify(text),
+  )
 
 describe('references', () => {
   const forms: readonly [text: string, session: string, epoch: Reference['epoch'], back: number][] = [
@@ -50,13 +91,21 @@ describe('references', () => {
   }
 
   it('takes the text before the first @ as the session', () => {
-    assert.deepEqual(parseReference('a@min(b@c)'), { session: 'a', epoch: { kind: 'min', metric: { split: 'train', name: 'b@c' } }, back: 0 })
+    assert.deepEqual(parseReference('a@min(b@c)'), {
+      session: 'a',
+      epoch: { kind: 'min', metric: { split: 'train', name: 'b@c' } },
+      back: 0,
+    })
     refused('a@b@3')
   })
 
   it('lets a metric hold parentheses, tildes, colons, slashes and lines', () => {
     for (const odd of ['f1(macro)', 'a)~3', 'a~b~2', 'x:y', 'top/5', '(', ')', '~', 'two\nlines']) {
-      assert.deepEqual(parseReference(`a@max(val/${odd})~4`), { session: 'a', epoch: { kind: 'max', metric: { split: 'val', name: odd } }, back: 4 })
+      assert.deepEqual(parseReference(`a@max(val/${odd})~4`), {
+        session: 'a',
+        epoch: { kind: 'max', metric: { split: 'val', name: odd } },
+        back: 4,
+      })
     }
   })
 
@@ -106,11 +155,19 @@ describe('references', () => {
     }
     fc.assert(fc.property(any, survives))
     fc.assert(fc.property(almost, survives), { numRuns: 2000 })
-    fc.assert(fc.property(name, almost, (session, rest) => survives(`${session}@${rest}`)), { numRuns: 1000 })
+    fc.assert(
+      fc.property(name, almost, (session, rest) => survives(`${session}@${rest}`)),
+      { numRuns: 1000 },
+    )
   })
 
   it('answers at once, however long the text', () => {
-    for (const text of [`a@min(${')~1'.repeat(100_000)}`, `a@min:${'~1'.repeat(100_000)}x`, `a~${'1'.repeat(100_000)}x`, `a@${'min('.repeat(100_000)}`]) {
+    for (const text of [
+      `a@min(${')~1'.repeat(100_000)}`,
+      `a@min:${'~1'.repeat(100_000)}x`,
+      `a~${'1'.repeat(100_000)}x`,
+      `a@${'min('.repeat(100_000)}`,
+    ]) {
       const start = performance.now()
       try {
         parseReference(text)
@@ -120,7 +177,10 @@ describe('references', () => {
   })
 
   it('reads what it writes', () => {
-    fc.assert(fc.property(reference, (given) => assert.deepEqual(parseReference(formatReference(given)), given)), { numRuns: 1000 })
+    fc.assert(
+      fc.property(reference, (given) => assert.deepEqual(parseReference(formatReference(given)), given)),
+      { numRuns: 1000 },
+    )
   })
 
   it('reads every name a session can have, alone and before an epoch', () => {
@@ -153,11 +213,46 @@ describe('metrics', () => {
 
 describe('session names', () => {
   it('may be what people call models', () => {
-    for (const good of ['resnet50', 'ResNet-50 (pruned)', 'abcde', 'abcdeg', 'model-abcdef', 'résumé', '模型', '😀', 'a/b', 'a:b', '-', '0', '12345', 'latest', '__proto__']) assert.equal(nameProblem(good), undefined, good)
+    for (const good of [
+      'resnet50',
+      'ResNet-50 (pruned)',
+      'abcde',
+      'abcdeg',
+      'model-abcdef',
+      'résumé',
+      '模型',
+      '😀',
+      'a/b',
+      'a:b',
+      '-',
+      '0',
+      '12345',
+      'latest',
+      '__proto__',
+    ])
+      assert.equal(nameProblem(good), undefined, good)
   })
 
   it('part no reference, hide no characters and pass for no id', () => {
-    for (const bad of ['', 'a@b', 'a~b', 'a\nb', 'a\u0000', '\u007f', '\u0085', ' a', 'a ', '\u00a0a', 'a\u3000', '\ud800', 'a\udc00b', 'abcdef', '123456', 'ABCDEF', id]) {
+    for (const bad of [
+      '',
+      'a@b',
+      'a~b',
+      'a\nb',
+      'a\u0000',
+      '\u007f',
+      '\u0085',
+      ' a',
+      'a ',
+      '\u00a0a',
+      'a\u3000',
+      '\ud800',
+      'a\udc00b',
+      'abcdef',
+      '123456',
+      'ABCDEF',
+      id,
+    ]) {
       const problem = nameProblem(bad)
       assert.ok(problem && problem.endsWith('.'), JSON.stringify(bad))
     }
@@ -183,19 +278,28 @@ describe('session names', () => {
 
   it('are always usable once mended', () => {
     const nearlyHex = fc.string({ unit: fc.constantFrom('0', '9', 'a', 'F', '@', '~', ' ', '\n', '\u00a0', '\u0301', '\ud800') })
-    fc.assert(fc.property(fc.oneof(any, nearlyHex, almost), (given) => assert.equal(nameProblem(mendName(given)), undefined)), { numRuns: 2000 })
+    fc.assert(
+      fc.property(fc.oneof(any, nearlyHex, almost), (given) => assert.equal(nameProblem(mendName(given)), undefined)),
+      { numRuns: 2000 },
+    )
   })
 
   it('are not mended twice', () => {
-    fc.assert(fc.property(fc.oneof(any, almost), (given) => assert.equal(mendName(mendName(given)), mendName(given))), { numRuns: 2000 })
+    fc.assert(
+      fc.property(fc.oneof(any, almost), (given) => assert.equal(mendName(mendName(given)), mendName(given))),
+      { numRuns: 2000 },
+    )
   })
 
   it('stay as they are when they are good', () => {
     fc.assert(
-      fc.property(any.map((text) => text.normalize('NFC')), (given) => {
-        if (nameProblem(given) === undefined) assert.equal(mendName(given), given)
-        else assert.notEqual(mendName(given), given)
-      }),
+      fc.property(
+        any.map((text) => text.normalize('NFC')),
+        (given) => {
+          if (nameProblem(given) === undefined) assert.equal(mendName(given), given)
+          else assert.notEqual(mendName(given), given)
+        },
+      ),
       { numRuns: 1000 },
     )
   })
@@ -232,12 +336,20 @@ describe('nearest candidates', () => {
 
   it('are the same few, however many are asked for', () => {
     const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 8 })
-    fc.assert(fc.property(word, fc.array(word, { maxLength: 12 }), fc.nat(12), (wanted, all, n) => assert.deepEqual(nearest(wanted, all, n), nearest(wanted, all, 100).slice(0, n))), { numRuns: 1000 })
+    fc.assert(
+      fc.property(word, fc.array(word, { maxLength: 12 }), fc.nat(12), (wanted, all, n) =>
+        assert.deepEqual(nearest(wanted, all, n), nearest(wanted, all, 100).slice(0, n)),
+      ),
+      { numRuns: 1000 },
+    )
   })
 
   it('are found among ten thousand long names in a moment', () => {
     const start = performance.now()
-    nearest('a'.repeat(1000), Array.from({ length: 10_000 }, (_, i) => 'b'.repeat(900) + i))
+    nearest(
+      'a'.repeat(1000),
+      Array.from({ length: 10_000 }, (_, i) => 'b'.repeat(900) + i),
+    )
     assert.ok(performance.now() - start < 3000)
   })
 })

@@ -8,8 +8,11 @@ export function renderBest({ best, metric, direction, pareto }: BestJson, style:
   if (!pareto) return found
   if (!pareto.length) return `${found}\n\nNo epoch tells both ${name} and its parameters.`
   const head = ['EPOCH', 'ID', name, 'PARAMETERS'].map(style.bold)
-  const rows = pareto.map(epoch => [
-    `${epoch.number}${epoch.id === best.id ? ' *' : '  '}`, shortId(epoch.id), number(epoch.value), number(epoch.parameters)
+  const rows = pareto.map((epoch) => [
+    `${epoch.number}${epoch.id === best.id ? ' *' : '  '}`,
+    shortId(epoch.id),
+    number(epoch.value),
+    number(epoch.parameters),
   ])
   return `${found}\n\nNo other epoch is better by both ${name} and parameters:\n${table([head, ...rows], { align: ['right', 'left', 'right', 'right'] })}`
 }

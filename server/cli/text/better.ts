@@ -2,10 +2,43 @@ import { toNumber, type Figure } from './terminal'
 
 export type Direction = 'lower' | 'higher'
 
-const lower = new Set(['loss', 'error', 'err', 'perplexity', 'ppl', 'latency', 'rmse', 'mse', 'mae', 'mape', 'nll', 'wer', 'cer', 'fid', 'regret'])
-const higher = new Set(['accuracy', 'acc', 'f1', 'auc', 'auroc', 'precision', 'recall', 'iou', 'miou', 'map', 'bleu', 'rouge', 'r2', 'dice', 'psnr', 'ssim'])
+const lower = new Set([
+  'loss',
+  'error',
+  'err',
+  'perplexity',
+  'ppl',
+  'latency',
+  'rmse',
+  'mse',
+  'mae',
+  'mape',
+  'nll',
+  'wer',
+  'cer',
+  'fid',
+  'regret',
+])
+const higher = new Set([
+  'accuracy',
+  'acc',
+  'f1',
+  'auc',
+  'auroc',
+  'precision',
+  'recall',
+  'iou',
+  'miou',
+  'map',
+  'bleu',
+  'rouge',
+  'r2',
+  'dice',
+  'psnr',
+  'ssim',
+])
 
-const said = (word: string): Direction | null => lower.has(word) ? 'lower' : higher.has(word) ? 'higher' : null
+const said = (word: string): Direction | null => (lower.has(word) ? 'lower' : higher.has(word) ? 'higher' : null)
 
 /** `mAP50` and `top5` carry numbers that are no part of the word; `f1` and `r2` carry some that are. */
 const ofWord = (word: string) => {
@@ -15,7 +48,10 @@ const ofWord = (word: string) => {
 
 /** Which way a metric gets better, as its name tells: the last word that tells, so `accuracy_loss` is a loss. */
 export function directionOf(metric: string): Direction | null {
-  for (const word of metric.slice(-256).split(/[^\p{L}\p{N}]+/u).reverse()) {
+  for (const word of metric
+    .slice(-256)
+    .split(/[^\p{L}\p{N}]+/u)
+    .reverse()) {
     const direct = ofWord(word)
     if (direct) return direct
     for (const part of word.split(/(?<=[a-z\d])(?=[A-Z])/).reverse()) {
@@ -32,7 +68,7 @@ export function judge(metric: string, from: Figure, to: Figure): 'better' | 'wor
   const direction = directionOf(metric)
   if (Number.isNaN(a) || Number.isNaN(b)) return null
   if (a === b) return 'same'
-  return direction && ((direction === 'lower') === (b < a) ? 'better' : 'worse')
+  return direction && ((direction === 'lower') === b < a ? 'better' : 'worse')
 }
 
 /** The place of the best value; null if the name tells no direction, fewer than two values are there, or the best are level. */
@@ -40,7 +76,7 @@ export function bestOf(metric: string, values: readonly Figure[]): number | null
   const known = values.map((value, index) => ({ index, value: toNumber(value) })).filter(({ value }) => !Number.isNaN(value))
   const direction = directionOf(metric)
   if (!direction || known.length < 2) return null
-  const [first, second] = known.sort((a, b) => a.value === b.value ? 0 : (direction === 'lower') === (a.value < b.value) ? -1 : 1)
+  const [first, second] = known.sort((a, b) => (a.value === b.value ? 0 : (direction === 'lower') === a.value < b.value ? -1 : 1))
   return first && first.value !== second?.value ? first.index : null
 }
 

@@ -18,16 +18,18 @@ export function renderCompare(compare: CompareJson, style: Style, columns = 80):
     ...section('Hyper-parameters', differences(compare, compare.hyperparameters, style), style),
     ...section('Pruning plan', differences(compare, compare.pruningPlan, style), style),
     ...section('Size', sizes(compare, style), style),
-    ...compare.graph.flatMap((graph, i) => section(
-      `Graph of ${label(compare, graph.b, i + 1, style)} against ${label(compare, graph.a, 0, style)}`,
-      renderDiff(graph, style).replace(/^/gm, '  '),
-      style
-    ))
+    ...compare.graph.flatMap((graph, i) =>
+      section(
+        `Graph of ${label(compare, graph.b, i + 1, style)} against ${label(compare, graph.a, 0, style)}`,
+        renderDiff(graph, style).replace(/^/gm, '  '),
+        style,
+      ),
+    ),
   ]
-  return parts.filter(part => part !== '').join('\n\n')
+  return parts.filter((part) => part !== '').join('\n\n')
 }
 
-const section = (title: string, body: string, style: Style): readonly string[] => body ? [`${style.bold(title)}\n${body}`] : []
+const section = (title: string, body: string, style: Style): readonly string[] => (body ? [`${style.bold(title)}\n${body}`] : [])
 const letters = (compare: CompareJson, style: Style) => compare.models.map((_, i) => paintOf(i, style)(letterOf(i)))
 const title = (model: ComparedModel) => `${safe(model.name, 40)}@${model.epoch.number}`
 
@@ -39,18 +41,26 @@ function label({ models }: CompareJson, id: string, place: number, style: Style)
 }
 
 function models(compare: CompareJson, style: Style) {
-  return table(compare.models.map((model, i) => [
-    paintOf(i, style)(letterOf(i)), title(model), style.dim(shortId(model.epoch.id)), plural(model.epochs, 'epoch'), statusText(model.status, style)
-  ]), { indent: 2, align: ['left', 'left', 'left', 'right'] })
+  return table(
+    compare.models.map((model, i) => [
+      paintOf(i, style)(letterOf(i)),
+      title(model),
+      style.dim(shortId(model.epoch.id)),
+      plural(model.epochs, 'epoch'),
+      statusText(model.status, style),
+    ]),
+    { indent: 2, align: ['left', 'left', 'left', 'right'] },
+  )
 }
 
 function parting({ models, sharedEpochs, pairs }: CompareJson): readonly string[] {
   if (models.length < 2) return []
-  const at = pairs.find(pair => pair.shared === sharedEpochs)?.at
-  const equal = models.every(model => model.epochs === sharedEpochs)
-  const all = sharedEpochs === 0
-    ? 'They share no epoch.'
-    : `They share ${sharedEpochs === 1 ? 'epoch 1' : `epochs 1 to ${number(sharedEpochs)}`}${equal ? ', all there are' : ` and part after epoch ${at?.number ?? sharedEpochs}${at ? ` (${shortId(at.id)})` : ''}`}.`
+  const at = pairs.find((pair) => pair.shared === sharedEpochs)?.at
+  const equal = models.every((model) => model.epochs === sharedEpochs)
+  const all =
+    sharedEpochs === 0
+      ? 'They share no epoch.'
+      : `They share ${sharedEpochs === 1 ? 'epoch 1' : `epochs 1 to ${number(sharedEpochs)}`}${equal ? ', all there are' : ` and part after epoch ${at?.number ?? sharedEpochs}${at ? ` (${shortId(at.id)})` : ''}`}.`
   // Of three models two may go on together after the third has left.
   const longer = pairs.flatMap((pair, i) => {
     if (pair.shared === sharedEpochs) return []
@@ -71,8 +81,8 @@ function placesOf(pair: number, count: number): readonly [number, number] {
 }
 
 function charts(compare: CompareJson, metrics: readonly string[], style: Style, columns: number): readonly string[] {
-  const drawable = metrics.filter(metric => compare.metrics[metric]?.curves.some(({ epochs }) => epochs.length > 1))
-  const drawn = drawable.slice(0, mostCharts).map(metric => {
+  const drawable = metrics.filter((metric) => compare.metrics[metric]?.curves.some(({ epochs }) => epochs.length > 1))
+  const drawn = drawable.slice(0, mostCharts).map((metric) => {
     const curves = compare.metrics[metric]?.curves ?? []
     const direction = directionOf(metric)
     const picture = chart(curves, style, { shared: compare.sharedEpochs, columns: Math.min(columns, 100), rows: 8 })
@@ -85,14 +95,18 @@ function charts(compare: CompareJson, metrics: readonly string[], style: Style, 
 function values(compare: CompareJson, metrics: readonly string[], style: Style) {
   if (!metrics.length) return ''
   const heads = letters(compare, style)
-  const head = ['', ...heads.flatMap((letter, i) => i ? [letter, style.dim('change')] : [letter])]
-  const rows = metrics.map(metric => {
+  const head = ['', ...heads.flatMap((letter, i) => (i ? [letter, style.dim('change')] : [letter]))]
+  const rows = metrics.map((metric) => {
     const own = compare.metrics[metric]?.values ?? []
-    return [safe(metric, 32), ...compare.models.flatMap((_, i) => i
-      ? [number(own[i]), changeOf(metric, own[0], own[i], style)]
-      : [number(own[i])])]
+    return [
+      safe(metric, 32),
+      ...compare.models.flatMap((_, i) => (i ? [number(own[i]), changeOf(metric, own[0], own[i], style)] : [number(own[i])])),
+    ]
   })
-  return table([head, ...rows], { indent: 2, align: ['left', ...compare.models.flatMap((_, i): ('left' | 'right')[] => i ? ['right', 'left'] : ['right'])] })
+  return table([head, ...rows], {
+    indent: 2,
+    align: ['left', ...compare.models.flatMap((_, i): ('left' | 'right')[] => (i ? ['right', 'left'] : ['right']))],
+  })
 }
 
 function changeOf(metric: string, from: Figure, to: Figure, style: Style) {
@@ -107,12 +121,21 @@ function changeOf(metric: string, from: Figure, to: Figure, style: Style) {
 }
 
 function verdicts(compare: CompareJson, metrics: readonly string[], style: Style) {
-  const winners = metrics.map(metric => bestOf(metric, compare.metrics[metric]?.values ?? []))
+  const winners = metrics.map((metric) => bestOf(metric, compare.metrics[metric]?.values ?? []))
   const word = compare.models.length > 2 ? 'is best by' : 'is better by'
-  return compare.models.flatMap((model, i) => {
-    const won = metrics.filter((_, m) => winners[m] === i)
-    return won.length ? [`  ${paintOf(i, style)(letterOf(i))} ${title(model)} ${word} ${won.slice(0, 12).map(metric => safe(metric, 32)).join(', ')}${won.length > 12 ? ', …' : ''}`] : []
-  }).join('\n')
+  return compare.models
+    .flatMap((model, i) => {
+      const won = metrics.filter((_, m) => winners[m] === i)
+      return won.length
+        ? [
+            `  ${paintOf(i, style)(letterOf(i))} ${title(model)} ${word} ${won
+              .slice(0, 12)
+              .map((metric) => safe(metric, 32))
+              .join(', ')}${won.length > 12 ? ', …' : ''}`,
+          ]
+        : []
+    })
+    .join('\n')
 }
 
 function differences(compare: CompareJson, found: readonly Difference[], style: Style) {
@@ -122,11 +145,23 @@ function differences(compare: CompareJson, found: readonly Difference[], style: 
 }
 
 function sizes({ models: compared }: CompareJson, style: Style) {
-  const rows = (['parameters', 'nonzero', 'nodes'] as const).flatMap(key => {
+  const rows = (['parameters', 'nonzero', 'nodes'] as const).flatMap((key) => {
     const figures = compared.map(({ graph }) => graph?.[key] ?? null)
     const from = figures[0] ?? null
-    return figures.every(figure => figure === null) ? [] : [[key, ...figures.map((figure, i) =>
-      number(figure) + (i && from && figure !== null && figure !== from ? style.dim(` (${figure > from ? '+' : ''}${percent((figure - from) / from)})`) : ''))]]
+    return figures.every((figure) => figure === null)
+      ? []
+      : [
+          [
+            key,
+            ...figures.map(
+              (figure, i) =>
+                number(figure) +
+                (i && from && figure !== null && figure !== from
+                  ? style.dim(` (${figure > from ? '+' : ''}${percent((figure - from) / from)})`)
+                  : ''),
+            ),
+          ],
+        ]
   })
   const head = ['', ...compared.map((_, i) => paintOf(i, style)(letterOf(i)))]
   return rows.length ? table([head, ...rows], { indent: 2, align: ['left', ...compared.map(() => 'right' as const)] }) : ''

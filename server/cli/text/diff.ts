@@ -13,10 +13,15 @@ export function renderDiff(difference: GraphDifference, style: Style): string {
   }
   const rest = difference.nodes.length - mostNodes
   return [
-    [style.green(`${number(added)} added`), style.red(`${number(removed)} removed`), style.yellow(`${number(changed)} changed`), `${number(kept)} kept`].join(', '),
+    [
+      style.green(`${number(added)} added`),
+      style.red(`${number(removed)} removed`),
+      style.yellow(`${number(changed)} changed`),
+      `${number(kept)} kept`,
+    ].join(', '),
     ...parameters,
-    ...difference.nodes.slice(0, mostNodes).flatMap(node => nodeLines(node, style)),
-    ...rest > 0 ? [style.dim(`and ${plural(rest, 'more node')}; --json shows all`)] : []
+    ...difference.nodes.slice(0, mostNodes).flatMap((node) => nodeLines(node, style)),
+    ...(rest > 0 ? [style.dim(`and ${plural(rest, 'more node')}; --json shows all`)] : []),
   ].join('\n')
 }
 
@@ -35,9 +40,14 @@ export function changeText(from: number | null, to: number | null): string {
 function nodeLines({ id, name, change, differences, parameters: [from, to] }: NodeChange, style: Style): readonly string[] {
   const [sign, paint] = ({ added: ['+', style.green], removed: ['-', style.red], changed: ['~', style.yellow] } as const)[change]
   const count = change === 'added' ? to : change === 'removed' ? from : null
-  const figures = change === 'changed'
-    ? from === to ? '' : `  parameters ${changeText(from, to)}`
-    : count === null ? '' : `  ${number(count)} parameters`
+  const figures =
+    change === 'changed'
+      ? from === to
+        ? ''
+        : `  parameters ${changeText(from, to)}`
+      : count === null
+        ? ''
+        : `  ${number(count)} parameters`
   const lines = differences.slice(0, mostPaths).map(({ path, values: [a, b] }) => {
     const value = change === 'added' ? valueText(b) : change === 'removed' ? valueText(a) : `${valueText(a)} → ${valueText(b)}`
     return `    ${style.dim(safe(path, 40))} ${value}`
@@ -46,6 +56,6 @@ function nodeLines({ id, name, change, differences, parameters: [from, to] }: No
   return [
     paint(`${sign} ${safe(name || id, 60)}`) + figures,
     ...lines,
-    ...rest > 0 ? [style.dim(`    and ${plural(rest, 'more difference')}`)] : []
+    ...(rest > 0 ? [style.dim(`    and ${plural(rest, 'more difference')}`)] : []),
   ]
 }

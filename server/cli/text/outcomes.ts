@@ -13,16 +13,26 @@ export function renderChanged(session: SessionJson, what: string, style: Style):
 
 export function renderStarted({ session, runDir, forkedFrom, launch, exitCode }: StartedJson, style: Style): string {
   const origin = forkedFrom ? `, starts at epoch ${forkedFrom.epochNumber} (${shortId(forkedFrom.epochId)})` : ''
-  const head = session.id === null ? `Would make ${style.bold(safe(session.name, 60))}${origin}` : `${style.bold(safe(session.name, 60))} ${style.dim(shortId(session.id))}${origin}, ${statusText(session.status, style)}`
+  const head =
+    session.id === null
+      ? `Would make ${style.bold(safe(session.name, 60))}${origin}`
+      : `${style.bold(safe(session.name, 60))} ${style.dim(shortId(session.id))}${origin}, ${statusText(session.status, style)}`
   if (exitCode !== undefined) return `${head}: the command ended with status ${exitCode}`
-  const command = launch ? [`  command  ${safe(shellText(maskSecrets(launch.argv)), 300)}`, `  in       ${safe(launch.cwd, 300)}`] : ['  How it was started is not recorded: run its script yourself.']
+  const command = launch
+    ? [`  command  ${safe(shellText(maskSecrets(launch.argv)), 300)}`, `  in       ${safe(launch.cwd, 300)}`]
+    : ['  How it was started is not recorded: run its script yourself.']
   if (session.id === null) return [head, ...command].join('\n')
-  const next = launch ? `Train it with \`epochtree resume ${safe(session.name, 60)} --run\`, or run its script with EPOCHTREE_SESSION=${session.id}.` : `Run its script with EPOCHTREE_SESSION=${session.id}.`
+  const next = launch
+    ? `Train it with \`epochtree resume ${safe(session.name, 60)} --run\`, or run its script with EPOCHTREE_SESSION=${session.id}.`
+    : `Run its script with EPOCHTREE_SESSION=${session.id}.`
   return [head, ...command, ...(runDir ? [`  folder   ${safe(runDir, 300)}`] : []), next].join('\n')
 }
 
 export const renderCheckout = ({ session, epoch, graph, weights, state }: CheckoutJson): string =>
-  [`${safe(session.name, 60)}@${epoch.number}, verified:`, ...[graph, weights, state].flatMap((path) => (path ? `  ${safe(path, 400)}` : []))].join('\n')
+  [
+    `${safe(session.name, 60)}@${epoch.number}, verified:`,
+    ...[graph, weights, state].flatMap((path) => (path ? `  ${safe(path, 400)}` : [])),
+  ].join('\n')
 
 const MOST = 50
 
@@ -30,14 +40,25 @@ export function renderCollected({ items, bytes: total, dryRun }: CollectedJson, 
   if (!items.length) return 'Nothing to remove: everything is reached by a session. (What is younger than an hour is spared.)'
   const rows = items.slice(0, MOST).map(({ kind, what, bytes: size }) => [style.dim(kind), safe(what, 90), bytes(size)])
   const more = items.length > MOST ? [`  and ${plural(items.length - MOST, 'more item')}`] : []
-  return [`${dryRun ? 'Would free' : 'Freed'} ${bytes(total)}:`, table(rows, { indent: 2, align: ['left', 'left', 'right'] }), ...more].join('\n')
+  return [
+    `${dryRun ? 'Would free' : 'Freed'} ${bytes(total)}:`,
+    table(rows, { indent: 2, align: ['left', 'left', 'right'] }),
+    ...more,
+  ].join('\n')
 }
 
-const problemText = ({ sessionId, file, line, message }: ProblemJson) => `  runs/${sessionId}/${safe(file, 60)}${line === null ? '' : `:${line}`}  ${safe(message, 300)}`
+const problemText = ({ sessionId, file, line, message }: ProblemJson) =>
+  `  runs/${sessionId}/${safe(file, 60)}${line === null ? '' : `:${line}`}  ${safe(message, 300)}`
 
-const problemLines = (problems: readonly ProblemJson[]) => [...problems.slice(0, MOST).map(problemText), ...(problems.length > MOST ? [`  and ${plural(problems.length - MOST, 'more problem')}; --json shows all`] : [])]
+const problemLines = (problems: readonly ProblemJson[]) => [
+  ...problems.slice(0, MOST).map(problemText),
+  ...(problems.length > MOST ? [`  and ${plural(problems.length - MOST, 'more problem')}; --json shows all`] : []),
+]
 
-export const renderIngested = (answer: IngestJson | undefined): string => (answer ? [`${plural(answer.sessions, 'session')}, ${plural(answer.problems.length, 'problem')}.`, ...problemLines(answer.problems)].join('\n') : 'Stopped following the journals.')
+export const renderIngested = (answer: IngestJson | undefined): string =>
+  answer
+    ? [`${plural(answer.sessions, 'session')}, ${plural(answer.problems.length, 'problem')}.`, ...problemLines(answer.problems)].join('\n')
+    : 'Stopped following the journals.'
 
 export const renderDoctor = ({ version, node, sqlite, dir, store, sessions, problems }: DoctorJson): string =>
   [

@@ -9,9 +9,9 @@ const nothingYet = `No sessions here yet. To get one:
 
 export function renderSessions(sessions: readonly SessionJson[], style: Style, now: number): string {
   if (!sessions.length) return nothingYet
-  const names = new Map(sessions.map(session => [session.id, session.name]))
+  const names = new Map(sessions.map((session) => [session.id, session.name]))
   const head = ['ID', 'NAME', 'STATUS', 'EPOCHS', 'LATEST', 'SELECTED', 'FORKED FROM', 'CREATED'].map(style.bold)
-  const rows = sessions.map(session => [
+  const rows = sessions.map((session) => [
     style.dim(shortId(session.id)),
     nameText(session, style),
     statusText(session.status, style),
@@ -19,14 +19,17 @@ export function renderSessions(sessions: readonly SessionJson[], style: Style, n
     epochText(session.latest),
     epochText(session.selected),
     originText(session, names),
-    relativeTime(session.createdAt, now)
+    relativeTime(session.createdAt, now),
   ])
-  const notes = sessions.flatMap(session => sessionNotes(session, style))
-  return [table([head, ...rows], { align: ['left', 'left', 'left', 'right'] }), ...notes.length ? ['', ...notes] : []].join('\n')
+  const notes = sessions.flatMap((session) => sessionNotes(session, style))
+  return [table([head, ...rows], { align: ['left', 'left', 'left', 'right'] }), ...(notes.length ? ['', ...notes] : [])].join('\n')
 }
 
 function nameText(session: SessionJson, style: Style) {
-  const tags = session.tags.slice(0, 4).map(tag => ` #${safe(tag, 16)}`).join('')
+  const tags = session.tags
+    .slice(0, 4)
+    .map((tag) => ` #${safe(tag, 16)}`)
+    .join('')
   const name = safe(session.name, 32)
   return (session.deleted ? style.dim(`${name} (deleted)`) : name) + style.dim(tags)
 }
@@ -43,12 +46,13 @@ export function sessionNotes(session: SessionJson, style: Style): readonly strin
   const notes: string[] = []
   const point = session.live ?? session.uncommitted
   if (point) {
-    const metrics = mainMetrics(Object.keys(point.metrics), 4).map(metric => `${safe(metric, 24)} ${number(point.metrics[metric])}`)
+    const metrics = mainMetrics(Object.keys(point.metrics), 4).map((metric) => `${safe(metric, 24)} ${number(point.metrics[metric])}`)
     const doing = session.live ? 'is training' : 'left uncommitted'
     notes.push(`${style.cyan(name)} ${doing} epoch ${point.number}${metrics.length ? `: ${metrics.join(', ')}` : ''}`)
   }
   if (session.error !== null) notes.push(`${style.red(name)} failed: ${safe(session.error, 160)}`)
   if (session.parentMissing) notes.push(`${style.yellow(name)} was forked from a session not known here yet; only its own epochs are shown`)
-  if (session.problems) notes.push(`${style.yellow(name)}: ${plural(session.problems, 'problem')} in its journal; \`epochtree doctor\` tells more`)
+  if (session.problems)
+    notes.push(`${style.yellow(name)}: ${plural(session.problems, 'problem')} in its journal; \`epochtree doctor\` tells more`)
   return notes
 }

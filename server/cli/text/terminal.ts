@@ -16,8 +16,10 @@ export type Align = 'left' | 'right'
 export type Figure = JsonNumber | null | undefined
 
 const style = (colours: boolean): Style => {
-  const paint = (open: number, close: number): Paint =>
-    text => colours && text !== '' ? `\x1b[${open}m${text}\x1b[${close}m` : text
+  const paint =
+    (open: number, close: number): Paint =>
+    (text) =>
+      colours && text !== '' ? `\x1b[${open}m${text}\x1b[${close}m` : text
   return {
     colours,
     bold: paint(1, 22),
@@ -27,7 +29,7 @@ const style = (colours: boolean): Style => {
     yellow: paint(33, 39),
     blue: paint(34, 39),
     magenta: paint(35, 39),
-    cyan: paint(36, 39)
+    cyan: paint(36, 39),
   }
 }
 export const plain = style(false)
@@ -44,9 +46,10 @@ export function styleFor(stream: { readonly isTTY?: boolean | undefined }, env: 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 const ownColours = /\x1b\[\d+m/g
 const invisible = /^[\p{M}\p{Cf}]*$/u
-const wide = /\p{Emoji_Presentation}|\p{Extended_Pictographic}\uFE0F|[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F200}-\u{1F2FF}\u{20000}-\u{3FFFD}]/u
+const wide =
+  /\p{Emoji_Presentation}|\p{Extended_Pictographic}\uFE0F|[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F200}-\u{1F2FF}\u{20000}-\u{3FFFD}]/u
 
-const clusterWidth = (cluster: string) => invisible.test(cluster) ? 0 : wide.test(cluster) ? 2 : 1
+const clusterWidth = (cluster: string) => (invisible.test(cluster) ? 0 : wide.test(cluster) ? 2 : 1)
 
 /** Columns that the text takes on a terminal; our own colours take none. */
 export function width(text: string): number {
@@ -86,21 +89,29 @@ export function safe(text: string, max = 200): string {
 }
 
 /** Aligned columns; cells may hold our own colours. No line ends in spaces. */
-export function table(rows: readonly (readonly string[])[], options: { readonly align?: readonly Align[]; readonly indent?: number } = {}): string {
+export function table(
+  rows: readonly (readonly string[])[],
+  options: { readonly align?: readonly Align[]; readonly indent?: number } = {},
+): string {
   const widths: number[] = []
-  for (const row of rows) row.forEach((cell, i) => { widths[i] = Math.max(widths[i] ?? 0, width(cell)) })
-  const indent = ' '.repeat(options.indent ?? 0)
-  return rows.map(row => {
-    const cells = row.map((cell, i) => {
-      const fill = ' '.repeat((widths[i] ?? 0) - width(cell))
-      return options.align?.[i] === 'right' ? fill + cell : cell + fill
+  for (const row of rows)
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, width(cell))
     })
-    return (indent + cells.join('  ')).trimEnd()
-  }).join('\n')
+  const indent = ' '.repeat(options.indent ?? 0)
+  return rows
+    .map((row) => {
+      const cells = row.map((cell, i) => {
+        const fill = ' '.repeat((widths[i] ?? 0) - width(cell))
+        return options.align?.[i] === 'right' ? fill + cell : cell + fill
+      })
+      return (indent + cells.join('  ')).trimEnd()
+    })
+    .join('\n')
 }
 
 /** The number that travelled as JSON; NaN where there is none. */
-export const toNumber = (value: Figure): number => value === null || value === undefined ? NaN : Number(value)
+export const toNumber = (value: Figure): number => (value === null || value === undefined ? NaN : Number(value))
 
 /** Smallest and largest of the finite values, or null. A loop: a spread of a million arguments would overflow the stack. */
 export function rangeOf(values: Iterable<number>): readonly [number, number] | null {
@@ -124,20 +135,23 @@ const bars = '▁▂▃▄▅▆▇█'
 export function sparkline(values: readonly Figure[], columns: number): string {
   const count = Math.min(values.length, Math.max(0, Math.floor(columns)))
   const means = Array.from({ length: count }, (_, i) => {
-    const from = Math.floor(i * values.length / count)
-    const bucket = values.slice(from, Math.floor((i + 1) * values.length / count)).map(toNumber).filter(Number.isFinite)
+    const from = Math.floor((i * values.length) / count)
+    const bucket = values
+      .slice(from, Math.floor(((i + 1) * values.length) / count))
+      .map(toNumber)
+      .filter(Number.isFinite)
     return bucket.reduce((sum, value) => sum + value / bucket.length, bucket.length ? 0 : NaN)
   })
   const range = rangeOf(means)
   if (!range) return ' '.repeat(count)
-  return means.map(mean => Number.isFinite(mean) ? bars[Math.min(7, Math.floor(position(mean, range) * 8))] : ' ').join('')
+  return means.map((mean) => (Number.isFinite(mean) ? bars[Math.min(7, Math.floor(position(mean, range) * 8))] : ' ')).join('')
 }
 
 /** Both in seconds since 1970. */
 export function relativeTime(seconds: number | null, now: number): string {
   if (seconds === null || !Number.isFinite(seconds)) return '-'
   const age = Math.abs(now - seconds)
-  const say = (text: string) => seconds > now ? `in ${text}` : `${text} ago`
+  const say = (text: string) => (seconds > now ? `in ${text}` : `${text} ago`)
   if (age < 10) return 'just now'
   if (age < 60) return say(`${Math.floor(age)} s`)
   if (age < 3600) return say(`${Math.floor(age / 60)} min`)
@@ -169,14 +183,20 @@ export function number(value: Figure): string {
   if (!Number.isFinite(n)) return String(n)
   const size = Math.abs(n)
   if (size === 0) return '0'
-  if (size >= 1e15 || size < 1e-4) return n.toExponential(3).replace(/\.?0+e/, 'e').replace('e+', 'e')
+  if (size >= 1e15 || size < 1e-4)
+    return n
+      .toExponential(3)
+      .replace(/\.?0+e/, 'e')
+      .replace('e+', 'e')
   return Number.isInteger(n) || size >= 1000 ? grouped(n) : String(Number(n.toPrecision(4)))
 }
 
 /** 0.257 is 25.7%. */
 export const percent = (fraction: number): string =>
-  !Number.isFinite(fraction) ? '-'
-    : Math.abs(fraction) >= 10 ? `${grouped(fraction * 100)}%`
+  !Number.isFinite(fraction)
+    ? '-'
+    : Math.abs(fraction) >= 10
+      ? `${grouped(fraction * 100)}%`
       : `${(fraction * 100).toFixed(1).replace(/^-0\.0$/, '0.0')}%`
 
 export const plural = (count: number, word: string): string => `${grouped(count)} ${word}${count === 1 ? '' : 's'}`

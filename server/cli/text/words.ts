@@ -4,10 +4,17 @@ import { number, safe, type Style } from './terminal'
 /** The end of an id tells more than its start: ids of one minute begin alike. */
 export const shortId = (id: string): string => safe(id.slice(-6), 6)
 
-export const epochText = (epoch: EpochName | null): string => epoch ? `${epoch.number} (${shortId(epoch.id)})` : '-'
+export const epochText = (epoch: EpochName | null): string => (epoch ? `${epoch.number} (${shortId(epoch.id)})` : '-')
 
 export function statusText(status: Status, style: Style): string {
-  const paint = { created: style.dim, running: style.cyan, interrupted: style.yellow, completed: style.green, stopped: style.yellow, failed: style.red }[status]
+  const paint = {
+    created: style.dim,
+    running: style.cyan,
+    interrupted: style.yellow,
+    completed: style.green,
+    stopped: style.yellow,
+    failed: style.red,
+  }[status]
   return paint ? paint(status) : safe(String(status), 12)
 }
 
@@ -20,7 +27,7 @@ export function valueText(value: Json | undefined, max = 40): string {
 }
 
 export const isShape = (value: Json | undefined): value is readonly number[] =>
-  Array.isArray(value) && value.length > 0 && value.length <= 8 && value.every(size => Number.isInteger(size))
+  Array.isArray(value) && value.length > 0 && value.length <= 8 && value.every((size) => Number.isInteger(size))
 
 export const isObject = (value: Json | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -28,5 +35,6 @@ export const isObject = (value: Json | undefined): value is JsonObject =>
 /** Paths and values of settings, nested ones with dots, as --set takes them. */
 export function settings(value: JsonObject, prefix = ''): readonly (readonly [string, Json])[] {
   return Object.entries(value).flatMap(([key, inner]): readonly (readonly [string, Json])[] =>
-    isObject(inner) && Object.keys(inner).length && prefix.length < 200 ? settings(inner, `${prefix}${key}.`) : [[prefix + key, inner]])
+    isObject(inner) && Object.keys(inner).length && prefix.length < 200 ? settings(inner, `${prefix}${key}.`) : [[prefix + key, inner]],
+  )
 }

@@ -51,7 +51,9 @@ export function header(values: Float64Array, steps: Float64Array | null): Header
 }
 
 /** A column of a sample field: numbers with a map of which are null, or a dictionary of JSON values with codes. */
-export type SampleColumn = { readonly numbers: Float64Array; readonly nulls: Uint8Array | null } | { readonly codes: Uint32Array; readonly dictionary: readonly unknown[] }
+export type SampleColumn =
+  | { readonly numbers: Float64Array; readonly nulls: Uint8Array | null }
+  | { readonly codes: Uint32Array; readonly dictionary: readonly unknown[] }
 
 const SPECIAL = new Map<unknown, number>([
   ['NaN', Number.NaN],

@@ -54,7 +54,9 @@ export class LocalDatabase {
     mkdirSync(dirname(file), { recursive: true })
     this.db = new DatabaseSync(file)
     try {
-      this.db.exec('PRAGMA busy_timeout=10000; PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=67108864')
+      this.db.exec(
+        'PRAGMA busy_timeout=10000; PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=67108864',
+      )
       this.#migrate()
     } catch (error) {
       this.db.close()
@@ -79,7 +81,10 @@ export class LocalDatabase {
       // Read again: another process may have migrated while this one waited for the lock.
       const version = this.#version()
       if (version > SCHEMA_VERSION)
-        throw new EpochtreeError('store-newer', `${this.file} was written by a newer Epochtree (format ${version}, this one knows ${SCHEMA_VERSION}). Update Epochtree, or move the file away: it is built again from the run folders.`)
+        throw new EpochtreeError(
+          'store-newer',
+          `${this.file} was written by a newer Epochtree (format ${version}, this one knows ${SCHEMA_VERSION}). Update Epochtree, or move the file away: it is built again from the run folders.`,
+        )
       for (const step of MIGRATIONS.slice(version)) this.db.exec(step)
       this.db.exec(`PRAGMA user_version=${SCHEMA_VERSION}`)
       this.db.exec('COMMIT')
@@ -137,15 +142,27 @@ export function storeError(error: unknown, file: string): unknown {
   switch (errcode & 0xff) {
     case 11:
     case 26:
-      return new EpochtreeError('store-corrupt', `The store ${file} is damaged (${message}). Run \`epochtree doctor --rebuild\`: it is built again from the run folders and weights, with the same answers.`)
+      return new EpochtreeError(
+        'store-corrupt',
+        `The store ${file} is damaged (${message}). Run \`epochtree doctor --rebuild\`: it is built again from the run folders and weights, with the same answers.`,
+      )
     case 13:
-      return new EpochtreeError('disk-full', `The disk is full, so ${file} can't be written. Free some space, for example with \`epochtree gc\`; the journals keep everything until then.`)
+      return new EpochtreeError(
+        'disk-full',
+        `The disk is full, so ${file} can't be written. Free some space, for example with \`epochtree gc\`; the journals keep everything until then.`,
+      )
     case 5:
     case 6:
-      return new EpochtreeError('store-busy', `Another process holds the store ${file} for very long. Wait for it, or end it, and try again.`)
+      return new EpochtreeError(
+        'store-busy',
+        `Another process holds the store ${file} for very long. Wait for it, or end it, and try again.`,
+      )
     case 8:
     case 14:
-      return new EpochtreeError('read-only', `The store ${file} can't be opened for writing (${message}). Give yourself the right to write its folder, or name another with --dir.`)
+      return new EpochtreeError(
+        'read-only',
+        `The store ${file} can't be opened for writing (${message}). Give yourself the right to write its folder, or name another with --dir.`,
+      )
     default:
       return new EpochtreeError('failed', `The store ${file} reports: ${message}. \`epochtree doctor\` tells more.`, { cause: error })
   }

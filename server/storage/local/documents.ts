@@ -37,7 +37,15 @@ export class DocumentBatch {
     return id
   }
 
-  metrics(epoch: number, source: string, ordinal: number, split: string, steps: readonly (number | null)[] | null, times: Float64Array, values: ReadonlyMap<string, Float64Array>) {
+  metrics(
+    epoch: number,
+    source: string,
+    ordinal: number,
+    split: string,
+    steps: readonly (number | null)[] | null,
+    times: Float64Array,
+    values: ReadonlyMap<string, Float64Array>,
+  ) {
     for (const [name, column] of values) {
       const series = this.seriesId('metric', split, name)
       const key = `${series} ${epoch} ${source}`
@@ -69,9 +77,17 @@ function rowsOfLevel(part: Part, level: 0 | 1): { ordinal: number; steps: Float6
   const { ordinal, steps, times, values } = part
   const none = new Float64Array(0)
   if (steps === null) return level === 1 ? { ordinal, steps: none, times, values } : { ordinal, steps: none, times: none, values: none }
-  if (!steps.includes(null)) return level === 0 ? { ordinal, steps: Float64Array.from(steps as number[]), times, values } : { ordinal, steps: none, times: none, values: none }
+  if (!steps.includes(null))
+    return level === 0
+      ? { ordinal, steps: Float64Array.from(steps as number[]), times, values }
+      : { ordinal, steps: none, times: none, values: none }
   const rows = steps.flatMap((step, row) => ((step === null) === (level === 1) ? [row] : []))
-  return { ordinal, steps: level === 0 ? Float64Array.from(rows, (row) => steps[row]!) : none, times: Float64Array.from(rows, (row) => times[row]!), values: Float64Array.from(rows, (row) => values[row]!) }
+  return {
+    ordinal,
+    steps: level === 0 ? Float64Array.from(rows, (row) => steps[row]!) : none,
+    times: Float64Array.from(rows, (row) => times[row]!),
+    values: Float64Array.from(rows, (row) => values[row]!),
+  }
 }
 
 function concat(arrays: readonly Float64Array[]): Float64Array {
@@ -85,20 +101,81 @@ function concat(arrays: readonly Float64Array[]): Float64Array {
   return whole
 }
 
-const INSERT = 'INSERT INTO chunk(series, epoch, level, source, ordinal, n, step0, step1, last_step, last, lo, hi, step, val, extra) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+const INSERT =
+  'INSERT INTO chunk(series, epoch, level, source, ordinal, n, step0, step1, last_step, last, lo, hi, step, val, extra) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 
-function insertPoints(db: LocalDatabase, series: number, epoch: number, level: 0 | 1, source: string, parts: readonly { ordinal: number; steps: Float64Array; times: Float64Array; values: Float64Array }[]) {
+function insertPoints(
+  db: LocalDatabase,
+  series: number,
+  epoch: number,
+  level: 0 | 1,
+  source: string,
+  parts: readonly { ordinal: number; steps: Float64Array; times: Float64Array; values: Float64Array }[],
+) {
   const values = concat(parts.map((part) => part.values))
   const times = concat(parts.map((part) => part.times))
   const steps = level === 0 ? concat(parts.map((part) => part.steps)) : null
   const head = header(values, steps)
-  db.run(INSERT, series, epoch, level, source, parts[0]!.ordinal, values.length, steps ? steps[0]! : null, steps ? steps[steps.length - 1]! : null, head.lastStep, Number.isNaN(head.last) ? null : head.last, head.low, head.high, steps ? packSteps(steps) : null, bytesOf(values), bytesOf(times))
+  db.run(
+    INSERT,
+    series,
+    epoch,
+    level,
+    source,
+    parts[0]!.ordinal,
+    values.length,
+    steps ? steps[0]! : null,
+    steps ? steps[steps.length - 1]! : null,
+    head.lastStep,
+    Number.isNaN(head.last) ? null : head.last,
+    head.low,
+    head.high,
+    steps ? packSteps(steps) : null,
+    bytesOf(values),
+    bytesOf(times),
+  )
 }
 
 function insertSamples(db: LocalDatabase, series: number, epoch: number, source: string, ordinal: number, values: readonly unknown[]) {
   const column = sampleColumn(values)
-  if ('numbers' in column) db.run(INSERT, series, epoch, 0, source, ordinal, values.length, null, null, null, null, null, null, column.nulls, bytesOf(column.numbers), null)
-  else db.run(INSERT, series, epoch, 0, source, ordinal, values.length, null, null, null, null, null, null, null, bytesOf(column.codes), Buffer.from(JSON.stringify(column.dictionary)))
+  if ('numbers' in column)
+    db.run(
+      INSERT,
+      series,
+      epoch,
+      0,
+      source,
+      ordinal,
+      values.length,
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
+      column.nulls,
+      bytesOf(column.numbers),
+      null,
+    )
+  else
+    db.run(
+      INSERT,
+      series,
+      epoch,
+      0,
+      source,
+      ordinal,
+      values.length,
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
+      bytesOf(column.codes),
+      Buffer.from(JSON.stringify(column.dictionary)),
+    )
 }
 
 interface ChunkRow {
@@ -117,9 +194,18 @@ interface ChunkRow {
 
 /** Merges the small chunks of a committed epoch's curves. Readers do not care when or whether this runs. */
 export function seal(db: LocalDatabase, epoch: number) {
-  const many = db.all<{ series: number; level: 0 | 1; source: string }>("SELECT c.series, c.level, c.source FROM chunk c JOIN series s ON s.id = c.series WHERE c.epoch = ? AND s.kind = 'metric' GROUP BY c.series, c.level, c.source HAVING count(*) > 1", epoch)
+  const many = db.all<{ series: number; level: 0 | 1; source: string }>(
+    "SELECT c.series, c.level, c.source FROM chunk c JOIN series s ON s.id = c.series WHERE c.epoch = ? AND s.kind = 'metric' GROUP BY c.series, c.level, c.source HAVING count(*) > 1",
+    epoch,
+  )
   for (const { series, level, source } of many) {
-    const rows = db.all<ChunkRow>('SELECT * FROM chunk WHERE series = ? AND epoch = ? AND level = ? AND source = ? AND n < 8192 ORDER BY ordinal, id', series, epoch, level, source)
+    const rows = db.all<ChunkRow>(
+      'SELECT * FROM chunk WHERE series = ? AND epoch = ? AND level = ? AND source = ? AND n < 8192 ORDER BY ordinal, id',
+      series,
+      epoch,
+      level,
+      source,
+    )
     if (rows.length < 2) continue
     const parts = rows.map((row) => {
       const steps = new Float64Array(level === 0 ? row.n : 0)
@@ -133,9 +219,18 @@ export function seal(db: LocalDatabase, epoch: number) {
 
 /** Rows of the epoch table that a scope means, in history order. */
 export function scopeRows(db: LocalDatabase, scope: Scope): { row: number; id: string }[] {
-  if ('epochIds' in scope) return db.all("SELECT e.row, e.id FROM json_each(?) u CROSS JOIN epoch e ON e.id = u.value AND e.state NOT IN ('refused', 'missing') ORDER BY u.key", JSON.stringify(scope.epochIds))
+  if ('epochIds' in scope)
+    return db.all(
+      "SELECT e.row, e.id FROM json_each(?) u CROSS JOIN epoch e ON e.id = u.value AND e.state NOT IN ('refused', 'missing') ORDER BY u.key",
+      JSON.stringify(scope.epochIds),
+    )
   return scope.segments.flatMap(({ sessionId, from, to }) =>
-    db.all<{ row: number; id: string }>("SELECT row, id FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') AND number BETWEEN ? AND ? ORDER BY number", sessionId, from, to),
+    db.all<{ row: number; id: string }>(
+      "SELECT row, id FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') AND number BETWEEN ? AND ? ORDER BY number",
+      sessionId,
+      from,
+      to,
+    ),
   )
 }
 
@@ -147,14 +242,24 @@ function seriesOf(db: LocalDatabase, kind: string, { split, name }: MetricName):
 
 export function names(db: LocalDatabase, kind: 'metric' | 'sample', scope: Scope): MetricName[] {
   const rows = rowList(scopeRows(db, scope))
-  return db.all<{ split: string; name: string }>('SELECT split, name FROM series s WHERE kind = ? AND EXISTS (SELECT 1 FROM json_each(?) u CROSS JOIN chunk c ON c.series = s.id AND c.epoch = u.value) ORDER BY split, name', kind, rows).map(({ split, name }) => ({ split, name }))
+  return db
+    .all<{ split: string; name: string }>(
+      'SELECT split, name FROM series s WHERE kind = ? AND EXISTS (SELECT 1 FROM json_each(?) u CROSS JOIN chunk c ON c.series = s.id AND c.epoch = u.value) ORDER BY split, name',
+      kind,
+      rows,
+    )
+    .map(({ split, name }) => ({ split, name }))
 }
 
 export function last(db: LocalDatabase, scope: Scope, metrics?: readonly MetricName[]): LastValue[] {
   const epochs = scopeRows(db, scope)
   const ids = new Map(epochs.map(({ row, id }) => [row, id]))
   const wanted = metrics ? metrics.flatMap((metric) => seriesOf(db, 'metric', metric) ?? []) : null
-  const series = db.all<{ id: number; split: string; name: string }>("SELECT id, split, name FROM series WHERE kind = 'metric' AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))", wanted ? 1 : null, JSON.stringify(wanted ?? []))
+  const series = db.all<{ id: number; split: string; name: string }>(
+    "SELECT id, split, name FROM series WHERE kind = 'metric' AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))",
+    wanted ? 1 : null,
+    JSON.stringify(wanted ?? []),
+  )
   const byId = new Map(series.map((one) => [one.id, one]))
   const rows = rowList(epochs)
   // By epoch where most series are wanted, by series where few are: both are covered by an index.
@@ -168,13 +273,20 @@ export function last(db: LocalDatabase, scope: Scope, metrics?: readonly MetricN
     const metric = current && byId.get(current.series)
     if (current && metric) found.push({ epochId: ids.get(current.epoch)!, split: metric.split, name: metric.name, value: current.value })
   }
-  for (const row of statement.iterate(JSON.stringify(wanted ?? series.map(({ id }) => id)), rows) as Iterable<{ epoch: number; series: number; level: number; last_step: number | null; last: number | null }>) {
+  for (const row of statement.iterate(JSON.stringify(wanted ?? series.map(({ id }) => id)), rows) as Iterable<{
+    epoch: number
+    series: number
+    level: number
+    last_step: number | null
+    last: number | null
+  }>) {
     const step = row.last_step ?? Number.POSITIVE_INFINITY
     const value = row.last ?? Number.NaN
     if (!current || current.epoch !== row.epoch || current.series !== row.series) {
       push()
       current = { epoch: row.epoch, series: row.series, level: row.level, step, value }
-    } else if (row.level > current.level || (row.level === current.level && step >= current.step)) current = { ...current, level: row.level, step, value }
+    } else if (row.level > current.level || (row.level === current.level && step >= current.step))
+      current = { ...current, level: row.level, step, value }
   }
   push()
   return found
@@ -182,7 +294,9 @@ export function last(db: LocalDatabase, scope: Scope, metrics?: readonly MetricN
 
 /** The highest step of the last epoch that has any; epoch by epoch backwards, because nearly always the last one has. */
 export function lastStep(db: LocalDatabase, scope: Scope): number | null {
-  const highest = db.prepare("SELECT max(c.last_step) step FROM chunk c JOIN series s ON s.id = c.series AND s.kind = 'metric' WHERE c.epoch = ? AND c.source = ''")
+  const highest = db.prepare(
+    "SELECT max(c.last_step) step FROM chunk c JOIN series s ON s.id = c.series AND s.kind = 'metric' WHERE c.epoch = ? AND c.source = ''",
+  )
   for (const { row } of scopeRows(db, scope).reverse()) {
     const { step } = highest.get(row) as { step: number | null }
     if (step !== null) return step
@@ -197,10 +311,18 @@ export function points(db: LocalDatabase, scope: Scope, metric: MetricName): Poi
   const from = 'FROM json_each(?) u CROSS JOIN chunk c INDEXED BY chunk_head ON c.series = ? AND c.epoch = u.value'
   const rows = rowList(epochs)
   const n = series === undefined ? 0 : (db.get<{ n: number | null }>(`SELECT sum(c.n) n ${from}`, rows, series)?.n ?? 0)
-  const result: Points = { epochIds: epochs.map(({ id }) => id), epoch: new Uint32Array(n), step: new Float64Array(n), value: new Float64Array(n), time: new Float64Array(n) }
+  const result: Points = {
+    epochIds: epochs.map(({ id }) => id),
+    epoch: new Uint32Array(n),
+    step: new Float64Array(n),
+    value: new Float64Array(n),
+    time: new Float64Array(n),
+  }
   if (series === undefined) return result
   let at = 0
-  for (const row of db.prepare(`SELECT c.epoch, c.n, c.step0, c.step1, c.step, c.val, c.extra ${from} ORDER BY u.key, c.level, c.source, c.ordinal`).iterate(rows, series) as Iterable<unknown> as Iterable<ChunkRow>) {
+  for (const row of db
+    .prepare(`SELECT c.epoch, c.n, c.step0, c.step1, c.step, c.val, c.extra ${from} ORDER BY u.key, c.level, c.source, c.ordinal`)
+    .iterate(rows, series) as Iterable<unknown> as Iterable<ChunkRow>) {
     result.epoch.fill(index.get(row.epoch)!, at, at + row.n)
     unpackSteps(result.step, at, row.n, row.step0, row.step1, row.step)
     result.value.set(float64(row.val), at)
@@ -216,7 +338,11 @@ export function envelope(db: LocalDatabase, scope: Scope, metric: MetricName, bu
   const heads =
     series === undefined
       ? []
-      : db.all<{ id: number; n: number; lo: number | null; hi: number | null }>('SELECT c.id, c.n, c.lo, c.hi FROM json_each(?) u CROSS JOIN chunk c INDEXED BY chunk_head ON c.series = ? AND c.epoch = u.value ORDER BY u.key, c.level, c.source, c.ordinal', rows, series)
+      : db.all<{ id: number; n: number; lo: number | null; hi: number | null }>(
+          'SELECT c.id, c.n, c.lo, c.hi FROM json_each(?) u CROSS JOIN chunk c INDEXED BY chunk_head ON c.series = ? AND c.epoch = u.value ORDER BY u.key, c.level, c.source, c.ordinal',
+          rows,
+          series,
+        )
   const count = heads.reduce((n, head) => n + head.n, 0)
   const size = Math.min(buckets, count)
   const start = new Float64Array(size).fill(-1)
@@ -273,7 +399,13 @@ export function groupBy(db: LocalDatabase, scope: Scope, split: string, by: stri
       if (value > group.max) group.max = value
     }
   }
-  return [...groups].map(([group, { count, sum, min, max }]) => ({ group: group as Group['group'], count, mean: sum / count, min: min > max ? Number.NaN : min, max: min > max ? Number.NaN : max }))
+  return [...groups].map(([group, { count, sum, min, max }]) => ({
+    group: group as Group['group'],
+    count,
+    mean: sum / count,
+    min: min > max ? Number.NaN : min,
+    max: min > max ? Number.NaN : max,
+  }))
 }
 
 const dictionaryKey = (value: unknown) => (typeof value === 'object' && value !== null ? JSON.stringify(value) : value)

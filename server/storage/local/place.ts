@@ -5,7 +5,9 @@ import { join, posix, win32 } from 'node:path'
 import { folders } from '../../journal/runFiles'
 
 // Where SQLite's shared memory does not work: NFS, SMB, CIFS, 9P, FUSE (sshfs among it), AFS, Ceph, Lustre, GPFS, BeeGFS.
-const NETWORK_FILE_SYSTEMS = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997, 0x65735546, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x47504653, 0x19830326])
+const NETWORK_FILE_SYSTEMS = new Set([
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997, 0x65735546, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x47504653, 0x19830326,
+])
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -20,7 +22,10 @@ export function cacheFolder(platform: NodeJS.Platform, env: Environment, home: s
 export function storePlace(dir: string, env: Environment): string {
   const beside = folders(dir).store
   if (!onNetwork(dir, env) && writable(dir)) return beside
-  const key = createHash('sha256').update(existsSync(dir) ? realpathSync(dir) : dir).digest('hex').slice(0, 32)
+  const key = createHash('sha256')
+    .update(existsSync(dir) ? realpathSync(dir) : dir)
+    .digest('hex')
+    .slice(0, 32)
   return join(cacheFolder(process.platform, env, homedir()), 'stores', key, 'store.sqlite')
 }
 

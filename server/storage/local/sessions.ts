@@ -65,7 +65,9 @@ function record(row: SessionRow): SessionRecord {
 
 /** Evaluations have run folders of their own but are not models, so they are never listed. */
 export function sessions(db: LocalDatabase, options: { readonly deleted?: boolean } = {}): SessionRecord[] {
-  return db.all<SessionRow>(`${SELECT} WHERE s.evaluates IS NULL ${options.deleted ? '' : 'AND s.deleted IS NULL'} ORDER BY s.created, s.id`).map(record)
+  return db
+    .all<SessionRow>(`${SELECT} WHERE s.evaluates IS NULL ${options.deleted ? '' : 'AND s.deleted IS NULL'} ORDER BY s.created, s.id`)
+    .map(record)
 }
 
 export function session(db: LocalDatabase, id: string): SessionRecord | undefined {
@@ -79,7 +81,9 @@ export function sessionByName(db: LocalDatabase, name: string): SessionRecord | 
 }
 
 export function forks(db: LocalDatabase, epochId: string): SessionRecord[] {
-  return db.all<SessionRow>(`${SELECT} WHERE s.fork_epoch = ? AND s.deleted IS NULL AND s.evaluates IS NULL ORDER BY s.created, s.id`, epochId).map(record)
+  return db
+    .all<SessionRow>(`${SELECT} WHERE s.fork_epoch = ? AND s.deleted IS NULL AND s.evaluates IS NULL ORDER BY s.created, s.id`, epochId)
+    .map(record)
 }
 
 export function history(db: LocalDatabase, sessionId: string): History {
@@ -120,11 +124,26 @@ export function epoch(db: LocalDatabase, id: string): EpochRecord | undefined {
 /** Committed epochs only, in history order. */
 export function epochs(db: LocalDatabase, scope: Scope): EpochRecord[] {
   const rows = JSON.stringify(scopeRows(db, scope).map(({ row }) => row))
-  return db.all<EpochRow>("SELECT e.* FROM json_each(?) u CROSS JOIN epoch e ON e.row = u.value WHERE e.state IN ('ok', 'verifying') ORDER BY u.key", rows).map(epochRecord)
+  return db
+    .all<EpochRow>(
+      "SELECT e.* FROM json_each(?) u CROSS JOIN epoch e ON e.row = u.value WHERE e.state IN ('ok', 'verifying') ORDER BY u.key",
+      rows,
+    )
+    .map(epochRecord)
 }
 
 export function count(db: LocalDatabase, segments: readonly Segment[]): number {
-  return segments.reduce((n, { sessionId, from, to }) => n + db.get<{ n: number }>("SELECT count(*) n FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') AND number BETWEEN ? AND ?", sessionId, from, to)!.n, 0)
+  return segments.reduce(
+    (n, { sessionId, from, to }) =>
+      n +
+      db.get<{ n: number }>(
+        "SELECT count(*) n FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') AND number BETWEEN ? AND ?",
+        sessionId,
+        from,
+        to,
+      )!.n,
+    0,
+  )
 }
 
 export function graph(db: LocalDatabase, hash: string): ModelGraph | undefined {
@@ -134,6 +153,9 @@ export function graph(db: LocalDatabase, hash: string): ModelGraph | undefined {
 
 export function problems(db: LocalDatabase, sessionId?: string): Problem[] {
   return db
-    .all<{ session: string; file: string; line: number; message: string }>('SELECT * FROM problem WHERE ?1 IS NULL OR session = ?1 ORDER BY session, file, line', sessionId ?? null)
+    .all<{ session: string; file: string; line: number; message: string }>(
+      'SELECT * FROM problem WHERE ?1 IS NULL OR session = ?1 ORDER BY session, file, line',
+      sessionId ?? null,
+    )
     .map(({ session, file, line, message }) => ({ sessionId: session, file, line: line || null, message }))
 }

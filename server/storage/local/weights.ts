@@ -8,7 +8,12 @@ export function placeFile(from: string, to: string): 'linked' | 'cloned' | 'copi
     return 'linked'
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') throw new EpochtreeError('no-weights', `The weights file ${from} is not here any more. Take an earlier epoch that has its weights, or bring the file back.`, { cause: error })
+    if (code === 'ENOENT')
+      throw new EpochtreeError(
+        'no-weights',
+        `The weights file ${from} is not here any more. Take an earlier epoch that has its weights, or bring the file back.`,
+        { cause: error },
+      )
     if (code === 'EEXIST') {
       rmSync(to)
       return placeFile(from, to)
