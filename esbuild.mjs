@@ -14,7 +14,7 @@ const shared = {
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
 }
 const builds = [
-  { ...shared, entryPoints: { cli: 'server/cli.ts' }, outdir: 'dist', minifySyntax: true },
+  { ...shared, entryPoints: { cli: 'server/cli.ts', storeWorker: 'server/storage/local/worker.ts' }, outdir: 'dist', minifySyntax: true },
   {
     ...shared,
     entryPoints: globSync('test/**/*.ts', { exclude: ['**/*.d.ts'] }),

@@ -23,6 +23,7 @@ import { findFolder, makeFolder } from './folder'
 import type { DoctorJson, IngestJson, StartedJson } from './protocol/model'
 import * as requests from './requests'
 import { LocalStores } from './storage/local/stores'
+import { ThreadedStores } from './storage/local/threads'
 import type { MetricName } from './storage/ports'
 import { parseMetric } from './tracking/reference'
 
@@ -85,6 +86,16 @@ function open(options: Common): Place {
   const dir = findFolder(options.dir, process.cwd(), process.env)
   makeFolder(dir)
   return { dir, stores: new LocalStores(dir) }
+}
+
+/** On threads, so that Ctrl-C is heard while a long journal is read. */
+async function following(dir: string, changed: Parameters<typeof watch>[1]) {
+  const stores = new ThreadedStores(dir)
+  try {
+    await watch({ dir, stores }, changed)
+  } finally {
+    await stores.close()
+  }
 }
 
 async function withProgress<Result>(work: (progress: ReturnType<typeof progressBar>['show']) => Promise<Result>): Promise<Result> {
@@ -306,7 +317,7 @@ add<IngestJson | undefined>({
   options: (command) => command.option('--watch', 'follow the journals until interrupted'),
   answer: async (place, _, options) => {
     if (options['watch']) {
-      await watch(place, (session) =>
+      await following(place.dir, (session) =>
         print(options.json ? JSON.stringify(session) : renderChanged(session, 'read', styleFor(process.stdout, process.env))),
       )
       return undefined

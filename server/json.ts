@@ -2,6 +2,16 @@ import { EpochtreeError } from './errors'
 import type { Json, JsonNumber, JsonObject } from './protocol/model'
 
 const deepest = 1000
+const DEEPEST_SETTING = 100
+
+/** Whether whatever walks through the value level by level will come to an end of it before the stack does. */
+export function isShallow(value: unknown, levels = DEEPEST_SETTING): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (levels === 0) return false
+  return Array.isArray(value)
+    ? (value as readonly unknown[]).every((item) => typeof item !== 'object' || isShallow(item, levels - 1))
+    : Object.values(value).every((item) => isShallow(item, levels - 1))
+}
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -69,7 +79,7 @@ export function mergeDeep(a: JsonObject, b: JsonObject): JsonObject {
 /** A copy of `object` with the value at a path such as `optimizer.lr`, `layers.0`, `layers[0]` or `["a.b"].c`. */
 export function setPath(object: JsonObject, path: string, value: Json): JsonObject {
   const parts = pathParts(path)
-  if (!parts.length || parts.includes(''))
+  if (!parts.length || parts.includes('') || path.startsWith('.'))
     throw new EpochtreeError('bad-argument', `"${path}" is no path to a value. Write keys with dots between them, such as optimizer.lr.`)
   return put(object, parts, 0, value, path) as JsonObject
 }

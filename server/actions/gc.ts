@@ -279,7 +279,7 @@ function sweepLeftovers(db: LocalDatabase, dir: string, dryRun: boolean, items: 
       const at = join(run, folder)
       for (const file of existsSync(at) ? readdirSync(at) : []) {
         const path = join(at, file)
-        const stale = /\.tmp$/.test(file) || (folder === 'weights' && !named.has(`weights/${file}`))
+        const stale = file.endsWith('.tmp') || (folder === 'weights' && !named.has(`weights/${file}`))
         const found = stale ? statSync(path, { throwIfNoEntry: false }) : undefined
         if (found?.isFile() && !isYoung(found, youngSeconds)) remove(path)
       }

@@ -15,7 +15,7 @@ export function progressBar(screen: Screen) {
   const begun = Date.now()
   let drawn = 0
   return {
-    show({ what, done, total }: Progress) {
+    show: ({ what, done, total }: Progress) => {
       const now = Date.now()
       if (!screen.isTTY || now - begun < AFTER_MS || now - drawn < EVERY_MS) return
       drawn = now

@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, 
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type * as z from 'zod/mini'
-import { isObject } from '../json'
+import { isObject, isShallow } from '../json'
 import type { Progress } from '../storage/ports'
 import { DocumentBatch, seal } from '../storage/local/documents'
 import type { LocalDatabase } from '../storage/local/database'
@@ -15,6 +15,7 @@ import * as schema from './schema'
 
 const SESSION_ID = /^[0-9a-f]{24}$/
 const LARGEST_GRAPH = 512 * 1024 * 1024
+const TOO_DEEP = 'It is nested deeper than 100 levels and was passed over.'
 /** Journals larger than this report their own progress. */
 const SHOWN_FROM = 16 * 1024 * 1024
 const LARGEST_SESSION_FILE = 8 * 1024 * 1024
@@ -112,9 +113,10 @@ function parseFile<Type extends z.ZodMiniType>(
   const path = join(run, name)
   if (!existsSync(path)) return undefined
   try {
-    const parsed = type.safeParse(JSON.parse(readText(path, LARGEST_SESSION_FILE)))
-    if (parsed.success) return parsed.data
-    report(db, id, name, 0, schema.complaint(parsed.error))
+    const content: unknown = JSON.parse(readText(path, LARGEST_SESSION_FILE))
+    const parsed = isShallow(content) ? type.safeParse(content) : undefined
+    if (parsed?.success) return parsed.data
+    report(db, id, name, 0, parsed ? schema.complaint(parsed.error) : TOO_DEEP)
   } catch (error) {
     report(db, id, name, 0, `It is not readable: ${(error as Error).message}`)
   }
@@ -328,6 +330,7 @@ class Pass {
       return this.#report('The line is not JSON and was passed over.')
     }
     if (!isObject(line)) return this.#report('The line is not a JSON object and was passed over.')
+    if (!isShallow(line)) return this.#report(TOO_DEEP)
     switch (line['type']) {
       case 'metrics': {
         const parsed = schema.metricsLine(line)

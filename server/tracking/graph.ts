@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { EpochtreeError } from '../errors'
 import { canonicalJson, isObject } from '../json'
-import type { GraphNode, GraphSummary, Json, JsonObject, ModelGraph } from '../protocol/model'
+import type { GraphNode, GraphSummary, Json, ModelGraph } from '../protocol/model'
 
 const chunk = 1 << 20
 
@@ -13,7 +13,7 @@ export function graphHash(graph: ModelGraph): string {
   let before = '{'
   for (const id of Object.keys(graph.nodes).sort()) {
     const { pruning_plan_id: _, ...node } = graph.nodes[id] as GraphNode
-    written += `${before}${canonicalJson(id)}:${canonicalJson(node as unknown as JsonObject, 1)}`
+    written += `${before}${canonicalJson(id)}:${canonicalJson(node, 1)}`
     before = ','
     if (written.length > chunk) {
       hash.update(written)

@@ -39,7 +39,7 @@ function changeOf(id: string, a: GraphNode | undefined, b: GraphNode | undefined
 /** What the graph's hash covers, so that graphs with the same hash have no differences, and others do. */
 function content(node: GraphNode): JsonObject {
   const { pruning_plan_id: _, ...rest } = node
-  return rest as unknown as JsonObject
+  return rest
 }
 
 function nodeAt(graph: ModelGraph, id: string): GraphNode | undefined {

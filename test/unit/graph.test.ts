@@ -183,7 +183,7 @@ describe('parameters', () => {
       { weight: null },
       { weight: [[1]] },
     ]) {
-      assert.equal(nodeParameters(withData({ parameters } as unknown as JsonObject)), null, JSON.stringify(parameters))
+      assert.equal(nodeParameters(withData({ parameters })), null, JSON.stringify(parameters))
     }
     assert.equal(nodeParameters(node('n')), null)
     assert.equal(nodeParameters({ id: 'n', data: 3 } as unknown as GraphNode), null)

@@ -15,7 +15,7 @@ export function statusText(status: Status, style: Style): string {
     stopped: style.yellow,
     failed: style.red,
   }[status]
-  return paint ? paint(status) : safe(String(status), 12)
+  return paint ? paint(status) : safe(status, 12)
 }
 
 /** A value in a line of text: shapes as 64×3×3, what is absent as a dash. */

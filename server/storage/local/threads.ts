@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { EpochtreeError, type ErrorCode } from '../../errors'
+import type { DocumentStore, IngestOptions, Progress, SessionStore, Stores, WeightsStore } from '../ports'
+
+/** What a thread is asked: a method of one of the ports. */
+export interface Question {
+  readonly id: number
+  readonly port: 'sessions' | 'documents' | 'weights' | 'stores'
+  readonly method: string
+  readonly args: readonly unknown[]
+  /** Not 0 once the asker no longer wants the answer. */
+  readonly cancelled?: Int32Array | undefined
+}
+export type Answer = { readonly id: number } & (
+  | { readonly value: unknown }
+  | { readonly error: { readonly code: ErrorCode; readonly message: string } }
+  | { readonly progress: Progress }
+)
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+  readonly progress: ((progress: Progress) => void) | undefined
+}
+
+/** One worker thread with a connection of its own; begun with the first question, and anew after a crash. */
+class StoreThread {
+  readonly #dir: string
+  readonly #waiting = new Map<number, Waiting>()
+  #worker: Worker | undefined
+  #last = 0
+
+  constructor(dir: string) {
+    this.#dir = dir
+  }
+
+  ask(
+    port: Question['port'],
+    method: string,
+    args: readonly unknown[],
+    signal?: AbortSignal,
+    progress?: Waiting['progress'],
+  ): Promise<unknown> {
+    if (signal?.aborted) return Promise.reject(new EpochtreeError('aborted', 'It was cancelled.'))
+    const worker = (this.#worker ??= this.#start())
+    const id = ++this.#last
+    const cancelled = signal && new Int32Array(new SharedArrayBuffer(4))
+    const cancel = () => cancelled && Atomics.store(cancelled, 0, 1)
+    signal?.addEventListener('abort', cancel, { once: true })
+    worker.ref()
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, progress })
+      worker.postMessage({ id, port, method, args, cancelled } satisfies Question)
+    }).finally(() => {
+      signal?.removeEventListener('abort', cancel)
+      // With no answer due, the thread keeps no process alive.
+      if (this.#waiting.size === 0) worker.unref()
+    })
+  }
+
+  async close() {
+    const worker = this.#worker
+    if (!worker) return
+    await this.ask('stores', 'close', [])
+    this.#worker = undefined
+    await worker.terminate()
+  }
+
+  #start(): Worker {
+    const worker = new Worker(workerFile(), { workerData: { dir: this.#dir }, execArgv: [] })
+    worker.on('message', (answer: Answer) => {
+      const waiting = this.#waiting.get(answer.id)
+      if (!waiting) return
+      if ('progress' in answer) return waiting.progress?.(answer.progress)
+      this.#waiting.delete(answer.id)
+      if ('error' in answer) waiting.reject(new EpochtreeError(answer.error.code, answer.error.message))
+      else waiting.resolve(answer.value)
+    })
+    const lost = (error?: Error) => {
+      if (this.#worker === worker) this.#worker = undefined
+      for (const { reject } of this.#waiting.values())
+        reject(
+          new EpochtreeError(
+            'failed',
+            `The store's thread ended${error ? `: ${error.message}` : ''}. Ask again: it is begun anew, and nothing that was committed is lost.`,
+          ),
+        )
+      this.#waiting.clear()
+    }
+    worker.on('error', lost)
+    worker.on('exit', () => lost())
+    return worker
+  }
+}
+
+/** The thread's program lies beside the bundle that starts it, or where the build put it. */
+function workerFile(): URL {
+  const beside = new URL('storeWorker.js', import.meta.url)
+  if (existsSync(beside)) return beside
+  for (let folder = new URL('./', import.meta.url); ; folder = new URL('../', folder)) {
+    const built = new URL('dist/storeWorker.js', folder)
+    if (existsSync(built)) return built
+    if (folder.pathname === '/' || /^\/[A-Za-z]:\/$/.test(folder.pathname))
+      throw new EpochtreeError('failed', "The store's program storeWorker.js is missing. Run `npm run build`, or install Epochtree again.")
+  }
+}
+
+/** The embedded stores on three threads: whoever asks waits neither for journals being read nor for weights being hashed. */
+export class ThreadedStores implements Stores {
+  readonly sessions: SessionStore
+  readonly documents: DocumentStore
+  readonly weights: WeightsStore
+  readonly #reader: StoreThread
+  readonly #writer: StoreThread
+  readonly #verifier: StoreThread
+
+  constructor(dir: string) {
+    const reader = (this.#reader = new StoreThread(dir))
+    const writer = (this.#writer = new StoreThread(dir))
+    this.#verifier = new StoreThread(dir)
+    const port = (name: Question['port']) =>
+      new Proxy(
+        {},
+        {
+          get: (_, method) => {
+            if (typeof method !== 'string' || method === 'then') return undefined
+            const thread = method === 'mark' || method === 'placeAt' ? writer : reader
+            return (...given: readonly unknown[]) => {
+              const signal = given.at(-1) instanceof AbortSignal ? (given.at(-1) as AbortSignal) : undefined
+              return thread.ask(name, method, signal ? given.slice(0, -1) : given, signal)
+            }
+          },
+        },
+      )
+    this.sessions = port('sessions') as SessionStore
+    this.documents = port('documents') as DocumentStore
+    this.weights = port('weights') as WeightsStore
+  }
+
+  async ingest({ progress, signal, verify = true, only }: IngestOptions = {}): Promise<void> {
+    const some = only ? { only } : {}
+    await this.#writer.ask('stores', 'ingest', [{ ...some, verify: false }], signal, progress)
+    // Hashing gigabytes stays out of the metrics' way.
+    if (verify) await this.#verifier.ask('stores', 'ingest', [{ only: [], verify: true }], signal, progress)
+  }
+
+  async close() {
+    await Promise.all([this.#reader.close(), this.#writer.close(), this.#verifier.close()])
+  }
+}

@@ -1,0 +1,1 @@
+export { ThreadedStores } from '../../server/storage/local/threads'
