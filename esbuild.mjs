@@ -17,7 +17,7 @@ const builds = [
   { ...shared, entryPoints: { cli: 'server/cli.ts', storeWorker: 'server/storage/local/worker.ts' }, outdir: 'dist', minifySyntax: true },
   {
     ...shared,
-    entryPoints: globSync('test/**/*.ts', { exclude: ['**/*.d.ts'] }),
+    entryPoints: [...globSync('test/**/*.ts', { exclude: ['**/*.d.ts'] }), 'bench/main.ts', 'bench/fresh.ts'],
     outdir: 'out',
     outbase: '.',
     splitting: true,
