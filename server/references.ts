@@ -23,7 +23,7 @@ export async function findSession({ sessions }: Stores, text: string): Promise<S
   const digits = text.toLowerCase()
   if (DIGITS.test(digits)) {
     const matching = all.filter(({ id }) => id.startsWith(digits) || id.endsWith(digits))
-    if (matching.length === 1) return matching[0]!
+    if (matching.length === 1) return (await sessions.session(matching[0]!.id))!
     if (matching.length > 1) {
       const names = matching.slice(0, 5).map(({ name, id }) => `${name} (${id})`)
       throw new EpochtreeError('ambiguous-reference', `"${text}" may mean ${names.join(', ')}. Give more digits, or the name.`)

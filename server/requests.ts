@@ -17,7 +17,7 @@ import type {
   ShowJson,
 } from './protocol/model'
 import { bestEpoch, findSession, resolve, scopeOf } from './references'
-import type { EpochRecord, MetricName, Scope, SessionRecord, Stores } from './storage/ports'
+import type { EpochRecord, MetricName, Scope, SessionOverview, SessionRecord, Stores } from './storage/ports'
 import { type Direction, paretoFront } from './tracking/best'
 import { differences } from './tracking/differences'
 import { summarize } from './tracking/graph'
@@ -44,14 +44,18 @@ async function metricsOf({ stores }: Context, scope: Scope, metrics?: readonly M
   return found
 }
 
-async function sessionsJson(context: Context, sessions: readonly SessionRecord[], all: readonly SessionRecord[]): Promise<SessionJson[]> {
+async function sessionsJson(
+  context: Context,
+  sessions: readonly SessionOverview[],
+  all: readonly SessionOverview[],
+): Promise<SessionJson[]> {
   const { stores, dir } = context
   const inherited = await inheritedCounts(all, (sessionId, to) => stores.sessions.count([{ sessionId, from: 1, to }]))
   const open = sessions.flatMap((session) => session.open?.id ?? [])
   const metrics = open.length ? await metricsOf(context, { epochIds: open }) : new Map<string, Metrics>()
   return sessions.map((session) => {
     const { forkedFrom, forkPoint } = session
-    const status = statusOf(session, folders(dir).run(session.id))
+    const status = session.finished?.status ?? statusOf(session, folders(dir).run(session.id))
     const begun = session.open && { ...session.open, metrics: metrics.get(session.open.id) ?? {} }
     return {
       id: session.id,

@@ -9,7 +9,7 @@ import type { CollectedJson } from '../protocol/model'
 import type { LocalDatabase } from '../storage/local/database'
 import * as documents from '../storage/local/documents'
 import * as stored from '../storage/local/sessions'
-import type { EpochRecord, SessionRecord } from '../storage/ports'
+import type { EpochRecord, SessionOverview } from '../storage/ports'
 import { best, type Direction } from '../tracking/best'
 import { parseMetric } from '../tracking/reference'
 
@@ -79,7 +79,7 @@ export function collect(
 }
 
 /** The highest own epoch of a session that a session which stays has inherited; undefined when none has. */
-function neededUpTo(db: LocalDatabase, sessionId: string, all: readonly SessionRecord[]): number | undefined {
+function neededUpTo(db: LocalDatabase, sessionId: string, all: readonly SessionOverview[]): number | undefined {
   const needed = all
     .filter(({ id, deletedAt }) => id !== sessionId && deletedAt === null && stored.session(db, id)?.deletedAt === null)
     .flatMap(({ id }) => stored.history(db, id).segments.flatMap((segment) => (segment.sessionId === sessionId ? segment.to : [])))
@@ -89,8 +89,8 @@ function neededUpTo(db: LocalDatabase, sessionId: string, all: readonly SessionR
 function collectDeleted(
   db: LocalDatabase,
   dir: string,
-  session: SessionRecord,
-  all: readonly SessionRecord[],
+  session: SessionOverview,
+  all: readonly SessionOverview[],
   dryRun: boolean,
   items: Item[],
   gone: Set<number>,
@@ -141,7 +141,7 @@ function collectDeleted(
   }
 }
 
-function discardUncommitted(db: LocalDatabase, dir: string, session: SessionRecord, dryRun: boolean, items: Item[]) {
+function discardUncommitted(db: LocalDatabase, dir: string, session: SessionOverview, dryRun: boolean, items: Item[]) {
   const running = statusOf(session, folders(dir).run(session.id)) === 'running'
   const states = running ? "('abandoned', 'refused', 'damaged')" : "('abandoned', 'refused', 'damaged', 'open')"
   const found = db.all<{ row: number; id: string }>(
@@ -175,7 +175,7 @@ function discardUncommitted(db: LocalDatabase, dir: string, session: SessionReco
 function release(
   db: LocalDatabase,
   dir: string,
-  all: readonly SessionRecord[],
+  all: readonly SessionOverview[],
   keep: Keep,
   dryRun: boolean,
   items: Item[],

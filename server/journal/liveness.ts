@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Status } from '../protocol/model'
-import type { SessionRecord } from '../storage/ports'
+import type { SessionOverview } from '../storage/ports'
 
 const SILENT_AFTER_SECONDS = 120
 
@@ -24,21 +24,22 @@ function processGone(pid: number): boolean {
 }
 
 /** Whether a session's engine still lives; one that ended without saying so is interrupted. */
-export function statusOf({ attempt, finished }: SessionRecord, run: string): Status {
-  if (!attempt) return 'created'
+export function statusOf({ started, engine, finished }: SessionOverview, run: string): Status {
+  if (!started) return 'created'
   if (finished) return finished.status
-  if (attempt.pid !== null && attempt.host === hostname() && attempt.bootId === bootId() && processGone(attempt.pid)) return 'interrupted'
+  if (engine && engine.pid !== null && engine.host === hostname() && engine.bootId === bootId() && processGone(engine.pid))
+    return 'interrupted'
   const alive = statSync(join(run, 'alive'), { throwIfNoEntry: false })
   return alive && Date.now() - alive.mtimeMs < SILENT_AFTER_SECONDS * 1000 ? 'running' : 'interrupted'
 }
 
 /** The engine's process, only where it is surely the same one: here, since this boot, and begun before its attempt was. */
-export function engineOf({ attempt }: SessionRecord, run: string): number | undefined {
-  if (!attempt?.pid || attempt.host !== hostname() || attempt.bootId === null || attempt.bootId !== bootId() || processGone(attempt.pid))
+export function engineOf({ engine }: SessionOverview, run: string): number | undefined {
+  if (!engine?.pid || engine.host !== hostname() || engine.bootId === null || engine.bootId !== bootId() || processGone(engine.pid))
     return undefined
-  const begun = begunAt(attempt.pid)
-  return begun !== undefined && begun <= (attempt.time ?? 0) + CLOCKS_DIFFER_SECONDS && existsSync(join(run, 'alive'))
-    ? attempt.pid
+  const begun = begunAt(engine.pid)
+  return begun !== undefined && begun <= (engine.time ?? 0) + CLOCKS_DIFFER_SECONDS && existsSync(join(run, 'alive'))
+    ? engine.pid
     : undefined
 }
 

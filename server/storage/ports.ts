@@ -1,8 +1,8 @@
 import type { ForkedFrom, JsonObject, ModelGraph } from '../protocol/model'
 import type { History } from '../tracking/lineage'
 
-/** A session as stored; what the engine told comes from the journal, the rest from session.json and marks.json. */
-export interface SessionRecord {
+/** What lists and trees show of a session; ten thousand of them are read at once. */
+export interface SessionOverview {
   readonly id: string
   readonly name: string
   readonly modelName: string
@@ -12,12 +12,12 @@ export interface SessionRecord {
   /** The committed epoch it was forked from, as its trainer has it; null while that is not known here. */
   readonly forkPoint: { readonly sessionId: string; readonly number: number } | null
   readonly key: string | null
-  readonly overrides: JsonObject
-  readonly command: JsonObject | null
   readonly tags: readonly string[]
   readonly selected: { readonly id: string; readonly number: number } | null
   readonly deletedAt: number | null
-  readonly attempt: Attempt | null
+  /** Whether an engine ever had it, and the last one while it has not said how it ended. */
+  readonly started: boolean
+  readonly engine: Engine | null
   /** How the last attempt ended; null while it has not said so. */
   readonly finished: {
     readonly status: 'completed' | 'stopped' | 'failed'
@@ -31,12 +31,21 @@ export interface SessionRecord {
   readonly open: { readonly id: string; readonly number: number } | null
   readonly problems: number
 }
-export interface Attempt {
-  readonly id: string | null
+/** A session as stored; what the engine told comes from the journal, the rest from session.json and marks.json. */
+export interface SessionRecord extends SessionOverview {
+  readonly overrides: JsonObject
+  readonly command: JsonObject | null
+  readonly attempt: Attempt | null
+}
+/** The process that trains, as it told itself. */
+export interface Engine {
   readonly time: number | null
   readonly pid: number | null
   readonly host: string | null
   readonly bootId: string | null
+}
+export interface Attempt extends Engine {
+  readonly id: string | null
   readonly restored: string | null
   readonly hyperparameters: JsonObject
   readonly pruningPlan: JsonObject | null
@@ -113,7 +122,7 @@ export interface Group {
 /** Sessions, epochs, graphs and weights records. */
 export interface SessionStore {
   /** All sessions, deleted ones only on request, oldest first. */
-  sessions(options?: { readonly deleted?: boolean }): Promise<readonly SessionRecord[]>
+  sessions(options?: { readonly deleted?: boolean }): Promise<readonly SessionOverview[]>
   session(id: string): Promise<SessionRecord | undefined>
   sessionByName(name: string): Promise<SessionRecord | undefined>
   /** A model's whole history, through all that it was forked from. */

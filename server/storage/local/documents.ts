@@ -2,16 +2,25 @@ import type { Envelope, Group, LastValue, MetricName, Points, Scope } from '../p
 import { bytesOf, float64, header, packSteps, sampleColumn, uint32, unpackSteps } from './columns'
 import type { LocalDatabase } from './database'
 
-interface Part {
+/** The rows of a line that have a step, or those that have none: an epoch-level value outranks the others. */
+interface Rows {
   readonly ordinal: number
-  readonly steps: readonly (number | null)[] | null
+  readonly level: 0 | 1
+  /** Empty for epoch-level rows. */
+  readonly steps: Float64Array
   readonly times: Float64Array
+  /** Which rows of the line these are; undefined when they are all. */
+  readonly chosen: readonly number[] | undefined
+}
+interface Part {
+  readonly rows: Rows
   readonly values: Float64Array
 }
 interface Curve {
   readonly series: number
   readonly epoch: number
   readonly source: string
+  readonly level: 0 | 1
   readonly parts: Part[]
 }
 
@@ -20,7 +29,6 @@ export class DocumentBatch {
   readonly #db: LocalDatabase
   readonly #curves = new Map<string, Curve>()
   readonly #series = new Map<string, number>()
-  points = 0
 
   constructor(db: LocalDatabase) {
     this.#db = db
@@ -46,13 +54,14 @@ export class DocumentBatch {
     times: Float64Array,
     values: ReadonlyMap<string, Float64Array>,
   ) {
-    for (const [name, column] of values) {
-      const series = this.seriesId('metric', split, name)
-      const key = `${series} ${epoch} ${source}`
-      let curve = this.#curves.get(key)
-      if (!curve) this.#curves.set(key, (curve = { series, epoch, source, parts: [] }))
-      curve.parts.push({ ordinal, steps, times, values: column })
-      this.points += column.length
+    for (const rows of rowsOf(ordinal, steps, times)) {
+      for (const [name, column] of values) {
+        const series = this.seriesId('metric', split, name)
+        const key = `${series} ${epoch} ${source} ${rows.level}`
+        let curve = this.#curves.get(key)
+        if (!curve) this.#curves.set(key, (curve = { series, epoch, source, level: rows.level, parts: [] }))
+        curve.parts.push({ rows, values: rows.chosen ? Float64Array.from(rows.chosen, (row) => column[row]!) : column })
+      }
     }
   }
 
@@ -62,33 +71,61 @@ export class DocumentBatch {
 
   /** Writes what was gathered; call it inside the transaction. */
   flush() {
-    for (const { series, epoch, source, parts } of this.#curves.values()) {
-      for (const level of [0, 1] as const) {
-        const chosen = parts.map((part) => rowsOfLevel(part, level)).filter((part) => part.values.length > 0)
-        if (chosen.length) insertPoints(this.#db, series, epoch, level, source, chosen)
-      }
+    // The metrics of one line share its steps and times, and mostly come in the same lines.
+    let last: Shared | undefined
+    for (const { series, epoch, source, level, parts } of this.#curves.values()) {
+      if (!last || !isOf(last, parts)) last = shared(parts.map(({ rows }) => rows))
+      insertPoints(this.#db, series, epoch, level, source, last, concat(parts.map(({ values }) => values)))
     }
     this.#curves.clear()
   }
 }
 
-/** A line may mix steps and epoch-level rows; they are kept apart, because an epoch-level value outranks the others. */
-function rowsOfLevel(part: Part, level: 0 | 1): { ordinal: number; steps: Float64Array; times: Float64Array; values: Float64Array } {
-  const { ordinal, steps, times, values } = part
+function rowsOf(ordinal: number, steps: readonly (number | null)[] | null, times: Float64Array): Rows[] {
   const none = new Float64Array(0)
-  if (steps === null) return level === 1 ? { ordinal, steps: none, times, values } : { ordinal, steps: none, times: none, values: none }
-  if (!steps.includes(null))
-    return level === 0
-      ? { ordinal, steps: Float64Array.from(steps as number[]), times, values }
-      : { ordinal, steps: none, times: none, values: none }
-  const rows = steps.flatMap((step, row) => ((step === null) === (level === 1) ? [row] : []))
+  if (times.length === 0) return []
+  if (steps === null) return [{ ordinal, level: 1, steps: none, times, chosen: undefined }]
+  if (!steps.includes(null)) {
+    const column = new Float64Array(steps.length)
+    for (let i = 0; i < column.length; i++) column[i] = steps[i]!
+    return [{ ordinal, level: 0, steps: column, times, chosen: undefined }]
+  }
+  return ([0, 1] as const).flatMap((level) => {
+    const chosen = steps.flatMap((step, row) => ((step === null) === (level === 1) ? [row] : []))
+    if (chosen.length === 0) return []
+    return [
+      {
+        ordinal,
+        level,
+        steps: level === 0 ? Float64Array.from(chosen, (row) => steps[row]!) : none,
+        times: Float64Array.from(chosen, (row) => times[row]!),
+        chosen,
+      },
+    ]
+  })
+}
+
+/** What curves that were logged in the same lines have in common. */
+interface Shared {
+  readonly rows: readonly Rows[]
+  readonly ordinal: number
+  readonly steps: Float64Array
+  readonly packedSteps: Uint8Array | null
+  readonly times: Float64Array
+}
+
+function shared(rows: readonly Rows[]): Shared {
+  const steps = concat(rows.map((one) => one.steps))
   return {
-    ordinal,
-    steps: level === 0 ? Float64Array.from(rows, (row) => steps[row]!) : none,
-    times: Float64Array.from(rows, (row) => times[row]!),
-    values: Float64Array.from(rows, (row) => values[row]!),
+    rows,
+    ordinal: rows[0]!.ordinal,
+    steps,
+    packedSteps: steps.length ? packSteps(steps) : null,
+    times: concat(rows.map(({ times }) => times)),
   }
 }
+
+const isOf = ({ rows }: Shared, parts: readonly Part[]) => rows.length === parts.length && rows.every((one, i) => one === parts[i]!.rows)
 
 function concat(arrays: readonly Float64Array[]): Float64Array {
   if (arrays.length === 1) return arrays[0]!
@@ -110,27 +147,26 @@ function insertPoints(
   epoch: number,
   level: 0 | 1,
   source: string,
-  parts: readonly { ordinal: number; steps: Float64Array; times: Float64Array; values: Float64Array }[],
+  { ordinal, steps, packedSteps, times }: Omit<Shared, 'rows'>,
+  values: Float64Array,
 ) {
-  const values = concat(parts.map((part) => part.values))
-  const times = concat(parts.map((part) => part.times))
-  const steps = level === 0 ? concat(parts.map((part) => part.steps)) : null
-  const head = header(values, steps)
+  const stepped = level === 0
+  const head = header(values, stepped ? steps : null)
   db.run(
     INSERT,
     series,
     epoch,
     level,
     source,
-    parts[0]!.ordinal,
+    ordinal,
     values.length,
-    steps ? steps[0]! : null,
-    steps ? steps[steps.length - 1]! : null,
+    stepped ? steps[0]! : null,
+    stepped ? steps[steps.length - 1]! : null,
     head.lastStep,
     Number.isNaN(head.last) ? null : head.last,
     head.low,
     head.high,
-    steps ? packSteps(steps) : null,
+    stepped ? packedSteps : null,
     bytesOf(values),
     bytesOf(times),
   )
@@ -207,13 +243,24 @@ export function seal(db: LocalDatabase, epoch: number) {
       source,
     )
     if (rows.length < 2) continue
-    const parts = rows.map((row) => {
-      const steps = new Float64Array(level === 0 ? row.n : 0)
-      if (level === 0) unpackSteps(steps, 0, row.n, row.step0, row.step1, row.step)
-      return { ordinal: row.ordinal, steps, values: float64(row.val), times: float64(row.extra!) }
-    })
+    const steps = new Float64Array(level === 0 ? rows.reduce((n, row) => n + row.n, 0) : 0)
+    let at = 0
+    for (const row of rows) {
+      if (level === 0) unpackSteps(steps, at, row.n, row.step0, row.step1, row.step)
+      at += row.n
+    }
+    const times = concat(rows.map(({ extra }) => float64(extra!)))
+    const values = concat(rows.map(({ val }) => float64(val)))
     for (const row of rows) db.run('DELETE FROM chunk WHERE id = ?', row.id)
-    insertPoints(db, series, epoch, level, source, parts)
+    insertPoints(
+      db,
+      series,
+      epoch,
+      level,
+      source,
+      { ordinal: rows[0]!.ordinal, steps, packedSteps: level === 0 ? packSteps(steps) : null, times },
+      values,
+    )
   }
 }
 

@@ -1,88 +1,130 @@
 import { gunzipSync } from 'node:zlib'
 import type { JsonObject, ModelGraph } from '../../protocol/model'
-import type { Attempt, EpochRecord, FileRecord, Problem, Scope, Segment, SessionRecord } from '../ports'
+import type { Attempt, Engine, EpochRecord, FileRecord, Problem, Scope, Segment, SessionOverview, SessionRecord } from '../ports'
 import type { LocalDatabase } from './database'
 import { history as lineage, type History } from '../../tracking/lineage'
 import { scopeRows } from './documents'
 
-interface SessionRow {
-  id: string
-  name: string | null
-  model: string
-  created: number
-  key: string | null
-  fork_session: string | null
-  fork_epoch: string | null
-  fork_number: number | null
-  overrides: string
-  command: string | null
-  tags: string
-  selected: string | null
-  selected_number: number | null
-  origin: string | null
-  origin_number: number | null
-  deleted: number | null
-  attempt: string | null
-  finished: string | null
-  own: number
-  latest: string | null
-  latest_number: number | null
-  open: string | null
-  open_number: number | null
-  problems: number
-}
+type Text = string | null
+type Count = number | null
+/** Columns as `OVERVIEW` names them. Arrays, because ten thousand objects of named columns take twice the time. */
+type OverviewRow = readonly [
+  id: string,
+  name: Text,
+  model: string,
+  created: number,
+  key: Text,
+  forkSession: Text,
+  forkEpoch: Text,
+  forkNumber: Count,
+  tags: string,
+  selected: Text,
+  selectedNumber: Count,
+  origin: Text,
+  originNumber: Count,
+  deleted: Count,
+  started: 0 | 1,
+  engine: Text,
+  finished: Text,
+  own: number,
+  latest: Text,
+  latestNumber: Count,
+  open: Text,
+  openNumber: Count,
+  problems: number,
+]
+type SessionRow = readonly [...OverviewRow, overrides: string, command: Text, attempt: Text]
 
 /** The selected epoch and the one it was forked from come along, so that ten thousand sessions are one query. */
-const SELECT = `SELECT s.*, chosen.number selected_number, origin.session origin, origin.number origin_number FROM session s
+const OVERVIEW = `s.id, s.name, s.model, s.created, s.key, s.fork_session, s.fork_epoch, s.fork_number, s.tags, s.selected, chosen.number selected_number,
+  origin.session origin, origin.number origin_number, s.deleted, s.attempt IS NOT NULL started, CASE WHEN s.finished IS NULL THEN s.attempt END engine, s.finished,
+  s.own, s.latest, s.latest_number, s.open, s.open_number, s.problems`
+const FROM = `FROM session s
   LEFT JOIN epoch chosen ON chosen.id = s.selected AND chosen.state IN ('ok', 'verifying')
   LEFT JOIN epoch origin ON origin.id = s.fork_epoch AND origin.state IN ('ok', 'verifying')`
 
 const parse = <Value>(text: string | null): Value | null => (text === null ? null : (JSON.parse(text) as Value))
+const NO_TAGS: readonly string[] = []
+
+const numbered = (id: Text, number: Count) => (id !== null && number !== null ? { id, number } : null)
+
+function overview(row: OverviewRow | SessionRow): SessionOverview {
+  const [
+    id,
+    name,
+    modelName,
+    createdAt,
+    key,
+    sessionId,
+    epochId,
+    epochNumber,
+    tags,
+    selected,
+    selectedNumber,
+    origin,
+    originNumber,
+    deletedAt,
+  ] = row
+  const [, , , , , , , , , , , , , , started, engine, finished, own, latest, latestNumber, open, openNumber, problems] = row
+  return {
+    id,
+    name: name ?? id,
+    modelName,
+    createdAt,
+    forkedFrom: sessionId !== null && epochId !== null && epochNumber !== null ? { sessionId, epochId, epochNumber } : null,
+    key,
+    tags: tags === '[]' ? NO_TAGS : (JSON.parse(tags) as string[]),
+    forkPoint: origin !== null && originNumber !== null ? { sessionId: origin, number: originNumber } : null,
+    selected: numbered(selected, selectedNumber),
+    deletedAt,
+    started: started === 1,
+    engine: parse<Engine>(engine),
+    finished: parse<NonNullable<SessionOverview['finished']>>(finished),
+    own,
+    latest: numbered(latest, latestNumber),
+    open: numbered(open, openNumber),
+    problems,
+  }
+}
 
 function record(row: SessionRow): SessionRecord {
-  const { fork_session: sessionId, fork_epoch: epochId, fork_number: epochNumber } = row
+  const [overrides, command, attempt] = row.slice(-3) as unknown as readonly [string, Text, Text]
   return {
-    id: row.id,
-    name: row.name ?? row.id,
-    modelName: row.model,
-    createdAt: row.created,
-    forkedFrom: sessionId !== null && epochId !== null && epochNumber !== null ? { sessionId, epochId, epochNumber } : null,
-    key: row.key,
-    overrides: parse<JsonObject>(row.overrides) ?? {},
-    command: parse<JsonObject>(row.command),
-    tags: parse<string[]>(row.tags) ?? [],
-    forkPoint: row.origin !== null && row.origin_number !== null ? { sessionId: row.origin, number: row.origin_number } : null,
-    selected: row.selected !== null && row.selected_number !== null ? { id: row.selected, number: row.selected_number } : null,
-    deletedAt: row.deleted,
-    attempt: parse<Attempt>(row.attempt),
-    finished: parse<NonNullable<SessionRecord['finished']>>(row.finished),
-    own: row.own,
-    latest: row.latest !== null && row.latest_number !== null ? { id: row.latest, number: row.latest_number } : null,
-    open: row.open !== null && row.open_number !== null ? { id: row.open, number: row.open_number } : null,
-    problems: row.problems,
+    ...overview(row),
+    overrides: parse<JsonObject>(overrides) ?? {},
+    command: parse<JsonObject>(command),
+    attempt: parse<Attempt>(attempt),
   }
 }
 
 /** Evaluations have run folders of their own but are not models, so they are never listed. */
-export function sessions(db: LocalDatabase, options: { readonly deleted?: boolean } = {}): SessionRecord[] {
+export function sessions(db: LocalDatabase, options: { readonly deleted?: boolean } = {}): SessionOverview[] {
   return db
-    .all<SessionRow>(`${SELECT} WHERE s.evaluates IS NULL ${options.deleted ? '' : 'AND s.deleted IS NULL'} ORDER BY s.created, s.id`)
-    .map(record)
+    .rows<OverviewRow>(
+      `SELECT ${OVERVIEW} ${FROM} WHERE s.evaluates IS NULL ${options.deleted ? '' : 'AND s.deleted IS NULL'} ORDER BY s.created, s.id`,
+    )
+    .map(overview)
 }
 
 export function session(db: LocalDatabase, id: string): SessionRecord | undefined {
-  const row = db.get<SessionRow>(`${SELECT} WHERE s.id = ?`, id)
+  const [row] = db.rows<SessionRow>(`SELECT ${OVERVIEW}, s.overrides, s.command, s.attempt ${FROM} WHERE s.id = ?`, id)
   return row && record(row)
 }
 
 export function sessionByName(db: LocalDatabase, name: string): SessionRecord | undefined {
-  const row = db.get<SessionRow>(`${SELECT} WHERE s.name = ? AND s.evaluates IS NULL`, name.normalize('NFC'))
+  const [row] = db.rows<SessionRow>(
+    `SELECT ${OVERVIEW}, s.overrides, s.command, s.attempt ${FROM} WHERE s.name = ? AND s.evaluates IS NULL`,
+    name.normalize('NFC'),
+  )
   return row && record(row)
 }
 
 export function forks(db: LocalDatabase, epochId: string): SessionRecord[] {
   return db
-    .all<SessionRow>(`${SELECT} WHERE s.fork_epoch = ? AND s.deleted IS NULL AND s.evaluates IS NULL ORDER BY s.created, s.id`, epochId)
+    .all<SessionRow>(
+      `SELECT ${OVERVIEW}, s.overrides, s.command, s.attempt ${FROM} WHERE s.fork_epoch = ? AND s.deleted IS NULL AND s.evaluates IS NULL ORDER BY s.created, s.id`,
+      epochId,
+    )
     .map(record)
 }
 
