@@ -261,6 +261,8 @@ class Pass {
   readonly #sealed = new Set<number>()
   readonly #graphs = new Map<string, string>()
   readonly #forkNumber: number
+  /** The epoch of the last document line, while no other line came. */
+  #documents: EpochRow | undefined
   readonly #marks: schema.MarksFile
 
   constructor(db: LocalDatabase, dir: string, id: string, journal: JournalFile) {
@@ -331,6 +333,7 @@ class Pass {
       return this.#report('The line is not JSON and was passed over.')
     }
     if (!isObject(line)) return this.#report('The line is not a JSON object and was passed over.')
+    if (line['type'] !== 'metrics' && line['type'] !== 'samples') this.#documents = undefined
     // A line of metrics holds columns of numbers or is refused: nothing walks through it.
     if (line['type'] !== 'metrics' && !isShallow(line)) return this.#report(TOO_DEEP)
     switch (line['type']) {
@@ -379,7 +382,9 @@ class Pass {
 
   /** Where a document line belongs; undefined when it is known already, or belongs nowhere. */
   #documentLine(epochId: string): { row: number; source: string; ordinal: number } | undefined {
-    let epoch = this.#row(epochId)
+    // Most document lines are of the epoch that the line before was of.
+    let epoch = this.#documents?.id === epochId ? this.#documents : this.#row(epochId)
+    this.#documents = epoch
     const own = epoch?.session === this.#id
     if (!own) {
       const evaluates = this.#db.get<{ evaluates: string | null }>('SELECT evaluates FROM session WHERE id = ?', this.#id)?.evaluates

@@ -83,8 +83,12 @@ const SPECIAL: Readonly<Record<string, number>> = {
   '-Infinity': Number.NEGATIVE_INFINITY,
 }
 
-function numbers(column: unknown, n: number): Float64Array | undefined {
+/** The column itself where it holds numbers alone, as it nearly always does. */
+function numbers(column: unknown, n: number): ArrayLike<number> | undefined {
   if (!Array.isArray(column) || column.length !== n) return undefined
+  let plain = 0
+  while (plain < n && typeof column[plain] === 'number') plain++
+  if (plain === n) return column as readonly number[]
   const values = new Float64Array(n)
   for (let i = 0; i < n; i++) {
     const value: unknown = column[i]
@@ -100,7 +104,7 @@ export interface MetricsLine {
   readonly split: string
   readonly steps: readonly (number | null)[] | null
   readonly times: Float64Array
-  readonly values: ReadonlyMap<string, Float64Array>
+  readonly values: ReadonlyMap<string, ArrayLike<number>>
 }
 
 /** Checked by hand and not by the schema library: this is the path of every single point. */
@@ -114,20 +118,25 @@ export function metricsLine(line: Record<string, unknown>): MetricsLine | string
   if (columns.length === 0) return { epoch, split, steps: null, times: new Float64Array(0), values: new Map() }
   if (!Array.isArray(first)) return 'values: not an object of columns'
   const n = first.length
-  const times =
-    typeof time === 'number' ? new Float64Array(n).fill(time) : time === undefined || time === null ? new Float64Array(n) : numbers(time, n)
+  const times = typeof time === 'number' ? new Float64Array(n).fill(time) : (time ?? null) === null ? new Float64Array(n) : numbers(time, n)
   if (!times) return `time: not a column of ${n} numbers`
   if (step !== null && step !== undefined) {
     if (!Array.isArray(step) || step.length !== n) return `step: not a column of ${n} steps`
     for (const one of step as unknown[]) if (one !== null && !Number.isSafeInteger(one)) return 'step: not whole numbers'
   }
-  const checked = new Map<string, Float64Array>()
+  const checked = new Map<string, ArrayLike<number>>()
   for (const [name, column] of columns) {
     const parsed = numbers(column, n)
     if (!parsed) return `values.${name.slice(0, 80)}: not a column of ${n} numbers`
     checked.set(name, parsed)
   }
-  return { epoch, split, steps: (step as (number | null)[] | null | undefined) ?? null, times, values: checked }
+  return {
+    epoch,
+    split,
+    steps: (step as (number | null)[] | null | undefined) ?? null,
+    times: times instanceof Float64Array ? times : Float64Array.from(times),
+    values: checked,
+  }
 }
 
 export interface SamplesLine {

@@ -241,7 +241,7 @@ describe('a line of metrics', () => {
       split: 'train',
       steps: [0, 1],
       times: Float64Array.of(10, 11),
-      values: new Map([['loss', Float64Array.of(0.5, 0.25)]]),
+      values: new Map([['loss', [0.5, 0.25]]]),
     })
   })
 
@@ -270,7 +270,7 @@ describe('a line of metrics', () => {
 
   it('may be empty', () => {
     assert.equal(good({ values: {} }).values.size, 0)
-    assert.deepEqual(good({ step: [], time: [], values: { loss: [] } }).values.get('loss'), new Float64Array(0))
+    assert.deepEqual(good({ step: [], time: [], values: { loss: [] } }).values.get('loss'), [])
   })
 
   it('is refused with what is wrong', () => {

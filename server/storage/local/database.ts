@@ -36,8 +36,7 @@ CREATE TABLE chunk (
   n INTEGER NOT NULL, step0 REAL, step1 REAL, last_step REAL, last REAL, lo REAL, hi REAL,
   step BLOB, val BLOB NOT NULL, extra BLOB
 );
-CREATE INDEX chunk_head ON chunk(series, epoch, level, source, ordinal, n, step0, step1, last_step, last, lo, hi);
-CREATE INDEX chunk_epoch ON chunk(epoch, series);
+CREATE INDEX chunk_head ON chunk(epoch, series, level, source, ordinal, n, step0, step1, last_step, last, lo, hi);
 CREATE TABLE problem (session TEXT NOT NULL, file TEXT NOT NULL, line INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY(session, file, line, message)) WITHOUT ROWID;
 `,
 ]
@@ -54,8 +53,10 @@ export class LocalDatabase {
     mkdirSync(dirname(file), { recursive: true })
     this.db = new DatabaseSync(file)
     try {
+      // Only for a new file: on any other, auto_vacuum would wait for whoever writes.
+      if (this.#version() === 0) this.db.exec('PRAGMA busy_timeout=10000; PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL')
       this.db.exec(
-        'PRAGMA busy_timeout=10000; PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864',
+        'PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864',
       )
       this.#migrate()
     } catch (error) {

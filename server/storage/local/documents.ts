@@ -14,7 +14,7 @@ interface Rows {
 }
 interface Part {
   readonly rows: Rows
-  readonly values: Float64Array
+  readonly values: ArrayLike<number>
 }
 interface Curve {
   readonly series: number
@@ -27,20 +27,22 @@ interface Curve {
 /** Gathers the document lines of one transaction, so that each curve of each epoch becomes one chunk. */
 export class DocumentBatch {
   readonly #db: LocalDatabase
-  readonly #curves = new Map<string, Curve>()
-  readonly #series = new Map<string, number>()
+  readonly #curves = new Map<string, Map<number, Curve>>()
+  readonly #series = new Map<string, Map<string, number>>()
 
   constructor(db: LocalDatabase) {
     this.#db = db
   }
 
   seriesId(kind: 'metric' | 'sample', split: string, name: string): number {
-    const key = `${kind}\0${split}\0${name}`
-    let id = this.#series.get(key)
+    const key = `${kind} ${split}`
+    let known = this.#series.get(key)
+    if (!known) this.#series.set(key, (known = new Map()))
+    let id = known.get(name)
     if (id === undefined) {
       this.#db.run('INSERT OR IGNORE INTO series(kind, split, name) VALUES(?, ?, ?)', kind, split, name)
       id = this.#db.get<{ id: number }>('SELECT id FROM series WHERE kind = ? AND split = ? AND name = ?', kind, split, name)!.id
-      this.#series.set(key, id)
+      known.set(name, id)
     }
     return id
   }
@@ -52,14 +54,16 @@ export class DocumentBatch {
     split: string,
     steps: readonly (number | null)[] | null,
     times: Float64Array,
-    values: ReadonlyMap<string, Float64Array>,
+    values: ReadonlyMap<string, ArrayLike<number>>,
   ) {
     for (const rows of rowsOf(ordinal, steps, times)) {
+      const at = `${epoch} ${rows.level} ${source}`
+      let curves = this.#curves.get(at)
+      if (!curves) this.#curves.set(at, (curves = new Map()))
       for (const [name, column] of values) {
         const series = this.seriesId('metric', split, name)
-        const key = `${series} ${epoch} ${source} ${rows.level}`
-        let curve = this.#curves.get(key)
-        if (!curve) this.#curves.set(key, (curve = { series, epoch, source, level: rows.level, parts: [] }))
+        let curve = curves.get(series)
+        if (!curve) curves.set(series, (curve = { series, epoch, source, level: rows.level, parts: [] }))
         curve.parts.push({ rows, values: rows.chosen ? Float64Array.from(rows.chosen, (row) => column[row]!) : column })
       }
     }
@@ -73,9 +77,11 @@ export class DocumentBatch {
   flush() {
     // The metrics of one line share its steps and times, and mostly come in the same lines.
     let last: Shared | undefined
-    for (const { series, epoch, source, level, parts } of this.#curves.values()) {
-      if (!last || !isOf(last, parts)) last = shared(parts.map(({ rows }) => rows))
-      insertPoints(this.#db, series, epoch, level, source, last, concat(parts.map(({ values }) => values)))
+    for (const curves of this.#curves.values()) {
+      for (const { series, epoch, source, level, parts } of curves.values()) {
+        if (!last || !isOf(last, parts)) last = shared(parts.map(({ rows }) => rows))
+        insertPoints(this.#db, series, epoch, level, source, last, concat(parts.map(({ values }) => values)))
+      }
     }
     this.#curves.clear()
   }
@@ -127,8 +133,8 @@ function shared(rows: readonly Rows[]): Shared {
 
 const isOf = ({ rows }: Shared, parts: readonly Part[]) => rows.length === parts.length && rows.every((one, i) => one === parts[i]!.rows)
 
-function concat(arrays: readonly Float64Array[]): Float64Array {
-  if (arrays.length === 1) return arrays[0]!
+function concat(arrays: readonly ArrayLike<number>[]): Float64Array {
+  if (arrays.length === 1 && arrays[0] instanceof Float64Array) return arrays[0]
   const whole = new Float64Array(arrays.reduce((n, array) => n + array.length, 0))
   let at = 0
   for (const array of arrays) {
