@@ -9,7 +9,7 @@ import { DocumentBatch, seal } from '../storage/local/documents'
 import type { LocalDatabase } from '../storage/local/database'
 import { checkGraph, graphHash } from '../tracking/graph'
 import { mendName } from '../tracking/reference'
-import { JournalFile, type Line } from './lines'
+import { BLOCK, JournalFile, type Line } from './lines'
 import { folders, hashFile, insideRun, readText, removeQuietly, signature, takeIn, writeDurably } from './runFiles'
 import * as schema from './schema'
 
@@ -93,7 +93,6 @@ export function ingestRun(db: LocalDatabase, dir: string, id: string, progress: 
       more = db.transaction(() => pass.block())
       if (journal.size > SHOWN_FROM) progress({ what: 'Reading a journal', done: pass.offset, total: journal.size })
     }
-    db.run('UPDATE place SET signature = ? WHERE session = ? AND signature <> ?', journal.signature, id, journal.signature)
   } finally {
     journal.close()
   }
@@ -257,7 +256,7 @@ class Pass {
   readonly #journal: JournalFile
   readonly #batch: DocumentBatch
   readonly #place: Place
-  readonly #lines = new Map<number, { seen: number; stored: number }>()
+  readonly #lines = new Map<number, { seen: number; stored: number; before: boolean }>()
   readonly #sealed = new Set<number>()
   readonly #graphs = new Map<string, string>()
   readonly #forkNumber: number
@@ -287,8 +286,9 @@ class Pass {
     return this.#place.offset
   }
 
-  /** True when there may be more. */
+  /** True when there is more. */
   block(): boolean {
+    const rest = this.#journal.size - this.#place.offset
     const lines = this.#journal.lines(this.#place.offset)
     for (const line of lines) {
       this.#place.line++
@@ -305,7 +305,8 @@ class Pass {
         seen,
         stored,
       )
-    const { offset, line, pass, last, signature: known } = this.#place
+    const more = lines.length > 0 && rest > BLOCK
+    const { offset, line, pass, last } = this.#place
     this.#db.run(
       'INSERT OR REPLACE INTO place(session, offset, line, hash, pass, last, signature) VALUES(?, ?, ?, ?, ?, ?, ?)',
       this.#id,
@@ -314,10 +315,11 @@ class Pass {
       this.#journal.hashBefore(offset),
       pass,
       last,
-      known,
+      // Known as it is now, once all of it was read.
+      more ? '' : this.#journal.signature,
     )
     if (lines.length) summarizeSession(this.#db, this.#id)
-    return lines.length > 0
+    return more
   }
 
   #report(message: string) {
@@ -401,17 +403,14 @@ class Pass {
     const { row, state } = epoch!
     if (state === 'discarded') return undefined
     let lines = this.#lines.get(row)
-    if (!lines)
-      this.#lines.set(
+    if (!lines) {
+      const known = this.#db.get<{ seen: number; stored: number }>(
+        'SELECT seen, stored FROM lines WHERE source = ? AND epoch = ?',
+        this.#id,
         row,
-        (lines = {
-          ...(this.#db.get<{ seen: number; stored: number }>(
-            'SELECT seen, stored FROM lines WHERE source = ? AND epoch = ?',
-            this.#id,
-            row,
-          ) ?? { seen: 0, stored: 0 }),
-        }),
       )
+      this.#lines.set(row, (lines = { seen: 0, stored: 0, ...known, before: known !== undefined }))
+    }
     const ordinal = lines.seen++
     if (ordinal < lines.stored) return undefined
     lines.stored = ordinal + 1
@@ -495,11 +494,12 @@ class Pass {
     if (number! <= last) return refuse(`The epoch's number ${number} is not above ${last}, the last of the history`)
     const run = folders(this.#dir).run(this.#id)
     const files = [weights, state].filter((file) => file != null)
-    for (const file of [...files.map(({ file: path }) => path), graph ?? []].flat())
+    // Most epochs name the graph of the one before.
+    let hash = graph == null ? null : (this.#graphs.get(graph) ?? null)
+    for (const file of [...files.map(({ file: path }) => path), hash === null ? (graph ?? []) : []].flat())
       if (!insideRun(run, file)) return refuse(`The file ${file} lies outside the run folder or is a link`)
-    let hash: string | null = null
-    let missing = graph != null && !existsSync(join(run, graph)) ? graph : undefined
-    if (graph != null && missing === undefined) {
+    let missing = graph != null && hash === null && !existsSync(join(run, graph)) ? graph : undefined
+    if (graph != null && hash === null && missing === undefined) {
       try {
         hash = this.#graph(graph)
       } catch (error) {
@@ -530,7 +530,8 @@ class Pass {
       row,
     )
     this.#place.last = number!
-    this.#sealed.add(row)
+    // Chunks of earlier passes are merged with those of this one.
+    if (this.#lines.get(row)?.before !== false) this.#sealed.add(row)
   }
 
   #graph(file: string): string {

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { signatureOf } from './runFiles'
 
 export const LONGEST_LINE = 8 * 1024 * 1024
-const BLOCK = 4 * 1024 * 1024
+/** What is read at once: bounds the memory, and the time of a transaction. */
+export const BLOCK = 4 * 1024 * 1024
 const WINDOW = 4096
 
 /** A whole line with its place; `text` is null where the line is too long to be read. */

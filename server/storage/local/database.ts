@@ -115,6 +115,14 @@ export class LocalDatabase {
     return statement.all(...values) as unknown as Row[]
   }
 
+  /** One row after another, so that none but the current one is held. */
+  *each<Row extends readonly unknown[]>(sql: string, ...values: SQLInputValue[]): Generator<Row> {
+    const statement = this.prepare(sql)
+    const arrays = 'setReturnArrays' in statement
+    if (arrays) statement.setReturnArrays(true)
+    for (const row of statement.iterate(...values)) yield (arrays ? row : Object.values(row)) as unknown as Row
+  }
+
   get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
     return this.prepare(sql).get(...values) as Row | undefined
   }

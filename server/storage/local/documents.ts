@@ -315,31 +315,27 @@ export function last(db: LocalDatabase, scope: Scope, metrics?: readonly MetricN
   )
   const byId = new Map(series.map((one) => [one.id, one]))
   const rows = rowList(epochs)
-  // By epoch where most series are wanted, by series where few are: both are covered by an index.
-  const sql = wanted
-    ? 'SELECT c.epoch, c.series, c.level, c.source, c.ordinal, c.last_step, c.last FROM json_each(?) s CROSS JOIN json_each(?) u CROSS JOIN chunk c INDEXED BY chunk_head ON c.series = s.value AND c.epoch = u.value ORDER BY u.key, s.key, c.level, c.source, c.ordinal'
-    : 'SELECT c.epoch, c.series, c.level, c.source, c.ordinal, c.last_step, c.last FROM json_each(?) s CROSS JOIN json_each(?) u CROSS JOIN chunk c INDEXED BY chunk_head ON c.series = s.value AND c.epoch = u.value ORDER BY u.key, c.series, c.level, c.source, c.ordinal'
-  const statement = db.prepare(sql)
+  // The loops are nested as written, and the index gives each epoch's chunks in the order asked for: nothing is left to sort.
+  const sql = `SELECT c.epoch, c.series, c.level, c.last_step, c.last FROM json_each(?) u ${
+    wanted ? 'CROSS JOIN json_each(?) s' : ''
+  } CROSS JOIN chunk c INDEXED BY chunk_head ON c.epoch = u.value ${wanted ? 'AND c.series = s.value' : ''}`
   const found: LastValue[] = []
-  let current: { epoch: number; series: number; level: number; step: number; value: number } | undefined
+  let at: { epoch: number; series: number; level: number; step: number; value: number } | undefined
   const push = () => {
-    const metric = current && byId.get(current.series)
-    if (current && metric) found.push({ epochId: ids.get(current.epoch)!, split: metric.split, name: metric.name, value: current.value })
+    const metric = at && byId.get(at.series)
+    if (at && metric) found.push({ epochId: ids.get(at.epoch)!, split: metric.split, name: metric.name, value: at.value })
   }
-  for (const row of statement.iterate(JSON.stringify(wanted ?? series.map(({ id }) => id)), rows) as Iterable<{
-    epoch: number
-    series: number
-    level: number
-    last_step: number | null
-    last: number | null
-  }>) {
-    const step = row.last_step ?? Number.POSITIVE_INFINITY
-    const value = row.last ?? Number.NaN
-    if (!current || current.epoch !== row.epoch || current.series !== row.series) {
+  type Head = readonly [epoch: number, series: number, level: number, lastStep: number | null, last: number | null]
+  for (const [epoch, one, level, lastStep, value] of db.each<Head>(sql, rows, ...(wanted ? [JSON.stringify(wanted)] : []))) {
+    const step = lastStep ?? Number.POSITIVE_INFINITY
+    if (at?.epoch !== epoch || at.series !== one) {
       push()
-      current = { epoch: row.epoch, series: row.series, level: row.level, step, value }
-    } else if (row.level > current.level || (row.level === current.level && step >= current.step))
-      current = { ...current, level: row.level, step, value }
+      at = { epoch, series: one, level, step, value: value ?? Number.NaN }
+    } else if (level > at.level || (level === at.level && step >= at.step)) {
+      at.level = level
+      at.step = step
+      at.value = value ?? Number.NaN
+    }
   }
   push()
   return found
