@@ -89,9 +89,13 @@ export function ingestRun(db: LocalDatabase, dir: string, id: string, progress: 
     // One transaction a block: the place moves with the documents, and any other process sees both or neither.
     for (let more = true; more;) {
       check()
-      const pass = new Pass(db, dir, id, journal)
-      more = db.transaction(() => pass.block())
-      if (journal.size > SHOWN_FROM) progress({ what: 'Reading a journal', done: pass.offset, total: journal.size })
+      more = db.transaction(() => {
+        // The place is read inside: until then another process may have moved it.
+        const pass = new Pass(db, dir, id, journal)
+        const rest = pass.block()
+        if (journal.size > SHOWN_FROM) progress({ what: 'Reading a journal', done: pass.offset, total: journal.size })
+        return rest
+      })
     }
   } finally {
     journal.close()

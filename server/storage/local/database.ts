@@ -154,18 +154,22 @@ export class LocalDatabase {
   }
 }
 
+const FULL = 13
+/** What a write past a quota or a limit on file sizes gives. */
+const IOERR_WRITE = 778
+
 /** Names what SQLite reports in words that tell what to do. */
 export function storeError(error: unknown, file: string): unknown {
   const { errcode, message } = error as { errcode?: number; message?: string }
   if (errcode === undefined) return error
-  switch (errcode & 0xff) {
+  switch (errcode === IOERR_WRITE ? FULL : errcode & 0xff) {
     case 11:
     case 26:
       return new EpochtreeError(
         'store-corrupt',
         `The store ${file} is damaged (${message}). Run \`epochtree doctor --rebuild\`: it is built again from the run folders and weights, with the same answers.`,
       )
-    case 13:
+    case FULL:
       return new EpochtreeError(
         'disk-full',
         `The disk is full, so ${file} can't be written. Free some space, for example with \`epochtree gc\`; the journals keep everything until then.`,
