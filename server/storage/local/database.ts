@@ -53,12 +53,14 @@ export class LocalDatabase {
     mkdirSync(dirname(file), { recursive: true })
     this.db = new DatabaseSync(file)
     try {
-      // Only for a new file: on any other, auto_vacuum would wait for whoever writes.
-      if (this.#version() === 0) this.db.exec('PRAGMA busy_timeout=10000; PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL')
-      this.db.exec(
-        'PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864',
-      )
-      this.#migrate()
+      patiently(() => {
+        // Only for a new file: on any other, auto_vacuum would wait for whoever writes.
+        if (this.#version() === 0) this.db.exec('PRAGMA busy_timeout=10000; PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL')
+        this.db.exec(
+          'PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864',
+        )
+        this.#migrate()
+      })
     } catch (error) {
       this.db.close()
       throw storeError(error, file)
@@ -154,6 +156,23 @@ export class LocalDatabase {
   }
 }
 
+const BUSY = 5
+const BUSY_TRIES = 200
+const BUSY_PAUSE_MS = 50
+
+/** While another process makes a new store, SQLite refuses at once instead of waiting. */
+function patiently(work: () => void) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return work()
+    } catch (error) {
+      const { errcode } = error as { errcode?: number }
+      if (errcode === undefined || (errcode & 0xff) !== BUSY || tries === BUSY_TRIES) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS)
+    }
+  }
+}
+
 const FULL = 13
 /** What a write past a quota or a limit on file sizes gives. */
 const IOERR_WRITE = 778
@@ -174,7 +193,7 @@ export function storeError(error: unknown, file: string): unknown {
         'disk-full',
         `The disk is full, so ${file} can't be written. Free some space, for example with \`epochtree gc\`; the journals keep everything until then.`,
       )
-    case 5:
+    case BUSY:
     case 6:
       return new EpochtreeError(
         'store-busy',

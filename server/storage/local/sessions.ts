@@ -121,7 +121,7 @@ export function sessionByName(db: LocalDatabase, name: string): SessionRecord | 
 
 export function forks(db: LocalDatabase, epochId: string): SessionRecord[] {
   return db
-    .all<SessionRow>(
+    .rows<SessionRow>(
       `SELECT ${OVERVIEW}, s.overrides, s.command, s.attempt ${FROM} WHERE s.fork_epoch = ? AND s.deleted IS NULL AND s.evaluates IS NULL ORDER BY s.created, s.id`,
       epochId,
     )
