@@ -51,7 +51,7 @@ export function recordCommand(argv: readonly string[], cwd: string, env: Environ
 }
 
 const signatureOf = (key: string, host: string, cwd: string, argv: readonly string[]) =>
-  createHmac('sha256', key)
+  createHmac('sha256', Buffer.from(key, 'hex'))
     .update([host, cwd, ...argv].join('\0'))
     .digest('hex')
 
