@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BestJson, CollectedJson, CompareJson, LogJson, QueryJson, SessionJson, StartedJson } from '../../server/protocol/model'
@@ -93,7 +93,8 @@ describe('the commands, on a script that really trains', () => {
     const file = join(runDir!, 'session.json')
     const session = JSON.parse(readFileSync(file, 'utf8')) as { command: { argv: string[] } }
     session.command.argv = [python, '-c', 'open("pwned", "w")', '--api-key', 'sk-abcdefghijk']
-    writeFileSync(file, JSON.stringify(session))
+    writeFileSync(`${file}.new`, JSON.stringify(session))
+    renameSync(`${file}.new`, file)
     const said = refused(1, 'resume', 'foreign', '--run')
     assert.match(said, /^epochtree: command-not-recorded-here: .*--yes/)
     assert.ok(!said.includes('sk-abc'))
@@ -150,7 +151,7 @@ describe('the commands, on a script that really trains', () => {
       refused(2, ...words)
     const commands = [...ok('--help').matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name!)
     assert.ok(commands.length >= 22, commands.join(' '))
-    for (const name of commands) assert.match(ok(name, '--help'), /Example:\n {2}epochtree /, name)
+    for (const name of commands) assert.match(ok(name, '--help'), /Example:\n {2}.*epochtree /, name)
   })
 
   it('a reader that has seen enough is no failure', () => {

@@ -1,6 +1,6 @@
 import type { JsonObject, ShowJson } from '../../protocol/model'
 import { mainMetrics } from './better'
-import { bytes, number, percent, relativeTime, safe, table, type Style } from './terminal'
+import { bytes, number, percent, plural, relativeTime, safe, type Style, table } from './terminal'
 import { settings, shortId, valueText } from './words'
 
 const most = 40
@@ -37,7 +37,7 @@ function graphText({ nodes, parameters, nonzero }: NonNullable<ShowJson['graph']
     parameters && nonzero !== null && nonzero < parameters
       ? `, ${number(nonzero)} of them not zero (${percent(1 - nonzero / parameters)} sparse)`
       : ''
-  return `${number(nodes)} nodes${parameters === null ? '' : `, ${number(parameters)} parameters${sparse}`}`
+  return `${plural(nodes, 'node')}${parameters === null ? '' : `, ${number(parameters)} parameters${sparse}`}`
 }
 
 const settingRows = (values: JsonObject) => settings(values).map(([path, value]) => [safe(path, 40), valueText(value, 80)] as const)
