@@ -21,7 +21,7 @@ const builds = [
     outdir: 'out',
     outbase: '.',
     splitting: true,
-    external: ['fast-check', 'mocha', 'typescript', 'zod', 'commander'],
+    external: ['ajv', 'fast-check', 'mocha', 'typescript', 'zod', 'commander'],
   },
 ]
 for (const options of builds) {

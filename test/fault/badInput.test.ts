@@ -319,10 +319,7 @@ describe('untrusted journals', () => {
     }
     await stores.ingest()
     assert.equal((await show({ stores, dir }, 'net@1')).graph?.nodes, 200_000)
-    assert.equal(
-      (await diff({ stores, dir }, 'net@1', 'net@2')).changed,
-      200_000,
-    )
+    assert.equal((await diff({ stores, dir }, 'net@1', 'net@2')).changed, 200_000)
   })
 
   it('folders that are no sessions are left alone', async () => {
