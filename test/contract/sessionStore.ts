@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import type { SessionStore } from '../../server/storage/ports'
+import { CHILD, hashOf, id, PARENT } from './fixture'
+
+/** What any store of sessions must do; `store` gives one that has taken in the runs of the fixture. */
+export function sessionStoreContract(store: () => SessionStore) {
+  const numbers = async (session: string) => (await store().epochs(await store().history(session))).map((epoch) => [epoch.id, epoch.number])
+
+  it('lists sessions oldest first, with their own epochs and where they come from', async () => {
+    const all = await store().sessions()
+    assert.deepEqual(
+      all.map(({ id: one, name, own, latest, open, forkPoint }) => [one, name, own, latest, open, forkPoint]),
+      [
+        [PARENT, 'net', 3, { id: id(13), number: 3 }, null, null],
+        [CHILD, 'net-2', 1, { id: id(23), number: 3 }, { id: id(24), number: 4 }, { sessionId: PARENT, number: 2 }],
+      ],
+    )
+  })
+
+  it('finds a session by id and by name, and nothing where there is none', async () => {
+    assert.equal((await store().session(CHILD))?.name, 'net-2')
+    assert.deepEqual((await store().session(CHILD))?.attempt?.hyperparameters, { lr: 20 })
+    assert.equal((await store().sessionByName('net'))?.id, PARENT)
+    assert.equal(await store().session(id(99)), undefined)
+    assert.equal(await store().sessionByName('none'), undefined)
+  })
+
+  it("gives a fork its parent's epochs up to the fork, then its own; an open epoch is no history", async () => {
+    assert.deepEqual(await numbers(PARENT), [
+      [id(11), 1],
+      [id(12), 2],
+      [id(13), 3],
+    ])
+    assert.deepEqual(await numbers(CHILD), [
+      [id(11), 1],
+      [id(12), 2],
+      [id(23), 3],
+    ])
+    const { segments } = await store().history(CHILD)
+    assert.equal(await store().count(segments), 3)
+  })
+
+  it('gives epochs by their ids in the order asked for, with weights and graph', async () => {
+    const epochs = await store().epochs({ epochIds: [id(23), id(11), id(99)] })
+    assert.deepEqual(
+      epochs.map((epoch) => [epoch.id, epoch.sessionId, epoch.weights?.sha256]),
+      [
+        [id(23), CHILD, hashOf(23)],
+        [id(11), PARENT, hashOf(11)],
+      ],
+    )
+    assert.deepEqual((await store().graph(epochs[1]!.graphHash!))?.nodes['a']?.data, { parameters: { w: [1, 2] } })
+    assert.equal(await store().graph('0'.repeat(64)), undefined)
+    assert.equal((await store().epoch(id(12)))?.number, 2)
+    assert.equal(await store().epoch(id(99)), undefined)
+  })
+
+  it('tells which sessions start at an epoch', async () => {
+    assert.deepEqual(
+      (await store().forks(id(12))).map((fork) => fork.id),
+      [CHILD],
+    )
+    assert.deepEqual(await store().forks(id(11)), [])
+  })
+
+  it('keeps what people decide, and takes it back', async () => {
+    const marked = await store().mark(PARENT, { name: 'best', selected: id(12), tags: ['x'], deleted: 5 })
+    assert.deepEqual([marked.name, marked.selected, marked.tags, marked.deletedAt], ['best', { id: id(12), number: 2 }, ['x'], 5])
+    assert.deepEqual(
+      (await store().sessions()).map(({ id: one }) => one),
+      [CHILD],
+    )
+    assert.equal((await store().sessions({ deleted: true })).length, 2)
+    assert.deepEqual(await numbers(CHILD), [
+      [id(11), 1],
+      [id(12), 2],
+      [id(23), 3],
+    ])
+    const back = await store().mark(PARENT, { selected: null, deleted: null })
+    assert.deepEqual([back.name, back.selected, back.tags, back.deletedAt], ['best', null, ['x'], null])
+    await assert.rejects(store().mark(CHILD, { name: 'best' }), { code: 'bad-name' })
+  })
+
+  it('has no problems to report', async () => assert.deepEqual(await store().problems(), []))
+}
