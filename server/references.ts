@@ -1,5 +1,5 @@
 import { EpochtreeError } from './errors'
-import type { EpochRecord, MetricName, SessionRecord, Stores } from './storage/ports'
+import type { EpochRecord, MetricName, Scope, SessionRecord, Stores } from './storage/ports'
 import { best, type Direction } from './tracking/best'
 import { upTo, type History } from './tracking/lineage'
 import { formatMetric, nearest, parseReference } from './tracking/reference'
@@ -68,7 +68,7 @@ export async function resolve(stores: Stores, text: string): Promise<Found> {
     }
     if (at < 0) at = epochs.length - 1
   } else {
-    const found = await bestEpoch(stores, epochs, wanted.metric, wanted.kind)
+    const found = await bestEpoch(stores, epochs, await knownMetric(stores, history, wanted.metric), wanted.kind)
     at = epochs.findIndex(({ id }) => id === found.epochId)
   }
   const epoch = epochs[at - reference.back]
@@ -81,6 +81,14 @@ export async function resolve(stores: Stores, text: string): Promise<Found> {
     'unknown-epoch',
     `"${text.slice(0, 200)}" is not in the history of ${session.name}, which has ${epochs.length} epochs (${numbers[0]} to ${numbers.at(-1)}). The nearest: ${near.map((number) => `${session.name}@${number}`).join(', ')}.`,
   )
+}
+
+/** The metric that a text means. A split may hold a slash as well; then the metrics that were logged decide where the name begins. */
+export async function knownMetric({ documents }: Stores, scope: Scope, metric: MetricName): Promise<MetricName> {
+  if (!metric.name.includes('/')) return metric
+  const known = await documents.metrics(scope)
+  const same = known.filter((one) => formatMetric(one) === formatMetric(metric))
+  return same.find(({ split }) => split === metric.split) ?? same[0] ?? metric
 }
 
 /** 24 digits alone are a session's id, else an epoch's. */

@@ -16,7 +16,7 @@ import type {
   SessionJson,
   ShowJson,
 } from './protocol/model'
-import { bestEpoch, findSession, resolve, scopeOf } from './references'
+import { bestEpoch, findSession, knownMetric, resolve, scopeOf } from './references'
 import type { EpochRecord, MetricName, Scope, SessionOverview, SessionRecord, Stores } from './storage/ports'
 import { type Direction, paretoFront } from './tracking/best'
 import { differences } from './tracking/differences'
@@ -191,7 +191,7 @@ export async function compare(context: Context, references: readonly string[], o
       const found = await resolve(stores, text)
       const scope = scopeOf(found)
       const epochs = await stores.sessions.epochs(scope)
-      const metrics = await metricsOf(context, scope, options.metrics)
+      const metrics = await metricsOf(context, scope, await known(context, scope, options.metrics))
       return {
         text,
         ...found,
@@ -234,7 +234,11 @@ export async function compare(context: Context, references: readonly string[], o
         values: model.epochs.map(({ id }) => value(model, id)),
       })),
       ...(options.points
-        ? { points: await Promise.all(models.map(({ scope }) => envelope(context, scope, metric, options.points!))) }
+        ? {
+            points: await Promise.all(
+              models.map(async ({ scope }) => envelope(context, scope, await knownMetric(stores, scope, metric), options.points!)),
+            ),
+          }
         : {}),
     })
   }
@@ -259,6 +263,9 @@ export async function compare(context: Context, references: readonly string[], o
 
 /** A metric by the name that answers give it: always with its split. */
 const metricNamed = (name: string): MetricName => ({ split: name.slice(0, name.indexOf('/')), name: name.slice(name.indexOf('/') + 1) })
+
+const known = ({ stores }: Context, scope: Scope, metrics: readonly MetricName[] | undefined) =>
+  metrics && Promise.all(metrics.map((metric) => knownMetric(stores, scope, metric)))
 
 async function envelope({ stores }: Context, scope: Scope, metric: MetricName, buckets: number) {
   const { count, start, low, high } = await stores.documents.envelope(scope, metric, buckets)
@@ -285,7 +292,8 @@ export async function query(context: Context, text: string, options: QueryOption
   }
   const epochs = await stores.sessions.epochs(scope)
   const wanted =
-    options.metrics ?? (await stores.documents.metrics(scope)).filter(({ split }) => options.split === undefined || split === options.split)
+    (await known(context, scope, options.metrics)) ??
+    (await stores.documents.metrics(scope)).filter(({ split }) => options.split === undefined || split === options.split)
   const values = await metricsOf(context, scope, wanted)
   const metrics = new Map<string, MetricCurve>()
   for (const metric of wanted) {
@@ -334,11 +342,12 @@ async function groupsOf(
   return { groups }
 }
 
-export async function bestOf(context: Context, text: string, metric: MetricName, direction: Direction, pareto: boolean): Promise<BestJson> {
+export async function bestOf(context: Context, text: string, asked: MetricName, direction: Direction, pareto: boolean): Promise<BestJson> {
   const { stores } = context
   const session = await findSession(stores, parseReference(text).session)
   const history = await stores.sessions.history(session.id)
   const epochs = await stores.sessions.epochs(history)
+  const metric = await knownMetric(stores, history, asked)
   const found = await bestEpoch(stores, epochs, metric, direction)
   const byId = new Map(epochs.map((epoch) => [epoch.id, epoch]))
   const front = async () => {

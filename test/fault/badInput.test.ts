@@ -4,7 +4,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
-import { compare, diff, listSessions, log, show } from '../../server/requests'
+import { bestOf, compare, diff, listSessions, log, query, show } from '../../server/requests'
 import { LocalStores } from '../../server/storage/local/stores'
 import { random } from './support'
 
@@ -283,6 +283,21 @@ describe('untrusted journals', () => {
     await show({ stores, dir }, 'net@1')
     await compare({ stores, dir }, ['net', 'net@1'])
     assert.equal(({} as { polluted?: number }).polluted, undefined)
+  })
+
+  it('a split may hold a slash; what was logged decides where the name begins', async () => {
+    const { write } = session()
+    for (const n of [1, 2]) write(line(epoch(n)) + line({ ...metrics(n, 5 - n), split: 'test/night' }) + line(metrics(n)) + line(commit(n)))
+    await stores.ingest()
+    const metric = { split: 'test', name: 'night/loss' }
+    const context = { stores, dir }
+    assert.equal((await bestOf(context, 'net', metric, 'min', false)).best.number, 2)
+    assert.equal((await show(context, 'net@max(test/night/loss)')).number, 1)
+    assert.deepEqual((await query(context, 'net', { metrics: [metric], points: 5 })).metrics?.['test/night/loss']?.points?.high, [4, 3])
+    assert.deepEqual(
+      (await compare(context, ['net', 'net@1'], { metrics: [metric], points: 5 })).metrics['test/night/loss']?.values,
+      [3, 4],
+    )
   })
 
   it('a line over 8 MiB is passed over, in bounded memory', async function () {
