@@ -139,7 +139,8 @@ describe('differences', () => {
   it('are none between a value and its copy', () => {
     fc.assert(
       fc.property(value, (one) => {
-        const copy = parse(JSON.stringify(one))
+        // Not by way of JSON: the parser of Node 24 may read the key "\n" as "\\" once it met the latter.
+        const copy = structuredClone(one)
         assert.deepEqual(differences([one, copy, one]), [])
         assert.ok(sameJson(one, copy))
       }),
