@@ -1,4 +1,5 @@
 import type { ForkedFrom, JsonObject, ModelGraph } from '../protocol/model'
+import type { Direction } from '../tracking/best'
 import type { History } from '../tracking/lineage'
 
 /** What lists and trees show of a session; ten thousand of them are read at once. */
@@ -94,6 +95,11 @@ export interface LastValue extends MetricName {
   readonly epochId: string
   readonly value: number
 }
+export interface BestValue {
+  readonly epochId: string
+  readonly number: number
+  readonly value: number
+}
 /** At most n buckets; each with the smallest and the largest value of its points, so that no peak is lost. */
 export interface Envelope {
   readonly count: number
@@ -119,18 +125,33 @@ export interface Group {
   readonly max: number
 }
 
+export interface Changes {
+  readonly version: number
+  readonly sessionIds: readonly string[]
+}
+/** A part of a history, newest epoch first. */
+export interface EpochPage {
+  readonly offset: number
+  readonly limit: number
+  /** Only epochs whose commit said that the plan changed the graph. */
+  readonly pruned?: boolean
+}
+
 /** Sessions, epochs, graphs and weights records. */
 export interface SessionStore {
-  /** All sessions, deleted ones only on request, oldest first. */
-  sessions(options?: { readonly deleted?: boolean }): Promise<readonly SessionOverview[]>
+  /** All sessions, or those of the ids; deleted ones only on request; oldest first. */
+  sessions(options?: { readonly deleted?: boolean; readonly ids?: readonly string[] }): Promise<readonly SessionOverview[]>
+  /** Ids of the sessions that came, went or changed after a version; 0 is before all. */
+  changes(since: number): Promise<Changes>
   session(id: string): Promise<SessionRecord | undefined>
   sessionByName(name: string): Promise<SessionRecord | undefined>
   /** A model's whole history, through all that it was forked from. */
   history(sessionId: string): Promise<History>
   /** Sessions that start at an epoch. */
   forks(epochId: string): Promise<readonly SessionRecord[]>
-  /** Committed epochs in history order. */
+  /** Committed epochs in history order; a page of them newest first. */
   epochs(scope: Scope, signal?: AbortSignal): Promise<readonly EpochRecord[]>
+  page(history: History, page: EpochPage, signal?: AbortSignal): Promise<readonly EpochRecord[]>
   epoch(id: string): Promise<EpochRecord | undefined>
   /** How many epochs the segments hold, without reading them. */
   count(segments: readonly Segment[]): Promise<number>
@@ -151,6 +172,8 @@ export interface Marks {
 export interface DocumentStore {
   metrics(scope: Scope): Promise<readonly MetricName[]>
   last(scope: Scope, metrics?: readonly MetricName[], signal?: AbortSignal): Promise<readonly LastValue[]>
+  /** The epoch with the best value of a metric; the earliest of equal ones, and never one that is NaN. */
+  best(scope: Scope, metric: MetricName, direction: Direction, signal?: AbortSignal): Promise<BestValue | undefined>
   /** The highest step of the last epoch that has any. */
   lastStep(scope: Scope): Promise<number | null>
   envelope(scope: Scope, metric: MetricName, buckets: number, signal?: AbortSignal): Promise<Envelope>

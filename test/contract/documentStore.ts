@@ -36,6 +36,13 @@ export function documentStoreContract(store: () => DocumentStore, scope: () => P
     )
   })
 
+  it('gives the best epoch by a metric, across the fork', async () => {
+    const acc = { split: 'val', name: 'acc' }
+    assert.deepEqual(await store().best(await scope(), acc, 'max'), { epochId: id(23), number: 3, value: 0.23 })
+    assert.deepEqual(await store().best(await scope(), acc, 'min'), { epochId: id(11), number: 1, value: 0.11 })
+    assert.equal(await store().best(await scope(), { split: 'no', name: 'such' }, 'max'), undefined)
+  })
+
   it('gives every point in the order of the history, NaN included', async () => {
     const { epochIds, epoch, step, value } = await store().points(await scope(), loss)
     assert.deepEqual(epochIds, [id(11), id(12), id(23)])

@@ -58,7 +58,7 @@ function write(dir: string, session: string, extra: object, numbers: readonly nu
         graph: `graphs/${n}.json`,
         weights: { file: `weights/${n}.bin`, sha256: hashOf(n), bytes: weightsOf(n).length, format: 'bin' },
         state: null,
-        pruned: false,
+        pruned: number === 2,
         time: n,
       })
   }

@@ -55,6 +55,31 @@ export function sessionStoreContract(store: () => SessionStore) {
     assert.equal(await store().epoch(id(99)), undefined)
   })
 
+  it('gives a page of a history, newest first, also across the fork', async () => {
+    const of = async (session: string, offset: number, limit: number, pruned = false) =>
+      (await store().page(await store().history(session), { offset, limit, ...(pruned ? { pruned } : {}) })).map(({ id: one }) => one)
+    assert.deepEqual(await of(CHILD, 0, 2), [id(23), id(12)])
+    assert.deepEqual(await of(CHILD, 1, 10), [id(12), id(11)])
+    assert.deepEqual(await of(CHILD, 2, 1), [id(11)])
+    assert.deepEqual(await of(CHILD, 3, 1), [])
+    assert.deepEqual(await of(PARENT, 0, 10, true), [id(12)])
+  })
+
+  it('tells what changed after a version, each session once', async () => {
+    const all = await store().changes(0)
+    assert.deepEqual(all.sessionIds.toSorted(), [PARENT, CHILD])
+    assert.deepEqual(await store().changes(all.version), { version: all.version, sessionIds: [] })
+    await store().mark(CHILD, { tags: ['seen'] })
+    await store().mark(CHILD, { tags: [] })
+    const after = await store().changes(all.version)
+    assert.deepEqual(after.sessionIds, [CHILD])
+    assert.ok(after.version > all.version)
+    assert.deepEqual(
+      (await store().sessions({ ids: after.sessionIds })).map(({ id: one }) => one),
+      [CHILD],
+    )
+  })
+
   it('tells which sessions start at an epoch', async () => {
     assert.deepEqual(
       (await store().forks(id(12))).map((fork) => fork.id),

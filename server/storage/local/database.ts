@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { EpochtreeError } from '../../errors'
 
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /** Each entry brings a store one version forward; never change one that was released. */
 const MIGRATIONS: readonly string[] = [
@@ -38,6 +38,16 @@ CREATE TABLE chunk (
 );
 CREATE INDEX chunk_head ON chunk(epoch, series, level, source, ordinal, n, step0, step1, last_step, last, lo, hi);
 CREATE TABLE problem (session TEXT NOT NULL, file TEXT NOT NULL, line INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY(session, file, line, message)) WITHOUT ROWID;
+`,
+  // Whoever follows a store asks for what came after the last change that it saw. A session has one row here, the newest.
+  // Deleted and inserted, because inside a trigger the outer statement's way with conflicts would rule.
+  `
+CREATE TABLE change (version INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL UNIQUE);
+INSERT INTO change(session) SELECT id FROM session ORDER BY created, id;
+CREATE TRIGGER session_came AFTER INSERT ON session BEGIN DELETE FROM change WHERE session = NEW.id; INSERT INTO change(session) VALUES(NEW.id); END;
+CREATE TRIGGER session_went AFTER DELETE ON session BEGIN DELETE FROM change WHERE session = OLD.id; INSERT INTO change(session) VALUES(OLD.id); END;
+CREATE TRIGGER session_changed AFTER UPDATE OF name, model, tags, selected, deleted, attempt, finished, own, latest, open, problems, overrides ON session
+  BEGIN DELETE FROM change WHERE session = NEW.id; INSERT INTO change(session) VALUES(NEW.id); END;
 `,
 ]
 

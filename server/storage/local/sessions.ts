@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import type { JsonObject, ModelGraph } from '../../protocol/model'
-import type { Attempt, Engine, EpochRecord, FileRecord, Problem, Scope, Segment, SessionOverview, SessionRecord } from '../ports'
+import type { Attempt, Changes, Engine, EpochPage, EpochRecord, FileRecord, Problem, Scope, Segment, SessionOverview, SessionRecord } from '../ports'
 import type { LocalDatabase } from './database'
 import { history as lineage, type History } from '../../tracking/lineage'
 import { scopeRows } from './documents'
@@ -98,12 +98,23 @@ function record(row: SessionRow): SessionRecord {
 }
 
 /** Evaluations have run folders of their own but are not models, so they are never listed. */
-export function sessions(db: LocalDatabase, options: { readonly deleted?: boolean } = {}): SessionOverview[] {
+export function sessions(
+  db: LocalDatabase,
+  options: { readonly deleted?: boolean; readonly ids?: readonly string[] } = {},
+): SessionOverview[] {
+  const { deleted, ids } = options
+  const chosen = ids ? 'AND s.id IN (SELECT value FROM json_each(?))' : ''
   return db
     .rows<OverviewRow>(
-      `SELECT ${OVERVIEW} ${FROM} WHERE s.evaluates IS NULL ${options.deleted ? '' : 'AND s.deleted IS NULL'} ORDER BY s.created, s.id`,
+      `SELECT ${OVERVIEW} ${FROM} WHERE s.evaluates IS NULL ${deleted ? '' : 'AND s.deleted IS NULL'} ${chosen} ORDER BY s.created, s.id`,
+      ...(ids ? [JSON.stringify(ids)] : []),
     )
     .map(overview)
+}
+
+export function changes(db: LocalDatabase, since: number): Changes {
+  const rows = db.all<{ version: number; session: string }>('SELECT version, session FROM change WHERE version > ? ORDER BY version', since)
+  return { version: rows.at(-1)?.version ?? since, sessionIds: rows.map(({ session: id }) => id) }
 }
 
 export function session(db: LocalDatabase, id: string): SessionRecord | undefined {
@@ -172,6 +183,29 @@ export function epochs(db: LocalDatabase, scope: Scope): EpochRecord[] {
       rows,
     )
     .map(epochRecord)
+}
+
+/** Newest first, from the last segment back; segments that lie before the page are only counted. */
+export function page(db: LocalDatabase, { segments }: History, { offset, limit, pruned }: EpochPage): EpochRecord[] {
+  const found: EpochRecord[] = []
+  const wanted = `session = ? AND state IN ('ok', 'verifying') AND number BETWEEN ? AND ?${pruned ? ' AND pruned = 1' : ''}`
+  let before = offset
+  for (const { sessionId, from, to } of segments.toReversed()) {
+    const rows = db.all<EpochRow>(
+      `SELECT * FROM epoch WHERE ${wanted} ORDER BY number DESC LIMIT ? OFFSET ?`,
+      sessionId,
+      from,
+      to,
+      limit - found.length,
+      before,
+    )
+    found.push(...rows.map(epochRecord))
+    if (found.length === limit) break
+    if (before > 0 && rows.length === 0)
+      before -= db.get<{ n: number }>(`SELECT count(*) n FROM epoch WHERE ${wanted}`, sessionId, from, to)!.n
+    else before = 0
+  }
+  return found
 }
 
 export function count(db: LocalDatabase, segments: readonly Segment[]): number {

@@ -26,11 +26,13 @@ export class LocalStores implements Stores {
     const ask = <Answer>(question: (db: LocalDatabase) => Answer): Promise<Answer> => this.use(question)
     this.sessions = {
       sessions: (options) => ask((db) => sessions.sessions(db, options)),
+      changes: (since) => ask((db) => sessions.changes(db, since)),
       session: (id) => ask((db) => sessions.session(db, id)),
       sessionByName: (name) => ask((db) => sessions.sessionByName(db, name)),
       history: (id) => ask((db) => sessions.history(db, id)),
       forks: (epochId) => ask((db) => sessions.forks(db, epochId)),
       epochs: (scope) => ask((db) => sessions.epochs(db, scope)),
+      page: (history, page) => ask((db) => sessions.page(db, history, page)),
       epoch: (id) => ask((db) => sessions.epoch(db, id)),
       count: (segments) => ask((db) => sessions.count(db, segments)),
       graph: (hash) => ask((db) => sessions.graph(db, hash)),
@@ -40,6 +42,7 @@ export class LocalStores implements Stores {
     this.documents = {
       metrics: (scope) => ask((db) => documents.names(db, 'metric', scope)),
       last: (scope, metrics) => ask((db) => documents.last(db, scope, metrics)),
+      best: (scope, metric, direction) => ask((db) => documents.bestValue(db, scope, metric, direction)),
       lastStep: (scope) => ask((db) => documents.lastStep(db, scope)),
       envelope: (scope, metric, buckets) => ask((db) => documents.envelope(db, scope, metric, buckets)),
       points: (scope, metric) => ask((db) => documents.points(db, scope, metric)),

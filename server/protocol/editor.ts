@@ -1,0 +1,269 @@
+/** What the editor's side and the language server say to each other, besides the Language Server Protocol itself. Types only. */
+import type { EpochName, EpochState, ForkedFrom, GraphSummary, Json, JsonNumber, JsonObject, LaunchJson, Status, WeightsJson } from './model'
+
+/** Given to the server at its start. */
+export interface InitializationOptions {
+  /** False in a workspace that is not trusted: then the server reads, and changes nothing. */
+  readonly trusted: boolean
+  readonly settings: Settings
+}
+export interface Settings {
+  /** The metric that lists show, `split/name`; empty: the server chooses for each model. */
+  readonly mainMetric: string
+  /** Seconds between looks at unfinished runs, where the file system tells nothing. */
+  readonly refreshSeconds: number
+  /** The `.epochtree` folder to use instead of the one that each workspace folder leads to; empty: none. */
+  readonly folder: string
+  readonly inlayHints: boolean
+}
+
+/** A `.epochtree` folder that is followed. */
+export interface FolderState {
+  /** Its path; names it in every request. */
+  readonly dir: string
+  /** Of the workspace folder it belongs to. */
+  readonly name: string
+  /** Sessions that are not deleted. */
+  readonly sessions: number
+  readonly running: number
+  /** Why it can't be shown, in a sentence with the remedy. */
+  readonly trouble: string | null
+}
+
+export type MetricValue = { readonly number: number; readonly value: JsonNumber }
+/** What lists show of a model's main metric. */
+export interface MainMetric {
+  readonly metric: string
+  /** Which way it gets better; null where its name doesn't tell. */
+  readonly direction: 'lower' | 'higher' | null
+  readonly last: MetricValue | null
+  readonly best: MetricValue | null
+}
+export interface SessionRow {
+  readonly dir: string
+  readonly id: string
+  readonly name: string
+  readonly modelName: string
+  readonly status: Status
+  /** Epochs in the model's history, inherited ones included; and those that it trained itself. */
+  readonly epochs: number
+  readonly own: number
+  readonly latest: EpochName | null
+  readonly selected: EpochName | null
+  readonly live: EpochName | null
+  /** The epoch an interrupted or failed run had begun. */
+  readonly uncommitted: EpochName | null
+  readonly main: MainMetric | null
+  readonly forkedFrom: (ForkedFrom & { readonly name: string | null }) | null
+  /** Sessions that start at one of the epochs it trained. */
+  readonly forks: number
+  readonly tags: readonly string[]
+  readonly deleted: boolean
+  /** Seconds since 1970. */
+  readonly createdAt: number
+  readonly error: string | null
+  readonly parentMissing: boolean
+  readonly problems: number
+}
+export type EpochMark = 'latest' | 'selected' | 'best' | 'fork' | 'pruned'
+export interface EpochRow {
+  readonly dir: string
+  /** The model in whose history it is shown. */
+  readonly session: { readonly id: string; readonly name: string }
+  readonly id: string
+  readonly number: number
+  /** The session that trained it. */
+  readonly sessionId: string
+  readonly inherited: boolean
+  readonly state: EpochState
+  readonly marks: readonly EpochMark[]
+  readonly value: JsonNumber | null
+  readonly metric: string | null
+  readonly weights: WeightsJson | null
+  /** Seconds since 1970. */
+  readonly time: number | null
+  /** Ids of the sessions that start here; only where this model trained the epoch, so that each fork has one place. */
+  readonly forks: readonly string[]
+}
+export interface Page<Row> {
+  readonly rows: readonly Row[]
+  readonly total: number
+  /** Of the folder when the page was made; a change with a higher version makes it old. */
+  readonly version: number
+}
+
+export type SessionSort = 'newest' | 'name' | 'best' | 'epochs'
+export type SessionGroup = 'none' | 'model' | 'state' | 'date'
+export interface SessionsQuery {
+  readonly dir: string
+  /** Forks lie under the epochs where they start, so only sessions without a known parent are listed; false lists all. */
+  readonly nested: boolean
+  readonly filter?: string
+  readonly sort?: SessionSort
+  /** Only those of one group, by its key. */
+  readonly group?: { readonly by: SessionGroup; readonly key: string }
+  readonly deleted?: boolean
+  readonly offset: number
+  readonly limit: number
+}
+export interface Group {
+  readonly key: string
+  readonly label: string
+  readonly sessions: number
+}
+export interface EpochsQuery {
+  readonly dir: string
+  readonly session: string
+  /** Place in the history, newest first. */
+  readonly offset: number
+  readonly limit: number
+  /** Sort by a metric instead, best first. */
+  readonly metric?: string
+}
+
+/** Everything about one epoch, for its view. */
+export interface EpochView {
+  readonly row: EpochRow
+  readonly reference: string
+  readonly trainer: { readonly id: string; readonly name: string }
+  readonly status: Status
+  readonly metrics: readonly {
+    readonly metric: string
+    readonly value: JsonNumber
+    readonly before: JsonNumber | null
+    readonly best: MetricValue | null
+    readonly direction: 'lower' | 'higher' | null
+  }[]
+  readonly hyperparameters: JsonObject
+  readonly pruningPlan: JsonObject | null
+  readonly environment: JsonObject
+  readonly graph: GraphSummary | null
+  readonly layers: readonly LayerRow[]
+  /** Layers beyond the first that are not sent. */
+  readonly moreLayers: number
+  readonly forks: readonly { readonly id: string; readonly name: string }[]
+  readonly previous: number | null
+  readonly next: number | null
+}
+/** One node of the model graph against the graph the model began with. */
+export interface LayerRow {
+  readonly id: string
+  readonly name: string
+  readonly type: string | null
+  readonly shape: readonly number[] | null
+  readonly parameters: number | null
+  /** Parameters less than in the model's first graph: removed by structural pruning. */
+  readonly removed: number | null
+  /** Parameters that are there and zero. */
+  readonly masked: number | null
+  readonly state: 'same' | 'changed' | 'added' | 'removed'
+}
+
+/** A draft of a new training, in a file of its own. */
+export interface Draft {
+  readonly file: string
+  /** The text it began with, shown beside it. */
+  readonly original: string
+  readonly title: string
+}
+export interface DraftProblem {
+  readonly message: string
+  readonly path: string
+}
+/** What would be made of a draft. */
+export interface DraftPreview {
+  readonly kind: 'fork' | 'train'
+  readonly name: string
+  readonly differences: readonly { readonly path: string; readonly before: Json; readonly after: Json }[]
+  readonly problems: readonly DraftProblem[]
+}
+export interface Started {
+  readonly dir: string
+  readonly session: { readonly id: string; readonly name: string }
+  readonly launch: LaunchJson | null
+  /** Set where the command was not recorded by this user on this machine: it must be shown and agreed to first. */
+  readonly confirm: string | null
+  readonly runDir: string
+}
+/** The quick way to fork: three answers instead of a draft. */
+export interface QuickEdits {
+  readonly name?: string
+  readonly set?: readonly string[]
+  readonly planFile?: string
+  readonly epochs?: number
+}
+
+type Ref = { readonly dir: string; readonly reference: string }
+type One = { readonly dir: string; readonly session: string }
+
+/** Requests of the editor's side: what is asked, and what is answered. */
+export interface Requests {
+  'epochtree/folders': [null, readonly FolderState[]]
+  'epochtree/groups': [{ readonly dir: string; readonly by: SessionGroup; readonly filter?: string; readonly deleted?: boolean }, readonly Group[]]
+  'epochtree/sessions': [SessionsQuery, Page<SessionRow>]
+  'epochtree/session': [One, SessionRow]
+  /** Latest, selected, best, fork points and the last pruned. */
+  'epochtree/notable': [One, readonly EpochRow[]]
+  'epochtree/epochs': [EpochsQuery, Page<EpochRow>]
+  'epochtree/epoch': [Ref, EpochView]
+  /** Sessions that start at an epoch. */
+  'epochtree/forks': [{ readonly dir: string; readonly epoch: string }, readonly SessionRow[]]
+  /** The text of `epochtree compare`, `log`, `show` or `graph`, for a document. */
+  'epochtree/report': [{ readonly dir: string; readonly kind: 'compare' | 'log' | 'graph' | 'diff'; readonly references: readonly string[] }, string]
+  'epochtree/select': [Ref, SessionRow]
+  'epochtree/float': [One, SessionRow]
+  'epochtree/rename': [One & { readonly name: string }, SessionRow]
+  'epochtree/tag': [One & { readonly tags: readonly string[] }, SessionRow]
+  'epochtree/delete': [One, SessionRow]
+  'epochtree/restore': [One, SessionRow]
+  /** Bytes that `gc` would free if the session were deleted. */
+  'epochtree/deletable': [One, { readonly bytes: number; readonly forks: number }]
+  'epochtree/checkout': [Ref & { readonly to: string }, { readonly folder: string; readonly files: readonly string[] }]
+  'epochtree/draft': [
+    | { readonly dir: string; readonly kind: 'fork'; readonly reference: string }
+    | { readonly dir: string; readonly kind: 'train'; readonly script: string; readonly python: readonly string[] },
+    Draft,
+  ]
+  'epochtree/preview': [{ readonly file: string; readonly text: string }, DraftPreview]
+  /** Makes the session of a draft, and takes the draft away. */
+  'epochtree/apply': [{ readonly file: string; readonly text: string; readonly run: boolean; readonly confirmed: boolean }, Started]
+  'epochtree/discard': [{ readonly file: string }, null]
+  'epochtree/fork': [Ref & { readonly edits: QuickEdits; readonly run: boolean; readonly confirmed: boolean }, Started]
+  'epochtree/resume': [One & { readonly confirmed: boolean }, Started]
+  'epochtree/stop': [One & { readonly graceSeconds: number }, SessionRow]
+  /** Where in the workspace's scripts the session's model is begun. */
+  'epochtree/callSite': [One, { readonly uri: string; readonly line: number; readonly character: number } | null]
+  'epochtree/sessionFiles': [One, { readonly runDir: string }]
+}
+export type RequestName = keyof Requests
+export type Params<Name extends RequestName> = Requests[Name][0]
+export type Result<Name extends RequestName> = Requests[Name][1]
+
+/** What changed in a folder since the version before. */
+export interface Changed {
+  readonly dir: string
+  readonly version: number
+  /** Rows of sessions that changed or came. */
+  readonly sessions: readonly SessionRow[]
+  readonly removed: readonly string[]
+  /** Sessions came or went, or lie elsewhere now: lists are to be asked for again. */
+  readonly structure: boolean
+  readonly folder: FolderState
+}
+/** What needs a person: an engine that ended with an error. */
+export interface Failed {
+  readonly dir: string
+  readonly session: { readonly id: string; readonly name: string }
+  readonly error: string
+}
+/** Notifications of the server. */
+export interface Notifications {
+  'epochtree/changed': Changed
+  'epochtree/failed': Failed
+}
+/** Notifications of the editor's side. */
+export interface ClientNotifications {
+  'epochtree/settings': Settings
+  'epochtree/trusted': null
+}
+export type NotificationName = keyof Notifications
