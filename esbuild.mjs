@@ -14,7 +14,22 @@ const shared = {
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
 }
 const builds = [
-  { ...shared, entryPoints: { cli: 'server/cli.ts', storeWorker: 'server/storage/local/worker.ts' }, outdir: 'dist', minifySyntax: true },
+  {
+    ...shared,
+    entryPoints: { cli: 'server/cli.ts', server: 'server/main.ts', storeWorker: 'server/storage/local/worker.ts' },
+    outdir: 'dist',
+    minifySyntax: true,
+  },
+  // Split, so that activation reads no more than it needs: the client library comes with the first question.
+  {
+    ...shared,
+    entryPoints: { extension: 'client/extension.ts' },
+    outdir: 'dist',
+    splitting: true,
+    chunkNames: 'client-[hash]',
+    external: ['vscode'],
+    minifySyntax: true,
+  },
   {
     ...shared,
     entryPoints: [...globSync('test/**/*.ts', { exclude: ['**/*.d.ts'] }), 'bench/main.ts', 'bench/fresh.ts'],

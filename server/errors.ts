@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'read-only'
   | 'disk-full'
   | 'not-found'
+  | 'not-trusted'
   | 'failed'
 
 /** The one kind of error that reaches people: a code, and a sentence that names the remedy. */

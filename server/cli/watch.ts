@@ -1,57 +1,30 @@
-import { existsSync, watch as watchFolder } from 'node:fs'
-import { folders } from '../journal/runFiles'
+import { Follower } from '../journal/follow'
 import type { SessionJson } from '../protocol/model'
-import { type Context, listSessions } from '../requests'
+import { type Context, sessionJson } from '../requests'
 
-const UNFINISHED_EVERY_MS = 1000
-const ALL_EVERY_MS = 60_000
-
-/** Follows the journals until it is interrupted: told by the file system where that works, and looking for itself where it does not. */
+/** Follows the journals until it is interrupted, and tells each session that changed. */
 export async function watch(context: Context, changed: (session: SessionJson) => Promise<void>): Promise<void> {
-  const { stores, dir } = context
-  const known = new Map<string, string>()
-  const stopped = new AbortController()
-  const stop = () => stopped.abort()
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
-  const touched = new Set<string>()
-  let wake = () => {}
-  const { runs } = folders(dir)
-  const watcher = existsSync(runs)
-    ? watchFolder(runs, { recursive: true, persistent: false }, (_, file) => {
-        if (file) touched.add(file.split(/[/\\]/)[0]!)
-        wake()
-      })
-    : undefined
-  // Network file systems, and folders that vanish: then the clock alone has to do.
-  watcher?.on('error', () => watcher.close())
-  try {
-    for (let all = 0; !stopped.signal.aborted;) {
-      const unfinished = (await stores.sessions.sessions({ deleted: true })).filter(({ finished }) => finished === null).map(({ id }) => id)
-      if (Date.now() - all >= ALL_EVERY_MS) {
-        all = Date.now()
-        await stores.ingest()
-      } else await stores.ingest({ only: [...new Set([...unfinished, ...[...touched].filter((id) => /^[0-9a-f]{24}$/.test(id))])] })
-      touched.clear()
-      for (const session of await listSessions(context, { deleted: true })) {
+  const told = new Map<string, string>()
+  const follower = new Follower(context.stores, context.dir, {
+    changed: async ({ sessions }) => {
+      for (const { id } of sessions) {
+        const session = await sessionJson(context, id)
         const now = JSON.stringify(session)
-        if (known.get(session.id) === now) continue
-        known.set(session.id, now)
-        await changed(session)
+        if (told.get(id) !== now) await changed(session)
+        told.set(id, now)
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, UNFINISHED_EVERY_MS)
-        wake = () => {
-          wake = () => {}
-          // Many events of one write become one look.
-          setTimeout(() => (clearTimeout(timer), resolve()), 50)
-        }
-        stopped.signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true })
-      })
+    },
+    trouble: (error) => void process.stderr.write(`epochtree: ${error instanceof Error ? error.message : String(error)}\n`),
+  })
+  await new Promise<void>((resolve) => {
+    const stop = () => {
+      process.off('SIGINT', stop)
+      process.off('SIGTERM', stop)
+      resolve()
     }
-  } finally {
-    watcher?.close()
-    process.off('SIGINT', stop)
-    process.off('SIGTERM', stop)
-  }
+    process.on('SIGINT', stop)
+    process.on('SIGTERM', stop)
+    follower.start()
+  })
+  await follower.close()
 }

@@ -1,5 +1,16 @@
 /** What the editor's side and the language server say to each other, besides the Language Server Protocol itself. Types only. */
-import type { EpochName, EpochState, ForkedFrom, GraphSummary, Json, JsonNumber, JsonObject, LaunchJson, Status, WeightsJson } from './model'
+import type {
+  EpochName,
+  EpochState,
+  ForkedFrom,
+  GraphSummary,
+  Json,
+  JsonNumber,
+  JsonObject,
+  LaunchJson,
+  Status,
+  WeightsJson,
+} from './model'
 
 /** Given to the server at its start. */
 export interface InitializationOptions {
@@ -180,9 +191,10 @@ export interface DraftPreview {
 export interface Started {
   readonly dir: string
   readonly session: { readonly id: string; readonly name: string }
+  /** How to run it; null where it is not recorded how its model was started. */
   readonly launch: LaunchJson | null
-  /** Set where the command was not recorded by this user on this machine: it must be shown and agreed to first. */
-  readonly confirm: string | null
+  /** The command as text, secrets masked, where this user did not record it on this machine: it must be agreed to before it is run. */
+  readonly foreign: string | null
   readonly runDir: string
 }
 /** The quick way to fork: three answers instead of a draft. */
@@ -199,7 +211,10 @@ type One = { readonly dir: string; readonly session: string }
 /** Requests of the editor's side: what is asked, and what is answered. */
 export interface Requests {
   'epochtree/folders': [null, readonly FolderState[]]
-  'epochtree/groups': [{ readonly dir: string; readonly by: SessionGroup; readonly filter?: string; readonly deleted?: boolean }, readonly Group[]]
+  'epochtree/groups': [
+    { readonly dir: string; readonly by: SessionGroup; readonly filter?: string; readonly deleted?: boolean },
+    readonly Group[],
+  ]
   'epochtree/sessions': [SessionsQuery, Page<SessionRow>]
   'epochtree/session': [One, SessionRow]
   /** Latest, selected, best, fork points and the last pruned. */
@@ -209,7 +224,10 @@ export interface Requests {
   /** Sessions that start at an epoch. */
   'epochtree/forks': [{ readonly dir: string; readonly epoch: string }, readonly SessionRow[]]
   /** The text of `epochtree compare`, `log`, `show` or `graph`, for a document. */
-  'epochtree/report': [{ readonly dir: string; readonly kind: 'compare' | 'log' | 'graph' | 'diff'; readonly references: readonly string[] }, string]
+  'epochtree/report': [
+    { readonly dir: string; readonly kind: 'compare' | 'log' | 'graph' | 'diff'; readonly references: readonly string[] },
+    string,
+  ]
   'epochtree/select': [Ref, SessionRow]
   'epochtree/float': [One, SessionRow]
   'epochtree/rename': [One & { readonly name: string }, SessionRow]
@@ -220,16 +238,18 @@ export interface Requests {
   'epochtree/deletable': [One, { readonly bytes: number; readonly forks: number }]
   'epochtree/checkout': [Ref & { readonly to: string }, { readonly folder: string; readonly files: readonly string[] }]
   'epochtree/draft': [
-    | { readonly dir: string; readonly kind: 'fork'; readonly reference: string }
-    | { readonly dir: string; readonly kind: 'train'; readonly script: string; readonly python: readonly string[] },
+    (
+      | { readonly dir: string; readonly kind: 'fork'; readonly reference: string }
+      | { readonly dir: string; readonly kind: 'train'; readonly script: string; readonly python: readonly string[] }
+    ),
     Draft,
   ]
   'epochtree/preview': [{ readonly file: string; readonly text: string }, DraftPreview]
   /** Makes the session of a draft, and takes the draft away. */
-  'epochtree/apply': [{ readonly file: string; readonly text: string; readonly run: boolean; readonly confirmed: boolean }, Started]
+  'epochtree/apply': [{ readonly file: string; readonly text: string }, Started]
   'epochtree/discard': [{ readonly file: string }, null]
-  'epochtree/fork': [Ref & { readonly edits: QuickEdits; readonly run: boolean; readonly confirmed: boolean }, Started]
-  'epochtree/resume': [One & { readonly confirmed: boolean }, Started]
+  'epochtree/fork': [Ref & { readonly edits: QuickEdits }, Started]
+  'epochtree/resume': [One, Started]
   'epochtree/stop': [One & { readonly graceSeconds: number }, SessionRow]
   /** Where in the workspace's scripts the session's model is begun. */
   'epochtree/callSite': [One, { readonly uri: string; readonly line: number; readonly character: number } | null]

@@ -125,9 +125,16 @@ export interface Group {
   readonly max: number
 }
 
-export interface Changes {
+/** A state of one store; a store that was built anew is another. */
+export interface StoreVersion {
+  readonly store: string
   readonly version: number
+}
+export interface Changes {
+  readonly at: StoreVersion
   readonly sessionIds: readonly string[]
+  /** True when these are all sessions there are, and any other is gone. */
+  readonly all: boolean
 }
 /** A part of a history, newest epoch first. */
 export interface EpochPage {
@@ -141,8 +148,8 @@ export interface EpochPage {
 export interface SessionStore {
   /** All sessions, or those of the ids; deleted ones only on request; oldest first. */
   sessions(options?: { readonly deleted?: boolean; readonly ids?: readonly string[] }): Promise<readonly SessionOverview[]>
-  /** Ids of the sessions that came, went or changed after a version; 0 is before all. */
-  changes(since: number): Promise<Changes>
+  /** Ids of the sessions that came, went or changed after a version; of all where the version is none of this store's. */
+  changes(since?: StoreVersion): Promise<Changes>
   session(id: string): Promise<SessionRecord | undefined>
   sessionByName(name: string): Promise<SessionRecord | undefined>
   /** A model's whole history, through all that it was forked from. */

@@ -66,14 +66,15 @@ export function sessionStoreContract(store: () => SessionStore) {
   })
 
   it('tells what changed after a version, each session once', async () => {
-    const all = await store().changes(0)
-    assert.deepEqual(all.sessionIds.toSorted(), [PARENT, CHILD])
-    assert.deepEqual(await store().changes(all.version), { version: all.version, sessionIds: [] })
+    const all = await store().changes()
+    assert.deepEqual([all.all, all.sessionIds.toSorted()], [true, [PARENT, CHILD]])
+    assert.deepEqual(await store().changes(all.at), { at: all.at, sessionIds: [], all: false })
     await store().mark(CHILD, { tags: ['seen'] })
     await store().mark(CHILD, { tags: [] })
-    const after = await store().changes(all.version)
-    assert.deepEqual(after.sessionIds, [CHILD])
-    assert.ok(after.version > all.version)
+    const after = await store().changes(all.at)
+    assert.deepEqual([after.all, after.sessionIds], [false, [CHILD]])
+    assert.ok(after.at.version > all.at.version)
+    assert.deepEqual((await store().changes({ store: 'another', version: 99 })).sessionIds.toSorted(), [PARENT, CHILD])
     assert.deepEqual(
       (await store().sessions({ ids: after.sessionIds })).map(({ id: one }) => one),
       [CHILD],

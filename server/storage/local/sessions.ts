@@ -1,6 +1,19 @@
 import { gunzipSync } from 'node:zlib'
 import type { JsonObject, ModelGraph } from '../../protocol/model'
-import type { Attempt, Changes, Engine, EpochPage, EpochRecord, FileRecord, Problem, Scope, Segment, SessionOverview, SessionRecord } from '../ports'
+import type {
+  Attempt,
+  Changes,
+  Engine,
+  EpochPage,
+  EpochRecord,
+  FileRecord,
+  Problem,
+  Scope,
+  Segment,
+  SessionOverview,
+  SessionRecord,
+  StoreVersion,
+} from '../ports'
 import type { LocalDatabase } from './database'
 import { history as lineage, type History } from '../../tracking/lineage'
 import { scopeRows } from './documents'
@@ -112,9 +125,15 @@ export function sessions(
     .map(overview)
 }
 
-export function changes(db: LocalDatabase, since: number): Changes {
-  const rows = db.all<{ version: number; session: string }>('SELECT version, session FROM change WHERE version > ? ORDER BY version', since)
-  return { version: rows.at(-1)?.version ?? since, sessionIds: rows.map(({ session: id }) => id) }
+export function changes(db: LocalDatabase, since?: StoreVersion): Changes {
+  const store = db.get<{ id: string }>('SELECT id FROM identity')!.id
+  const known = since?.store === store ? since.version : 0
+  const rows = db.all<{ version: number; session: string }>('SELECT version, session FROM change WHERE version > ? ORDER BY version', known)
+  return {
+    at: { store, version: rows.at(-1)?.version ?? known },
+    sessionIds: rows.map(({ session: id }) => id),
+    all: since?.store !== store,
+  }
 }
 
 export function session(db: LocalDatabase, id: string): SessionRecord | undefined {

@@ -1,0 +1,65 @@
+import * as vscode from 'vscode'
+import type { EpochNode, Node, SessionNode } from '../sessionTree/nodes'
+import type { Commands, Parts } from '.'
+import { askedSession, bytesText } from './ask'
+
+const { t } = vscode.l10n
+
+/** What people decide about sessions that are there. */
+export function change(parts: Parts): Commands {
+  const { server } = parts
+  return {
+    'epochtree.select': async ({ row }: EpochNode) =>
+      server.request('epochtree/select', { dir: row.dir, reference: `${row.session.id}@${row.id}` }),
+    'epochtree.float': async (node?: Node) => {
+      const { dir, id } = await askedSession(parts, node, t('Let which model follow its newest epoch again?'))
+      return server.request('epochtree/float', { dir, session: id })
+    },
+    'epochtree.rename': async (node?: Node) => {
+      const row = await askedSession(parts, node, t('Rename which session?'))
+      const name = await vscode.window.showInputBox({
+        title: t('Rename {0}', row.name),
+        value: row.name,
+        prompt: t('The new name of the session'),
+      })
+      if (name !== undefined && name !== row.name) await server.request('epochtree/rename', { dir: row.dir, session: row.id, name })
+    },
+    'epochtree.tag': async (node?: Node) => {
+      const row = await askedSession(parts, node, t('Tag which session?'))
+      const text = await vscode.window.showInputBox({
+        title: t('Tags of {0}', row.name),
+        value: row.tags.join(', '),
+        prompt: t('Words with commas between them'),
+      })
+      if (text === undefined) return
+      const tags = [...new Set(text.split(',').map((tag) => tag.trim()))].filter((tag) => tag !== '')
+      await server.request('epochtree/tag', { dir: row.dir, session: row.id, tags })
+    },
+    'epochtree.delete': async (node?: Node, chosen?: readonly Node[]) => {
+      const sessions = (chosen ?? []).filter((one): one is SessionNode => one.kind === 'session').map(({ row }) => row)
+      const rows = sessions.length ? sessions : [await askedSession(parts, node, t('Delete which session?'))]
+      const names = rows.map(({ name }) => name).join(', ')
+      let bytes = 0
+      for (const row of rows) bytes += (await server.request('epochtree/deletable', { dir: row.dir, session: row.id })).bytes
+      const remove = t('Delete')
+      const answer = await vscode.window.showWarningMessage(
+        t('Delete {0}?', names),
+        {
+          modal: true,
+          detail: t(
+            '`epochtree gc` would then free {0}. Until it has run, the deletion can be undone. Forks keep what they need.',
+            bytesText(bytes),
+          ),
+        },
+        remove,
+      )
+      if (answer !== remove) return
+      for (const row of rows) await server.request('epochtree/delete', { dir: row.dir, session: row.id })
+      const undo = t('Undo')
+      void vscode.window.showInformationMessage(t('Deleted {0}.', names), undo).then(async (picked) => {
+        if (picked === undo) for (const row of rows) await server.request('epochtree/restore', { dir: row.dir, session: row.id })
+      })
+    },
+    'epochtree.restore': async (node: SessionNode) => server.request('epochtree/restore', { dir: node.row.dir, session: node.row.id }),
+  }
+}

@@ -1,0 +1,34 @@
+import * as vscode from 'vscode'
+import type { Server } from '../server'
+import type { SessionTree } from '../sessionTree/sessionTree'
+import { arrange } from './arrange'
+import { change } from './change'
+import { look } from './look'
+
+/** What commands work with. */
+export interface Parts {
+  readonly server: Server
+  readonly tree: SessionTree
+  readonly log: vscode.LogOutputChannel
+}
+export type Commands = Readonly<Record<string, (...args: never[]) => unknown>>
+
+/** One table from a command's name to what it does. */
+export function registerCommands(context: vscode.ExtensionContext, parts: Parts) {
+  const table: Commands = { ...arrange(parts), ...change(parts), ...look(parts) }
+  for (const [name, handle] of Object.entries(table))
+    context.subscriptions.push(vscode.commands.registerCommand(name, (...args: never[]) => told(parts.log, () => handle(...args))))
+}
+
+/** Whatever goes wrong is said in the server's words: a sentence with its remedy. */
+async function told(log: vscode.LogOutputChannel, work: () => unknown): Promise<unknown> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof vscode.CancellationError) return undefined
+    const message = error instanceof Error ? error.message : String(error)
+    log.error(message)
+    void vscode.window.showErrorMessage(message)
+    return undefined
+  }
+}

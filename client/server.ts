@@ -1,0 +1,120 @@
+import * as vscode from 'vscode'
+import type { LanguageClient } from 'vscode-languageclient/node'
+import type {
+  InitializationOptions,
+  NotificationName,
+  Notifications,
+  Params,
+  RequestName,
+  Result,
+  Settings,
+} from '../server/protocol/editor'
+
+const section = 'epochtree'
+
+export function readSettings(): Settings {
+  const settings = vscode.workspace.getConfiguration(section)
+  return {
+    mainMetric: settings.get('mainMetric', ''),
+    refreshSeconds: settings.get('refreshSeconds', 1),
+    folder: settings.get('folder', ''),
+    inlayHints: settings.get('inlayHints', false),
+  }
+}
+
+/** The language server, which alone owns the stores; the rest of the extension asks it through here. */
+export class Server implements vscode.Disposable {
+  readonly #context: vscode.ExtensionContext
+  readonly #log: vscode.LogOutputChannel
+  readonly #listeners = new Map<NotificationName, Set<(value: never) => void>>()
+  readonly #restarted = new vscode.EventEmitter<void>()
+  /** Fires when the server runs again after it had ended: what was shown is to be asked for anew. */
+  readonly onRestarted = this.#restarted.event
+  #client: LanguageClient | undefined
+  #ready: Promise<LanguageClient> | undefined
+  #told = false
+
+  constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
+    this.#context = context
+    this.#log = log
+  }
+
+  /** Starts it once; whoever asks something waits for it. */
+  start(): Promise<LanguageClient> {
+    return (this.#ready ??= this.#start())
+  }
+
+  async request<Name extends RequestName>(name: Name, params: Params<Name>, token?: vscode.CancellationToken): Promise<Result<Name>> {
+    const client = await this.start()
+    return token ? client.sendRequest(name, params, token) : client.sendRequest(name, params)
+  }
+
+  on<Name extends NotificationName>(name: Name, listener: (value: Notifications[Name]) => void): vscode.Disposable {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners)
+    listeners.add(listener)
+    return new vscode.Disposable(() => listeners.delete(listener))
+  }
+
+  async #start(): Promise<LanguageClient> {
+    const { CloseAction, ErrorAction, LanguageClient: Client, State, TransportKind } = await import('vscode-languageclient/node')
+    const module = this.#context.asAbsolutePath('dist/server.js')
+    const run = { module, transport: TransportKind.ipc }
+    const client = new Client(
+      section,
+      'Epochtree',
+      { run, debug: { ...run, options: { execArgv: ['--nolazy', '--inspect=6019', '--enable-source-maps'] } } },
+      {
+        documentSelector: [
+          { scheme: 'file', language: 'python' },
+          { scheme: 'untitled', language: 'python' },
+          { scheme: 'file', pattern: '**/*.plan.json' },
+          { scheme: 'file', pattern: '**/.epochtree/drafts/*/*.jsonc' },
+          { notebook: 'jupyter-notebook', language: 'python' },
+        ],
+        outputChannel: this.#log,
+        initializationOptions: { trusted: vscode.workspace.isTrusted, settings: readSettings() } satisfies InitializationOptions,
+        errorHandler: {
+          error: () => ({ action: ErrorAction.Continue }),
+          closed: () => {
+            this.#tellOnce()
+            return { action: CloseAction.Restart, handled: true }
+          },
+        },
+      },
+    )
+    this.#client = client
+    for (const name of ['epochtree/changed', 'epochtree/failed'] as const)
+      client.onNotification(name, (value: unknown) => {
+        for (const listener of this.#listeners.get(name) ?? []) listener(value as never)
+      })
+    let began = false
+    client.onDidChangeState(({ newState }) => {
+      if (newState !== State.Running) return
+      if (began) this.#restarted.fire()
+      began = true
+    })
+    this.#context.subscriptions.push(
+      vscode.workspace.onDidChangeConfiguration((change) => {
+        if (change.affectsConfiguration(section)) void client.sendNotification('epochtree/settings', readSettings())
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => void client.sendNotification('epochtree/trusted')),
+    )
+    await client.start()
+    return client
+  }
+
+  /** However often it should happen, one message is enough; the log has the rest. */
+  #tellOnce() {
+    if (this.#told) return
+    this.#told = true
+    void vscode.window.showWarningMessage(
+      vscode.l10n.t('The Epochtree server ended unexpectedly and was started again. Nothing that was recorded is lost.'),
+    )
+  }
+
+  async dispose() {
+    this.#restarted.dispose()
+    await this.#client?.dispose()
+  }
+}

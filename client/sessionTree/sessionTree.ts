@@ -1,0 +1,247 @@
+import * as vscode from 'vscode'
+import type { Changed, EpochRow, FolderState, SessionGroup, SessionRow, SessionSort } from '../../server/protocol/editor'
+import type { Server } from '../server'
+import { treeItem } from './items'
+import { EPOCHS_SHOWN, type EpochNode, type Node, type SessionNode, stretches } from './nodes'
+
+const { t } = vscode.l10n
+
+const PAGE = 200
+/** With so few sessions their forks are shown without a click. */
+const FEW = 5
+const GATHER_MS = 100
+
+interface Arrangement {
+  readonly sort: SessionSort
+  readonly group: SessionGroup
+  readonly filter: string
+  readonly deleted: boolean
+}
+
+/** The side bar's sessions: asked for in pages, and kept up to date by what the server says has changed. */
+export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
+  readonly view: vscode.TreeView<Node>
+  readonly #server: Server
+  readonly #state: vscode.Memento
+  readonly #changes = new vscode.EventEmitter<Node | undefined>()
+  readonly onDidChangeTreeData = this.#changes.event
+  readonly #disposables: vscode.Disposable[] = []
+  /** Nodes by their id, as they are shown now. */
+  readonly #nodes = new Map<string, Node>()
+  /** How many rows of each long list were asked for. */
+  readonly #asked = new Map<string, number>()
+  readonly #folders = new Map<string, FolderState>()
+  #arrangement: Arrangement
+  #refresh: NodeJS.Timeout | undefined
+
+  constructor(server: Server, state: vscode.Memento) {
+    this.#server = server
+    this.#state = state
+    this.#arrangement = { sort: 'newest', group: 'none', filter: '', deleted: false, ...state.get<Partial<Arrangement>>('sessions') }
+    this.view = vscode.window.createTreeView('epochtree.sessions', { treeDataProvider: this, canSelectMany: true, showCollapseAll: true })
+    this.#disposables.push(
+      this.view,
+      this.#changes,
+      server.on('epochtree/changed', (change) => this.#changed(change)),
+      server.onRestarted(() => this.refresh()),
+    )
+    this.#describe()
+  }
+
+  get arrangement(): Arrangement {
+    return this.#arrangement
+  }
+
+  arrange(change: Partial<Arrangement>) {
+    this.#arrangement = { ...this.#arrangement, ...change }
+    this.#asked.clear()
+    void this.#state.update('sessions', this.#arrangement)
+    this.#describe()
+    this.refresh()
+  }
+
+  refresh() {
+    this.#refresh ??= setTimeout(() => {
+      this.#refresh = undefined
+      this.#nodes.clear()
+      this.#changes.fire(undefined)
+    }, GATHER_MS)
+  }
+
+  showMore(node: Extract<Node, { kind: 'more' }>) {
+    this.#asked.set(node.id, (this.#asked.get(node.id) ?? PAGE) + 5 * PAGE)
+    this.#changes.fire(node.parent)
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    return treeItem(node, node.kind === 'group' || (node.kind === 'session' && this.#fewRoots && node.row.forks > 0))
+  }
+
+  getParent(node: Node): Node | undefined {
+    return node.kind === 'folder' ? undefined : node.parent
+  }
+
+  #fewRoots = false
+
+  async getChildren(node?: Node): Promise<Node[]> {
+    if (!node) return this.#roots()
+    switch (node.kind) {
+      case 'folder':
+        return this.#inFolder(node.folder, node)
+      case 'group':
+        return this.#sessions(node.dir, node, { by: this.#arrangement.group, key: node.group.key })
+      case 'session':
+        return this.#inSession(node)
+      case 'epochs':
+        return this.#inStretch(node)
+      case 'epoch':
+        return this.#forksAt(node)
+      default:
+        return []
+    }
+  }
+
+  async #roots(): Promise<Node[]> {
+    const folders = await this.#server.request('epochtree/folders', null)
+    for (const folder of folders) this.#folders.set(folder.dir, folder)
+    this.#count()
+    if (folders.length > 1) return folders.map((folder): Node => this.#keep({ kind: 'folder', id: folder.dir, folder }))
+    const [only] = folders
+    return only ? this.#inFolder(only, undefined) : []
+  }
+
+  async #inFolder(folder: FolderState, parent: Node | undefined): Promise<Node[]> {
+    if (folder.trouble !== null) return [{ kind: 'message', id: `trouble:${folder.dir}`, text: folder.trouble, parent }]
+    const { group, filter, deleted } = this.#arrangement
+    if (group === 'none') return this.#sessions(folder.dir, parent, undefined)
+    const groups = await this.#server.request('epochtree/groups', { dir: folder.dir, by: group, deleted, ...(filter ? { filter } : {}) })
+    return groups.map((one): Node =>
+      this.#keep({ kind: 'group', id: `group:${folder.dir}:${one.key}`, dir: folder.dir, group: one, parent }),
+    )
+  }
+
+  async #sessions(dir: string, parent: Node | undefined, group: { by: SessionGroup; key: string } | undefined): Promise<Node[]> {
+    const { filter, sort, deleted } = this.#arrangement
+    const moreId = `more:${dir}:${group?.key ?? ''}`
+    const limit = this.#asked.get(moreId) ?? PAGE
+    const page = await this.#server.request('epochtree/sessions', {
+      dir,
+      nested: group === undefined || group.by === 'model',
+      sort,
+      deleted,
+      offset: 0,
+      limit,
+      ...(filter ? { filter } : {}),
+      ...(group ? { group } : {}),
+    })
+    this.#fewRoots = page.total <= FEW
+    const nodes = page.rows.map((row) => this.#session(row, parent))
+    const left = page.total - page.rows.length
+    if (nodes.length === 0 && filter) return [{ kind: 'message', id: `none:${dir}`, text: t('No session matches "{0}".', filter), parent }]
+    return left > 0 ? [...nodes, this.#keep({ kind: 'more', id: moreId, dir, left, parent })] : nodes
+  }
+
+  async #inSession(node: SessionNode): Promise<Node[]> {
+    const { row } = node
+    const rows = await this.#server.request('epochtree/notable', { dir: row.dir, session: row.id })
+    const all: Node = this.#keep({
+      kind: 'epochs',
+      id: `epochs:${row.id}:0:${row.epochs}`,
+      session: row,
+      offset: 0,
+      count: row.epochs,
+      parent: node,
+    })
+    return [...rows.map((epoch) => this.#epoch(epoch, node, 'notable')), ...(rows.length < row.epochs ? [all] : [])]
+  }
+
+  async #inStretch(node: Extract<Node, { kind: 'epochs' }>): Promise<Node[]> {
+    const { session, offset, count } = node
+    if (count > EPOCHS_SHOWN)
+      return stretches(offset, count).map((part) =>
+        this.#keep({ kind: 'epochs', id: `epochs:${session.id}:${part.offset}:${part.count}`, session, ...part, parent: node }),
+      )
+    const { rows } = await this.#server.request('epochtree/epochs', { dir: session.dir, session: session.id, offset, limit: count })
+    return rows.map((row) => this.#epoch({ ...row, forks: [] }, node, 'all'))
+  }
+
+  async #forksAt({ row, ...node }: EpochNode): Promise<Node[]> {
+    const rows = await this.#server.request('epochtree/forks', { dir: row.dir, epoch: row.id })
+    const parent = this.#nodes.get(node.id)
+    return rows.map((one) => this.#session(one, parent))
+  }
+
+  #session(row: SessionRow, parent: Node | undefined): Node {
+    return this.#keep({ kind: 'session', id: `session:${row.dir}:${row.id}`, row, parent })
+  }
+
+  #epoch(row: EpochRow, parent: Node, list: string): Node {
+    return this.#keep({ kind: 'epoch', id: `epoch:${row.dir}:${row.session.id}:${row.id}:${list}`, row, parent })
+  }
+
+  /** The same object for the same thing: that is how VS Code knows what is open and selected. */
+  #keep<Kept extends Node>(node: Kept): Kept {
+    const known = this.#nodes.get(node.id)
+    if (known) return Object.assign<Node, Kept>(known, node)
+    this.#nodes.set(node.id, node)
+    return node
+  }
+
+  #changed({ dir, sessions, structure, folder }: Changed) {
+    this.#folders.set(dir, folder)
+    this.#count()
+    if (structure) return this.refresh()
+    for (const row of sessions) {
+      const node = this.#nodes.get(`session:${dir}:${row.id}`)
+      if (node?.kind !== 'session') continue
+      Object.assign(node, { row })
+      this.#changes.fire(node)
+    }
+  }
+
+  #count() {
+    let running = 0
+    for (const folder of this.#folders.values()) running += folder.running
+    this.view.badge = running
+      ? { value: running, tooltip: running === 1 ? t('1 session is running') : t('{0} sessions are running', running) }
+      : undefined
+  }
+
+  #describe() {
+    const { filter, deleted, group, sort } = this.#arrangement
+    this.view.description = filter ? t('filter: {0}', filter) : deleted ? t('deleted') : ''
+    void vscode.commands.executeCommand('setContext', 'epochtree.filtered', filter !== '')
+    void vscode.commands.executeCommand('setContext', 'epochtree.showsDeleted', deleted)
+    void vscode.commands.executeCommand('setContext', 'epochtree.group', group)
+    void vscode.commands.executeCommand('setContext', 'epochtree.sort', sort)
+  }
+
+  /** Opens the tree at a session: through the epochs where its ancestors' forks start. */
+  async reveal(dir: string, id: string) {
+    const node = await this.#find(dir, id)
+    if (node) await this.view.reveal(node, { select: true, focus: false })
+  }
+
+  async #find(dir: string, id: string): Promise<Node | undefined> {
+    const known = this.#nodes.get(`session:${dir}:${id}`)
+    if (known) return known
+    const row = await this.#server.request('epochtree/session', { dir, session: id })
+    const parent = row.forkedFrom && !row.parentMissing ? await this.#find(dir, row.forkedFrom.sessionId) : undefined
+    if (!parent) {
+      const roots = await this.getChildren()
+      for (const root of roots) if (root.kind === 'folder' && root.folder.dir === dir) await this.getChildren(root)
+      return this.#nodes.get(`session:${dir}:${id}`)
+    }
+    for (const epoch of await this.getChildren(parent))
+      if (epoch.kind === 'epoch' && epoch.row.id === row.forkedFrom?.epochId) {
+        await this.getChildren(epoch)
+        return this.#nodes.get(`session:${dir}:${id}`)
+      }
+    return undefined
+  }
+
+  dispose() {
+    clearTimeout(this.#refresh)
+    for (const disposable of this.#disposables) disposable.dispose()
+  }
+}

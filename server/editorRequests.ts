@@ -1,0 +1,97 @@
+import { fork, resume } from './actions/newSession'
+import * as changes from './actions/changes'
+import { isOurs, maskSecrets, readCommand, shellText } from './actions/command'
+import { EpochtreeError } from './errors'
+import { renderCompare } from './cli/text/compare'
+import { renderDiff } from './cli/text/diff'
+import { renderGraph } from './cli/text/graph'
+import { renderLog } from './cli/text/log'
+import { plain } from './cli/text/terminal'
+import { folders } from './journal/runFiles'
+import type { Params, RequestName, Result, Started } from './protocol/editor'
+import type { StartedJson } from './protocol/model'
+import * as requests from './requests'
+import { forksAt, listEpochs, listGroups, listSessions, notableEpochs, sessionRow } from './sessionList'
+import type { TrackedFolder } from './trackedFolder'
+import type { Workspace } from './workspace'
+
+type Handlers = {
+  readonly [Name in RequestName]?: (workspace: Workspace, params: Params<Name>, signal: AbortSignal) => Promise<Result<Name>>
+}
+
+/** A change by a person: refused where the workspace is not trusted; answered when lists know it. */
+async function changed(
+  workspace: Workspace,
+  dir: string,
+  session: string,
+  change: (folder: TrackedFolder, name: string) => Promise<unknown>,
+) {
+  workspace.mayChange()
+  const folder = workspace.folder(dir)
+  await change(folder, session)
+  await folder.wrote(session)
+  return sessionRow(folder, session)
+}
+
+/** What the editor needs to run the engine as a task of its own. */
+export async function startedOf(folder: TrackedFolder, { session, launch, runDir }: StartedJson): Promise<Started> {
+  if (session.id === null || runDir === null) throw new EpochtreeError('failed', 'Nothing was made.')
+  await folder.wrote(session.id)
+  const command = readCommand((await folder.stores.sessions.session(session.id))?.command ?? null)
+  const foreign = launch && !(command && isOurs(command, process.env)) ? shellText(maskSecrets(launch.argv)) : null
+  return { dir: folder.dir, session: { id: session.id, name: session.name }, launch, foreign, runDir }
+}
+
+const made = { cwd: process.cwd(), env: process.env }
+
+/** Every request of the editor's side. Only folders that are followed can be asked about. */
+export const editorRequests = {
+  'epochtree/folders': async (workspace) => Promise.all(workspace.folders.map((folder) => folder.state())),
+  'epochtree/groups': async (workspace, { dir, by, filter, deleted }) => listGroups(workspace.folder(dir), by, filter, deleted),
+  'epochtree/sessions': async (workspace, query) => listSessions(workspace.folder(query.dir), query),
+  'epochtree/session': async (workspace, { dir, session }) => sessionRow(workspace.folder(dir), session),
+  'epochtree/notable': async (workspace, { dir, session }) => notableEpochs(workspace.folder(dir), session),
+  'epochtree/epochs': async (workspace, query) => listEpochs(workspace.folder(query.dir), query),
+  'epochtree/forks': async (workspace, { dir, epoch }) => forksAt(workspace.folder(dir), epoch),
+  'epochtree/report': async (workspace, { dir, kind, references }) => {
+    const folder = workspace.folder(dir)
+    const [a, b] = references
+    if (a === undefined) throw new EpochtreeError('bad-argument', 'Say which model: a session or an epoch.')
+    if (kind === 'compare') return renderCompare(await requests.compare(folder, references), plain, 100)
+    if (kind === 'log') return renderLog(await requests.log(folder, a), plain, Date.now() / 1000)
+    if (kind === 'graph') return renderGraph(await requests.graph(folder, a), plain)
+    return renderDiff(await requests.diff(folder, a, b ?? a), plain)
+  },
+  'epochtree/select': async (workspace, { dir, reference }) => {
+    workspace.mayChange()
+    const folder = workspace.folder(dir)
+    const { id } = await changes.select(folder, reference)
+    await folder.wrote(id)
+    return sessionRow(folder, id)
+  },
+  'epochtree/float': async (workspace, { dir, session }) => changed(workspace, dir, session, changes.float),
+  'epochtree/rename': async (workspace, { dir, session, name }) =>
+    changed(workspace, dir, session, (folder, id) => changes.rename(folder, id, name)),
+  'epochtree/tag': async (workspace, { dir, session, tags }) =>
+    changed(workspace, dir, session, (folder, id) => folder.stores.sessions.mark(id, { tags })),
+  'epochtree/delete': async (workspace, { dir, session }) => changed(workspace, dir, session, changes.remove),
+  'epochtree/restore': async (workspace, { dir, session }) => changed(workspace, dir, session, changes.restore),
+  'epochtree/checkout': async (workspace, { dir, reference, to }) => {
+    workspace.mayChange()
+    const { graph, weights, state } = await changes.checkout(workspace.folder(dir), reference, to, dir)
+    return { folder: to, files: [graph, weights, state].filter((file) => file !== null) }
+  },
+  'epochtree/fork': async (workspace, { dir, reference, edits }) => {
+    workspace.mayChange()
+    const folder = workspace.folder(dir)
+    return startedOf(folder, await fork(folder, reference, edits, made))
+  },
+  'epochtree/resume': async (workspace, { dir, session }) => {
+    workspace.mayChange()
+    const folder = workspace.folder(dir)
+    return startedOf(folder, await resume(folder, session, made))
+  },
+  'epochtree/stop': async (workspace, { dir, session, graceSeconds }) =>
+    changed(workspace, dir, session, (folder, id) => changes.stop(folder, id, graceSeconds)),
+  'epochtree/sessionFiles': async (workspace, { dir, session }) => ({ runDir: folders(workspace.folder(dir).dir).run(session) }),
+} satisfies Handlers

@@ -1,0 +1,230 @@
+import { existsSync, type FSWatcher, watch as watchFolder } from 'node:fs'
+import type { Status } from '../protocol/model'
+import type { Progress, SessionOverview, Stores, StoreVersion } from '../storage/ports'
+import { statusOf } from './liveness'
+import { folders } from './runFiles'
+
+/** A session as it is followed: what the store holds, and whether its engine lives. */
+export interface Followed extends SessionOverview {
+  readonly status: Status
+}
+export interface Change {
+  readonly sessions: readonly Followed[]
+  readonly removed: readonly string[]
+}
+export interface FollowOptions {
+  /** Unfinished runs are looked at this often even where the file system tells nothing. */
+  readonly unfinishedEveryMs?: number
+  readonly allEveryMs?: number
+  /** False reads the store only, for a folder that must not be written to. */
+  readonly ingest?: boolean
+  readonly changed: (change: Change) => void | Promise<void>
+  /** What went wrong, once until it goes well again. */
+  readonly trouble?: (error: unknown) => void
+  readonly progress?: (progress: Progress) => void
+}
+
+const UNFINISHED_EVERY_MS = 1000
+const ALL_EVERY_MS = 60_000
+/** Many events of one write become one look. */
+const GATHER_MS = 30
+/** Runs whose folders are watched one by one, where the system can't watch a whole tree cheaply. */
+const MOST_WATCHED = 256
+/** An interrupted run may be taken up again at any time, but hardly after so long without being noticed by the look at all of them. */
+const RECENT_SECONDS = 24 * 3600
+const SESSION_ID = /^[0-9a-f]{24}$/
+
+/** Keeps an up-to-date list of a folder's sessions: told by the file system where that works, and looking for itself where it does not. */
+export class Follower {
+  readonly sessions = new Map<string, Followed>()
+  readonly #stores: Stores
+  readonly #dir: string
+  readonly #options: FollowOptions
+  readonly #stopped = new AbortController()
+  readonly #touched = new Set<string>()
+  readonly #watchers = new Map<string, FSWatcher>()
+  #at: StoreVersion | undefined
+  #pending = false
+  #woken: () => void = () => {}
+  #verifying: Promise<unknown> | undefined
+  #running: Promise<void> | undefined
+  #troubled = false
+
+  constructor(stores: Stores, dir: string, options: FollowOptions) {
+    this.#stores = stores
+    this.#dir = dir
+    this.#options = options
+  }
+
+  /** Follows until `close`; begins with what the store knows already, so that lists are there at once. */
+  start() {
+    this.#running ??= this.#follow()
+  }
+
+  /** Brings the list up to the store's present state, as the store has it: for whoever has just written. */
+  async load() {
+    if (existsSync(this.#dir)) await this.#refresh()
+  }
+
+  /** Looks now, for instance after this process has written. */
+  look(...sessionIds: readonly string[]) {
+    for (const id of sessionIds) this.#touched.add(id)
+    this.#wake()
+  }
+
+  async close() {
+    this.#stopped.abort()
+    this.#wake()
+    for (const watcher of this.#watchers.values()) watcher.close()
+    this.#watchers.clear()
+    await this.#running
+    await this.#verifying
+  }
+
+  async #follow() {
+    const { unfinishedEveryMs = UNFINISHED_EVERY_MS, allEveryMs = ALL_EVERY_MS } = this.#options
+    const { signal } = this.#stopped
+    let all = Number.NEGATIVE_INFINITY
+    let unfinished = Number.NEGATIVE_INFINITY
+    while (!signal.aborted) {
+      this.#pending = false
+      try {
+        if (!existsSync(this.#dir)) {
+          // Nothing was tracked here yet, or it was taken away: opening the store would make the folder.
+          await this.#forget()
+          await this.#wait(unfinishedEveryMs)
+          continue
+        }
+        this.#watch()
+        const now = performance.now()
+        const first = all === Number.NEGATIVE_INFINITY
+        if (first) await this.#refresh()
+        const due = now - unfinished >= unfinishedEveryMs
+        if (due) unfinished = now
+        const ids = [...new Set([...this.#touched, ...(due ? this.#unfinished() : [])])].filter((id) => SESSION_ID.test(id))
+        this.#touched.clear()
+        if (this.#options.ingest !== false) {
+          if (now - all >= allEveryMs) {
+            all = now
+            await this.#stores.ingest({ verify: false, signal, ...(this.#options.progress ? { progress: this.#options.progress } : {}) })
+          } else if (ids.length) await this.#stores.ingest({ only: ids, verify: false, signal })
+        } else all = now
+        await this.#refresh()
+        this.#verify()
+        this.#troubled = false
+      } catch (error) {
+        if (!signal.aborted && !this.#troubled) this.#options.trouble?.(error)
+        this.#troubled = true
+      }
+      await this.#wait(
+        this.#unfinished().length > 0 || this.#troubled ? unfinishedEveryMs : Math.max(0, allEveryMs - (performance.now() - all)),
+      )
+    }
+  }
+
+  /** Weights are hashed beside the following, so that metrics never wait for gigabytes. */
+  #verify() {
+    if (this.#verifying || this.#options.ingest === false) return
+    this.#verifying = this.#stores
+      .ingest({ only: [], verify: true, signal: this.#stopped.signal })
+      .catch((error: unknown) => (this.#stopped.signal.aborted ? undefined : this.#options.trouble?.(error)))
+      .then(async () => {
+        this.#verifying = undefined
+        if (!this.#stopped.signal.aborted) await this.#refresh().catch(() => {})
+      })
+  }
+
+  /** Takes over what changed in the store, and whose engine came to its end without a word. */
+  async #refresh() {
+    const { at, sessionIds, all } = await this.#stores.sessions.changes(this.#at)
+    const fresh = sessionIds.length ? await this.#stores.sessions.sessions({ deleted: true, ids: sessionIds }) : []
+    const { run } = folders(this.#dir)
+    const sessions = fresh.map((session): Followed => ({ ...session, status: statusOf(session, run(session.id)) }))
+    const came = new Set(sessions.map(({ id }) => id))
+    const gone = (all ? [...this.sessions.keys()] : sessionIds).filter((id) => !came.has(id) && this.sessions.has(id))
+    for (const id of gone) this.sessions.delete(id)
+    for (const session of this.sessions.values()) {
+      if (session.finished || came.has(session.id)) continue
+      if (session.status !== 'running' && session.status !== 'interrupted') continue
+      const status = statusOf(session, run(session.id))
+      if (status !== session.status) sessions.push({ ...session, status })
+    }
+    for (const session of sessions) this.sessions.set(session.id, session)
+    this.#at = at
+    if (sessions.length || gone.length) await this.#options.changed({ sessions, removed: gone })
+  }
+
+  async #forget() {
+    const removed = [...this.sessions.keys()]
+    this.sessions.clear()
+    this.#at = undefined
+    if (removed.length) await this.#options.changed({ sessions: [], removed })
+  }
+
+  /** Of a run that ended long ago without saying so, the look at all runs finds out soon enough. */
+  #unfinished(): string[] {
+    const recently = Date.now() / 1000 - RECENT_SECONDS
+    const ids: string[] = []
+    for (const session of this.sessions.values())
+      if (session.finished === null && (session.status === 'running' || Math.max(session.engine?.time ?? 0, session.createdAt) > recently))
+        ids.push(session.id)
+    return ids
+  }
+
+  #watch() {
+    const { runs, run } = folders(this.#dir)
+    const whole = process.platform !== 'linux'
+    this.#watchOne(this.#dir, false, (file) => file?.startsWith('store.sqlite') || file === 'runs')
+    this.#watchOne(runs, whole, (file) => {
+      if (file) this.#touched.add(file.split(/[/\\]/)[0]!)
+      return true
+    })
+    if (whole) return
+    const wanted = new Set(this.#unfinished().slice(-MOST_WATCHED).map(run))
+    for (const [path, watcher] of this.#watchers) {
+      if (path === this.#dir || path === runs || wanted.has(path)) continue
+      watcher.close()
+      this.#watchers.delete(path)
+    }
+    for (const path of wanted)
+      this.#watchOne(path, false, () => {
+        this.#touched.add(path.slice(-24))
+        return true
+      })
+  }
+
+  #watchOne(path: string, recursive: boolean, matters: (file: string | null) => boolean | undefined) {
+    if (this.#watchers.has(path) || !existsSync(path)) return
+    try {
+      const watcher = watchFolder(path, { recursive, persistent: false }, (_, file) => {
+        if (matters(file)) this.#wake()
+      })
+      // Network file systems, and folders that vanish: then the clock alone has to do.
+      watcher.on('error', () => {
+        watcher.close()
+        this.#watchers.delete(path)
+      })
+      this.#watchers.set(path, watcher)
+    } catch {
+      // Out of watches: the clock has to do.
+    }
+  }
+
+  #wake() {
+    this.#pending = true
+    this.#woken()
+  }
+
+  async #wait(ms: number) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#woken = () => {
+        this.#woken = () => {}
+        clearTimeout(timer)
+        setTimeout(resolve, this.#stopped.signal.aborted ? 0 : GATHER_MS)
+      }
+      if (this.#pending || this.#stopped.signal.aborted) this.#woken()
+    })
+    this.#woken = () => {}
+  }
+}

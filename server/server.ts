@@ -1,0 +1,75 @@
+import { fileURLToPath } from 'node:url'
+import { type CancellationToken, type Connection, ResponseError, TextDocumentSyncKind } from 'vscode-languageserver'
+import packageJson from '../package.json' with { type: 'json' }
+import { editorRequests } from './editorRequests'
+import { explain } from './errors'
+import { commandNames, executeCommand } from './executeCommand'
+import type { InitializationOptions, Settings } from './protocol/editor'
+import { Workspace } from './workspace'
+
+const DEFAULTS: Settings = { mainMetric: '', refreshSeconds: 1, folder: '', inlayHints: false }
+/** What an error of ours is to the editor; its code travels as data. */
+const REFUSED = -32001
+
+/** The language server over any connection: IPC in the editor, stdio for other clients, a pair of streams in tests. */
+export function startServer(connection: Connection) {
+  const workspace = new Workspace({
+    changed: (change) => void connection.sendNotification('epochtree/changed', change),
+    failed: (failure) => void connection.sendNotification('epochtree/failed', failure),
+    log: (message) => connection.console.info(message),
+  })
+
+  let tellsFolders = false
+  connection.onInitialize(({ workspaceFolders, rootUri, initializationOptions, capabilities }) => {
+    tellsFolders = capabilities.workspace?.workspaceFolders === true
+    const given = (initializationOptions ?? {}) as Partial<InitializationOptions>
+    workspace.configure({ ...DEFAULTS, ...given.settings })
+    workspace.trusted = given.trusted ?? true
+    const folders = workspaceFolders ?? (rootUri ? [{ uri: rootUri, name: rootUri.split('/').at(-1) ?? rootUri }] : [])
+    for (const { uri, name } of folders) if (uri.startsWith('file:')) workspace.add(fileURLToPath(uri), name)
+    return {
+      serverInfo: { name: 'epochtree', version: packageJson.version },
+      capabilities: {
+        textDocumentSync: TextDocumentSyncKind.Incremental,
+        workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
+        executeCommandProvider: { commands: commandNames },
+      },
+    }
+  })
+  connection.onInitialized(() => {
+    if (tellsFolders)
+      connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
+        for (const { uri } of removed) if (uri.startsWith('file:')) void workspace.remove(fileURLToPath(uri))
+        for (const { uri, name } of added) if (uri.startsWith('file:')) workspace.add(fileURLToPath(uri), name)
+      })
+  })
+  connection.onNotification('epochtree/settings', (settings: Settings) => workspace.configure({ ...DEFAULTS, ...settings }))
+  connection.onNotification('epochtree/trusted', () => {
+    workspace.trusted = true
+  })
+
+  type Handle = (workspace: Workspace, params: unknown, signal: AbortSignal) => Promise<unknown>
+  for (const [name, handle] of Object.entries(editorRequests) as [string, Handle][])
+    connection.onRequest(name, (params: unknown, token: CancellationToken) => answered(handle(workspace, params, abortedBy(token))))
+  connection.onExecuteCommand(({ command, arguments: words = [] }) => answered(executeCommand(workspace, command, words)))
+
+  connection.onShutdown(() => workspace.close())
+  connection.listen()
+}
+
+/** Errors reach people as a sentence with its remedy, never as a stack. */
+async function answered<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  try {
+    return await answer
+  } catch (error) {
+    const { code, message } = explain(error)
+    throw new ResponseError(REFUSED, message, { code })
+  }
+}
+
+function abortedBy(token: CancellationToken): AbortSignal {
+  const controller = new AbortController()
+  if (token.isCancellationRequested) controller.abort()
+  else token.onCancellationRequested(() => controller.abort())
+  return controller.signal
+}

@@ -1,0 +1,247 @@
+import { EpochtreeError, explain } from './errors'
+import { directionOf, mainMetrics } from './cli/text/better'
+import { type Followed, Follower } from './journal/follow'
+import { jsonNumber } from './json'
+import type { Changed, Failed, FolderState, MainMetric, SessionRow } from './protocol/editor'
+import type { Context } from './requests'
+import { ThreadedStores } from './storage/local/threads'
+import type { MetricName } from './storage/ports'
+import { inheritedCounts } from './tracking/lineage'
+import { formatMetric, parseMetric } from './tracking/reference'
+
+export interface FolderEvents {
+  readonly changed: (change: Changed) => void
+  readonly failed: (failure: Failed) => void
+  readonly log: (message: string) => void
+}
+export interface FolderSettings {
+  readonly mainMetric: string
+  readonly refreshSeconds: number
+}
+
+interface Best {
+  readonly metric: MetricName
+  readonly direction: 'lower' | 'higher' | null
+  /** The last epoch that was looked at, and what was best up to it. */
+  readonly upTo: { readonly id: string; readonly number: number }
+  readonly main: MainMetric
+}
+
+/** A `.epochtree` folder that is followed: its stores, and all its sessions as lists show them. */
+export class TrackedFolder implements Context {
+  readonly dir: string
+  readonly name: string
+  readonly stores: ThreadedStores
+  readonly #events: FolderEvents
+  readonly #follower: Follower
+  readonly #best = new Map<string, Best>()
+  readonly #loaded: Promise<void>
+  #settings: FolderSettings
+  #version = 0
+  #trouble: string | null = null
+  #inherited: Promise<ReadonlyMap<string, number>> | undefined
+
+  constructor(dir: string, name: string, settings: FolderSettings, events: FolderEvents) {
+    this.dir = dir
+    this.name = name
+    this.stores = new ThreadedStores(dir)
+    this.#events = events
+    this.#settings = settings
+    this.#follower = new Follower(this.stores, dir, {
+      unfinishedEveryMs: settings.refreshSeconds * 1000,
+      changed: ({ sessions, removed }) => this.#changed(sessions, removed),
+      trouble: (error) => this.#troubled(error),
+    })
+    this.#loaded = this.#follower.load().catch((error: unknown) => this.#troubled(error))
+    void this.#loaded.then(() => this.#follower.start())
+  }
+
+  get version() {
+    return this.#version
+  }
+
+  /** All sessions, deleted ones among them, once the store has been read. */
+  async sessions(): Promise<ReadonlyMap<string, Followed>> {
+    await this.#loaded
+    if (this.#trouble !== null && this.#follower.sessions.size === 0) throw new EpochtreeError('failed', this.#trouble)
+    return this.#follower.sessions
+  }
+
+  async session(id: string): Promise<Followed> {
+    const found = (await this.sessions()).get(id)
+    if (!found)
+      throw new EpochtreeError(
+        'unknown-session',
+        'The session is not there any more. It was removed by `epochtree gc`, or its folder is gone.',
+      )
+    return found
+  }
+
+  async state(): Promise<FolderState> {
+    await this.#loaded
+    return this.#state()
+  }
+
+  #state(): FolderState {
+    let sessions = 0
+    let running = 0
+    for (const { deletedAt, status } of this.#follower.sessions.values()) {
+      if (deletedAt !== null) continue
+      sessions++
+      if (status === 'running') running++
+    }
+    return { dir: this.dir, name: this.name, sessions, running, trouble: this.#trouble }
+  }
+
+  configure(settings: FolderSettings) {
+    if (settings.mainMetric !== this.#settings.mainMetric) this.#best.clear()
+    this.#settings = settings
+  }
+
+  /** Looks at what this process itself has just written, and answers when lists know it. */
+  async wrote(...sessionIds: readonly string[]) {
+    await this.#follower.load()
+    this.#follower.look(...sessionIds)
+  }
+
+  async rows(sessions: readonly Followed[]): Promise<SessionRow[]> {
+    const [inherited, forks, all] = [await this.#inheritedCounts(), this.forksByTrainer(), this.#follower.sessions]
+    return Promise.all(
+      sessions.map(async (session): Promise<SessionRow> => {
+        const { id, forkedFrom, forkPoint, open, status } = session
+        return {
+          dir: this.dir,
+          id,
+          name: session.name,
+          modelName: session.modelName,
+          status,
+          epochs: (inherited.get(id) ?? 0) + session.own,
+          own: session.own,
+          latest: session.latest ?? (forkedFrom && forkPoint ? { id: forkedFrom.epochId, number: forkPoint.number } : null),
+          selected: session.selected,
+          live: status === 'running' ? open : null,
+          uncommitted: status === 'running' ? null : open,
+          main: await this.mainMetric(session),
+          forkedFrom: forkedFrom && { ...forkedFrom, name: all.get(forkedFrom.sessionId)?.name ?? null },
+          forks: forks.get(id)?.length ?? 0,
+          tags: session.tags,
+          deleted: session.deletedAt !== null,
+          createdAt: session.createdAt,
+          error: session.finished?.error ?? null,
+          parentMissing: forkedFrom !== null && forkPoint === null,
+          problems: session.problems,
+        }
+      }),
+    )
+  }
+
+  /** Sessions by the session that trained the epoch where they start. */
+  forksByTrainer(): ReadonlyMap<string, readonly Followed[]> {
+    const forks = new Map<string, Followed[]>()
+    for (const session of this.#follower.sessions.values()) {
+      if (session.deletedAt !== null || !session.forkPoint) continue
+      const before = forks.get(session.forkPoint.sessionId)
+      if (before) before.push(session)
+      else forks.set(session.forkPoint.sessionId, [session])
+    }
+    return forks
+  }
+
+  /** The metric that stands for a model in lists. A history only grows, so what was best so far is kept and only the new epochs are looked at. */
+  async mainMetric(session: Followed): Promise<MainMetric | null> {
+    const { id, latest, forkedFrom } = session
+    const newest = latest?.id ?? forkedFrom?.epochId
+    if (newest === undefined) return null
+    const known = this.#best.get(id)
+    if (known?.upTo.id === newest) return known.main
+    try {
+      const last = await this.stores.documents.last({ epochIds: [newest] })
+      const metric = known?.metric ?? this.#chooseMetric(last)
+      if (!metric) return null
+      const name = formatMetric(metric)
+      const direction = directionOf(name)
+      const value = last.find((one) => formatMetric(one) === name)?.value
+      const { segments } = await this.stores.sessions.history(id)
+      const number = latest?.number ?? segments.at(-1)?.to ?? 0
+      const before = known?.main.best
+      const seen = known?.upTo.number ?? 0
+      const fresh = segments.flatMap((one) => (one.to > seen ? [{ ...one, from: Math.max(one.from, seen + 1) }] : []))
+      const found = direction && (await this.stores.documents.best({ segments: fresh }, metric, direction === 'lower' ? 'min' : 'max'))
+      const better = found && (!before || (direction === 'lower' ? found.value < Number(before.value) : found.value > Number(before.value)))
+      const main: MainMetric = {
+        metric: name,
+        direction,
+        last: value === undefined ? null : { number, value: jsonNumber(value) },
+        best: better ? { number: found.number, value: jsonNumber(found.value) } : (before ?? null),
+      }
+      this.#best.set(id, { metric, direction, upTo: { id: newest, number }, main })
+      return main
+    } catch (error) {
+      this.#events.log(explain(error).message)
+      return null
+    }
+  }
+
+  #chooseMetric(last: readonly MetricName[]): MetricName | undefined {
+    const { mainMetric } = this.#settings
+    const [name] = mainMetric ? [mainMetric] : mainMetrics(last.map(formatMetric), 1)
+    return name === undefined ? undefined : (last.find((one) => formatMetric(one) === name) ?? parseMetric(name))
+  }
+
+  #inheritedCounts(): Promise<ReadonlyMap<string, number>> {
+    return (this.#inherited ??= inheritedCounts([...this.#follower.sessions.values()], (sessionId, to) =>
+      this.stores.sessions.count([{ sessionId, from: 1, to }]),
+    ))
+  }
+
+  #troubled(error: unknown) {
+    this.#trouble = explain(error).message
+    this.#events.log(`${this.dir}: ${this.#trouble}`)
+    void this.#tell([], [], true)
+  }
+
+  readonly #seen = new Map<string, { readonly status: string; readonly place: string }>()
+
+  async #changed(sessions: readonly Followed[], removed: readonly string[]) {
+    this.#trouble = null
+    this.#inherited = undefined
+    let structure = removed.length > 0
+    for (const id of removed) {
+      this.#seen.delete(id)
+      this.#best.delete(id)
+    }
+    for (const session of sessions) {
+      const before = this.#seen.get(session.id)
+      const place = JSON.stringify([session.forkPoint, session.deletedAt !== null])
+      if (before?.place !== place) structure = true
+      // Only what ended before our eyes needs a person now.
+      if (session.status === 'failed' && (before?.status === 'running' || before?.status === 'created'))
+        this.#events.failed({
+          dir: this.dir,
+          session: { id: session.id, name: session.name },
+          error: session.finished?.error ?? 'It ended with an error.',
+        })
+      this.#seen.set(session.id, { status: session.status, place })
+    }
+    await this.#tell(sessions, removed, structure)
+  }
+
+  async #tell(sessions: readonly Followed[], removed: readonly string[], structure: boolean) {
+    const version = ++this.#version
+    // At the start everything is new; whoever shows lists asks for them anyway.
+    const few = sessions.length <= 200 ? await this.rows(sessions) : []
+    this.#events.changed({
+      dir: this.dir,
+      version,
+      sessions: few,
+      removed,
+      structure: structure || few.length < sessions.length,
+      folder: this.#state(),
+    })
+  }
+
+  async close() {
+    await this.#follower.close()
+    await this.stores.close()
+  }
+}

@@ -1,0 +1,80 @@
+import { EpochtreeError } from './errors'
+import { findFolder } from './folder'
+import type { Settings } from './protocol/editor'
+import { type FolderEvents, TrackedFolder } from './trackedFolder'
+
+/** The `.epochtree` folders that the editor's workspace folders lead to, each followed once. */
+export class Workspace {
+  readonly #events: FolderEvents
+  readonly #folders = new Map<string, TrackedFolder>()
+  /** Workspace folder to `.epochtree` folder. */
+  readonly #dirs = new Map<string, string>()
+  #settings: Settings = { mainMetric: '', refreshSeconds: 1, folder: '', inlayHints: false }
+  /** Until then the server reads, and changes nothing. */
+  trusted = false
+
+  constructor(events: FolderEvents) {
+    this.#events = events
+  }
+
+  get settings() {
+    return this.#settings
+  }
+
+  get folders(): readonly TrackedFolder[] {
+    return [...this.#folders.values()]
+  }
+
+  configure(settings: Settings) {
+    this.#settings = settings
+    for (const folder of this.#folders.values()) folder.configure(settings)
+  }
+
+  add(path: string, name: string) {
+    const dir = findFolder(this.#settings.folder || undefined, path, {})
+    this.#dirs.set(path, dir)
+    if (!this.#folders.has(dir)) this.#folders.set(dir, new TrackedFolder(dir, name, this.#settings, this.#events))
+  }
+
+  async remove(path: string) {
+    const dir = this.#dirs.get(path)
+    this.#dirs.delete(path)
+    if (dir === undefined || [...this.#dirs.values()].includes(dir)) return
+    const folder = this.#folders.get(dir)
+    this.#folders.delete(dir)
+    await folder?.close()
+  }
+
+  /** Requests name folders by their path; only those that are followed are ever opened. */
+  folder(dir: string): TrackedFolder {
+    const found = this.#folders.get(dir)
+    if (!found)
+      throw new EpochtreeError('not-found', `The folder ${dir.slice(0, 200)} is not part of this workspace. Open it as a workspace folder.`)
+    return found
+  }
+
+  /** The folder that a script belongs to: that of the nearest workspace folder above it. */
+  folderOf(path: string): TrackedFolder | undefined {
+    const above = [...this.#dirs.keys()].filter((root) => isBelow(path, root)).sort((a, b) => b.length - a.length)
+    return above[0] === undefined ? this.folders[0] : this.#folders.get(this.#dirs.get(above[0])!)
+  }
+
+  /** For whatever changes files or runs something. */
+  mayChange() {
+    if (!this.trusted)
+      throw new EpochtreeError(
+        'not-trusted',
+        'This workspace is not trusted, so Epochtree only reads it. Trust it with "Workspaces: Manage Workspace Trust".',
+      )
+  }
+
+  async close() {
+    const folders = this.folders
+    this.#folders.clear()
+    this.#dirs.clear()
+    await Promise.all(folders.map((folder) => folder.close()))
+  }
+}
+
+const isBelow = (path: string, root: string) =>
+  path === root || path.startsWith(root.endsWith('/') || root.endsWith('\\') ? root : `${root}${root.includes('\\') ? '\\' : '/'}`)
