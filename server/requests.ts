@@ -356,8 +356,8 @@ export async function bestOf(context: Context, text: string, asked: MetricName, 
     for (const { epochId, value } of await stores.documents.last(history, [metric])) {
       const { number, graphHash } = byId.get(epochId)!
       if (graphHash === null) continue
-      // Few graphs serve many epochs: each is opened once.
-      if (!parameters.has(graphHash)) parameters.set(graphHash, summarize((await stores.sessions.graph(graphHash))!).parameters)
+      // Few graphs serve many epochs.
+      if (!parameters.has(graphHash)) parameters.set(graphHash, (await stores.sessions.graphSummary(graphHash))?.parameters ?? null)
       const cost = parameters.get(graphHash)!
       if (cost !== null) points.push({ id: epochId, number, metric: value, cost })
     }

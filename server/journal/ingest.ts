@@ -7,7 +7,7 @@ import { isObject, isShallow } from '../json'
 import type { Progress } from '../storage/ports'
 import { DocumentBatch, seal } from '../storage/local/documents'
 import type { LocalDatabase } from '../storage/local/database'
-import { checkGraph, graphHash } from '../tracking/graph'
+import { checkGraph, graphHash, summarize } from '../tracking/graph'
 import { mendName } from '../tracking/reference'
 import { BLOCK, JournalFile, type Line } from './lines'
 import { folders, hashFile, insideRun, readText, removeQuietly, signature, takeIn, writeDurably } from './runFiles'
@@ -552,7 +552,12 @@ function takeGraph(db: LocalDatabase, path: string): string {
   const graph = checkGraph(JSON.parse(readText(path, LARGEST_GRAPH)))
   const hash = graphHash(graph)
   if (!db.get('SELECT 1 FROM graph WHERE hash = ?', hash))
-    db.run('INSERT INTO graph(hash, body) VALUES(?, ?)', hash, gzipSync(JSON.stringify(graph), { level: 1 }))
+    db.run(
+      'INSERT INTO graph(hash, body, summary) VALUES(?, ?, ?)',
+      hash,
+      gzipSync(JSON.stringify(graph), { level: 1 }),
+      JSON.stringify(summarize(graph)),
+    )
   return hash
 }
 

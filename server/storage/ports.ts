@@ -1,4 +1,4 @@
-import type { ForkedFrom, JsonObject, ModelGraph } from '../protocol/model'
+import type { ForkedFrom, GraphSummary, JsonObject, ModelGraph } from '../protocol/model'
 import type { Direction } from '../tracking/best'
 import type { History } from '../tracking/lineage'
 
@@ -163,6 +163,8 @@ export interface SessionStore {
   /** How many epochs the segments hold, without reading them. */
   count(segments: readonly Segment[]): Promise<number>
   graph(hash: string): Promise<ModelGraph | undefined>
+  /** The counts of a graph, without opening it. */
+  graphSummary(hash: string): Promise<GraphSummary | undefined>
   problems(sessionId?: string): Promise<readonly Problem[]>
   /** Records what people decided; what is not named stays. */
   mark(sessionId: string, marks: Marks): Promise<SessionRecord>

@@ -51,6 +51,8 @@ export function sessionStoreContract(store: () => SessionStore) {
     )
     assert.deepEqual((await store().graph(epochs[1]!.graphHash!))?.nodes['a']?.data, { parameters: { w: [1, 2] } })
     assert.equal(await store().graph('0'.repeat(64)), undefined)
+    assert.deepEqual(await store().graphSummary(epochs[1]!.graphHash!), { nodes: 1, parameters: 2, nonzero: null })
+    assert.equal(await store().graphSummary('0'.repeat(64)), undefined)
     assert.equal((await store().epoch(id(12)))?.number, 2)
     assert.equal(await store().epoch(id(99)), undefined)
   })

@@ -42,6 +42,7 @@ CREATE TABLE problem (session TEXT NOT NULL, file TEXT NOT NULL, line INTEGER NO
   // Whoever follows a store asks for what came after the last change that it saw. A session has one row here, the newest.
   // Deleted and inserted, because inside a trigger the outer statement's way with conflicts would rule.
   `
+ALTER TABLE graph ADD COLUMN summary TEXT;
 CREATE TABLE identity (id TEXT NOT NULL);
 INSERT INTO identity VALUES(lower(hex(randomblob(8))));
 CREATE TABLE change (version INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL UNIQUE);

@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib'
-import type { JsonObject, ModelGraph } from '../../protocol/model'
+import type { GraphSummary, JsonObject, ModelGraph } from '../../protocol/model'
 import type {
   Attempt,
   Changes,
@@ -16,6 +16,7 @@ import type {
 } from '../ports'
 import type { LocalDatabase } from './database'
 import { history as lineage, type History } from '../../tracking/lineage'
+import { summarize } from '../../tracking/graph'
 import { scopeRows } from './documents'
 
 type Text = string | null
@@ -244,6 +245,14 @@ export function count(db: LocalDatabase, segments: readonly Segment[]): number {
 export function graph(db: LocalDatabase, hash: string): ModelGraph | undefined {
   const row = db.get<{ body: Uint8Array }>('SELECT body FROM graph WHERE hash = ?', hash)
   return row && (JSON.parse(gunzipSync(row.body).toString()) as ModelGraph)
+}
+
+export function graphSummary(db: LocalDatabase, hash: string): GraphSummary | undefined {
+  const row = db.get<{ summary: string | null }>('SELECT summary FROM graph WHERE hash = ?', hash)
+  if (row?.summary) return JSON.parse(row.summary) as GraphSummary
+  // Stored before summaries were.
+  const found = row && graph(db, hash)
+  return found && summarize(found)
 }
 
 export function problems(db: LocalDatabase, sessionId?: string): Problem[] {

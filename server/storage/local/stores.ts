@@ -36,6 +36,7 @@ export class LocalStores implements Stores {
       epoch: (id) => ask((db) => sessions.epoch(db, id)),
       count: (segments) => ask((db) => sessions.count(db, segments)),
       graph: (hash) => ask((db) => sessions.graph(db, hash)),
+      graphSummary: (hash) => ask((db) => sessions.graphSummary(db, hash)),
       problems: (sessionId) => ask((db) => sessions.problems(db, sessionId)),
       mark: (sessionId, marks) => ask((db) => (mark(db, dir, sessionId, marks), sessions.session(db, sessionId)!)),
     }
