@@ -1,8 +1,8 @@
 import { EpochtreeError } from './errors'
 import type { EpochRecord, MetricName, Scope, SessionRecord, Stores } from './storage/ports'
-import { best, type Direction } from './tracking/best'
-import { upTo, type History } from './tracking/lineage'
-import { formatMetric, nearest, parseReference } from './tracking/reference'
+import type { Direction } from './tracking/best'
+import { between, type History, upTo } from './tracking/lineage'
+import { type EpochReference, formatMetric, nearest, parseReference } from './tracking/reference'
 
 /** An epoch, in the model whose history it is seen in. */
 export interface Found {
@@ -39,48 +39,89 @@ export async function findSession({ sessions }: Stores, text: string): Promise<S
   )
 }
 
-/** The epoch that a reference means. */
+/** The epoch that a reference means. Nothing here reads a whole history: it may be a hundred thousand epochs long. */
 export async function resolve(stores: Stores, text: string): Promise<Found> {
+  const { sessions } = stores
   const reference = parseReference(text)
   const wanted = reference.epoch
   const lone =
     wanted.kind === 'absent' && /^[0-9a-f]{24}$/i.test(reference.session)
       ? await loneEpoch(stores, reference.session.toLowerCase())
       : undefined
-  const session = lone ? (await stores.sessions.session(lone.sessionId))! : await findSession(stores, reference.session)
-  const history = await stores.sessions.history(session.id)
-  const epochs = await stores.sessions.epochs(history)
-  if (epochs.length === 0)
+  const session = lone ? (await sessions.session(lone.sessionId))! : await findSession(stores, reference.session)
+  const history = await sessions.history(session.id)
+  const latest = await newest(stores, history)
+  if (!latest)
     throw new EpochtreeError('unknown-epoch', `${session.name} has no committed epoch yet. Train it, or wait for its first commit.`)
-  const numbers = epochs.map(({ number }) => number)
-  let at: number
-  if (lone) at = epochs.findIndex(({ id }) => id === lone.id)
-  else if (wanted.kind === 'number') at = numbers.indexOf(wanted.number)
-  else if (wanted.kind === 'id') at = epochs.findIndex(({ id }) => id === wanted.id)
-  else if (wanted.kind === 'latest') at = epochs.length - 1
-  else if (wanted.kind === 'selected' || wanted.kind === 'absent') {
-    at = epochs.findIndex(({ id }) => id === session.selected?.id)
-    if (at < 0 && wanted.kind === 'selected') {
+  const found = lone ?? (await named(stores, session, history, latest, wanted))
+  const epoch = found && reference.back > 0 ? await earlier(stores, history, found, reference.back) : found
+  if (epoch) return { session, history, epoch, named: lone !== undefined || wanted.kind !== 'absent' || reference.back > 0 }
+  const count = await sessions.count(history.segments)
+  const first = (await newest(stores, history, count - 1))!
+  const near =
+    wanted.kind === 'number' && !found ? await nearestNumbers(stores, history, wanted.number) : [found ? first.number : latest.number]
+  throw new EpochtreeError(
+    'unknown-epoch',
+    `"${text.slice(0, 200)}" is not in the history of ${session.name}, which has ${count} epochs (${first.number} to ${latest.number}). The nearest: ${near.map((number) => `${session.name}@${number}`).join(', ')}.`,
+  )
+}
+
+const newest = async ({ sessions }: Stores, history: History, offset = 0): Promise<EpochRecord | undefined> =>
+  (await sessions.page(history, { offset, limit: 1 }))[0]
+
+async function named(
+  stores: Stores,
+  session: SessionRecord,
+  history: History,
+  latest: EpochRecord,
+  wanted: EpochReference,
+): Promise<EpochRecord | undefined> {
+  const withId = async (id: string) => {
+    const epoch = await stores.sessions.epoch(id)
+    return epoch && inHistory(history, epoch) ? epoch : undefined
+  }
+  switch (wanted.kind) {
+    case 'number':
+      return newest(stores, between(history, wanted.number, wanted.number))
+    case 'id':
+      return withId(wanted.id)
+    case 'latest':
+      return latest
+    case 'absent':
+      return (session.selected && (await withId(session.selected.id))) ?? latest
+    case 'selected': {
+      const selected = session.selected && (await withId(session.selected.id))
+      if (selected) return selected
       throw new EpochtreeError(
         'unknown-epoch',
         `No epoch of ${session.name} is selected. Select one with \`epochtree select ${session.name}@N\`, or write ${session.name}@latest.`,
       )
     }
-    if (at < 0) at = epochs.length - 1
-  } else {
-    const found = await bestEpoch(stores, epochs, await knownMetric(stores, history, wanted.metric), wanted.kind)
-    at = epochs.findIndex(({ id }) => id === found.epochId)
+    default:
+      return withId((await bestEpoch(stores, history, await knownMetric(stores, history, wanted.metric), wanted.kind)).epochId)
   }
-  const epoch = epochs[at - reference.back]
-  if (at >= 0 && epoch) return { session, history, epoch, named: lone !== undefined || wanted.kind !== 'absent' || reference.back > 0 }
-  const near =
-    wanted.kind === 'number'
-      ? numbers.toSorted((a, b) => Math.abs(a - wanted.number) - Math.abs(b - wanted.number)).slice(0, 3)
-      : [at < 0 ? numbers.at(-1)! : numbers[0]!]
-  throw new EpochtreeError(
-    'unknown-epoch',
-    `"${text.slice(0, 200)}" is not in the history of ${session.name}, which has ${epochs.length} epochs (${numbers[0]} to ${numbers.at(-1)}). The nearest: ${near.map((number) => `${session.name}@${number}`).join(', ')}.`,
-  )
+}
+
+const inHistory = ({ segments }: History, { sessionId, number }: EpochRecord) =>
+  segments.some((one) => one.sessionId === sessionId && one.from <= number && number <= one.to)
+
+/** So many epochs earlier; undefined where the history is not that long. */
+async function earlier(stores: Stores, history: History, epoch: EpochRecord, back: number): Promise<EpochRecord | undefined> {
+  const later = await stores.sessions.count(between(history, epoch.number + 1, Number.MAX_SAFE_INTEGER).segments)
+  return newest(stores, history, later + back)
+}
+
+async function nearestNumbers(stores: Stores, history: History, number: number): Promise<number[]> {
+  const after = between(history, number + 1, Number.MAX_SAFE_INTEGER)
+  const later = await stores.sessions.count(after.segments)
+  const around = [
+    ...(await stores.sessions.page(after, { offset: Math.max(0, later - 3), limit: 3 })),
+    ...(await stores.sessions.page(between(history, 0, number - 1), { offset: 0, limit: 3 })),
+  ]
+  return around
+    .map((epoch) => epoch.number)
+    .sort((a, b) => Math.abs(a - number) - Math.abs(b - number) || a - b)
+    .slice(0, 3)
 }
 
 /** The metric that a text means. A split may hold a slash as well; then the metrics that were logged decide where the name begins. */
@@ -96,11 +137,8 @@ async function loneEpoch({ sessions }: Stores, id: string): Promise<EpochRecord 
   return (await sessions.session(id)) ? undefined : sessions.epoch(id)
 }
 
-export async function bestEpoch({ documents }: Stores, epochs: readonly EpochRecord[], metric: MetricName, direction: Direction) {
-  const scope = { epochIds: epochs.map(({ id }) => id) }
-  const numbers = new Map(epochs.map(({ id, number }) => [id, number]))
-  const values = (await documents.last(scope, [metric])).map(({ epochId, value }) => ({ epochId, number: numbers.get(epochId)!, value }))
-  const found = best(values, direction)
+export async function bestEpoch({ documents }: Stores, scope: Scope, metric: MetricName, direction: Direction) {
+  const found = await documents.best(scope, metric, direction)
   if (found) return found
   const known = (await documents.metrics(scope)).map(formatMetric)
   const likely = nearest(formatMetric(metric), known, 5)

@@ -222,7 +222,7 @@ export async function compare(context: Context, references: readonly string[], o
   const common = await Promise.all(models.slice(1).map((model) => shared(first!, model)))
   const names = [...new Set(models.flatMap(({ metrics }) => [...metrics.values()].flatMap(Object.keys)))].sort()
   if (options.metrics)
-    for (const metric of options.metrics) if (!names.includes(formatMetric(metric))) await bestEpoch(stores, first!.epochs, metric, 'max')
+    for (const metric of options.metrics) if (!names.includes(formatMetric(metric))) await bestEpoch(stores, first!.scope, metric, 'max')
   const metrics = new Map<string, CompareJson['metrics'][string]>()
   for (const name of names) {
     const value = (model: (typeof models)[number], id: string) => model.metrics.get(id)?.[name] ?? null
@@ -298,7 +298,7 @@ export async function query(context: Context, text: string, options: QueryOption
   const metrics = new Map<string, MetricCurve>()
   for (const metric of wanted) {
     const name = formatMetric(metric)
-    if (![...values.values()].some((one) => Object.hasOwn(one, name))) await bestEpoch(stores, epochs, metric, 'max')
+    if (![...values.values()].some((one) => Object.hasOwn(one, name))) await bestEpoch(stores, scope, metric, 'max')
     const points = options.points ? { points: await envelope(context, scope, metric, options.points) } : {}
     metrics.set(name, {
       epochs: epochs.map(({ number }) => number),
@@ -348,7 +348,7 @@ export async function bestOf(context: Context, text: string, asked: MetricName, 
   const history = await stores.sessions.history(session.id)
   const epochs = await stores.sessions.epochs(history)
   const metric = await knownMetric(stores, history, asked)
-  const found = await bestEpoch(stores, epochs, metric, direction)
+  const found = await bestEpoch(stores, history, metric, direction)
   const byId = new Map(epochs.map((epoch) => [epoch.id, epoch]))
   const front = async () => {
     const parameters = new Map<string, number | null>()

@@ -2,11 +2,11 @@ import type { Followed } from './journal/follow'
 import type { EpochMark, EpochRow, EpochsQuery, Group, Page, SessionGroup, SessionRow, SessionSort, SessionsQuery } from './protocol/editor'
 import type { JsonNumber } from './protocol/model'
 import type { EpochRecord } from './storage/ports'
-import type { History } from './tracking/lineage'
 import { bestEpoch, knownMetric } from './references'
 import { directionOf } from './cli/text/better'
 import { jsonNumber } from './json'
 import { formatMetric, parseMetric } from './tracking/reference'
+import { between } from './tracking/lineage'
 import type { TrackedFolder } from './trackedFolder'
 
 const MOST_ROWS = 1000
@@ -192,7 +192,7 @@ export async function notableEpochs(folder: TrackedFolder, id: string): Promise<
   const best = (await folder.mainMetric(session))?.best?.number
   const forkPoints = (folder.forksByTrainer().get(id) ?? []).slice(-MOST_FORK_POINTS).map(({ forkedFrom }) => forkedFrom!.epochId)
   const pruned = await sessions.page(history, { offset: 0, limit: SHOWN_PRUNED, pruned: true })
-  const bestFound = best === undefined ? [] : await sessions.page(numbered(history, best), { offset: 0, limit: 1 })
+  const bestFound = best === undefined ? [] : await sessions.page(between(history, best, best), { offset: 0, limit: 1 })
   const named = await sessions.epochs({ epochIds: [...new Set([...(session.selected ? [session.selected.id] : []), ...forkPoints])] })
   const all = new Map([latest, ...bestFound, ...pruned, ...named].map((epoch) => [epoch.id, epoch]))
   return epochRows(
@@ -201,12 +201,6 @@ export async function notableEpochs(folder: TrackedFolder, id: string): Promise<
     [...all.values()].sort((a, b) => b.number - a.number),
   )
 }
-
-/** The part of a history that holds one number. */
-const numbered = ({ segments, parentMissing }: History, number: number): History => ({
-  parentMissing,
-  segments: segments.flatMap((one) => (one.from <= number && number <= one.to ? [{ ...one, from: number, to: number }] : [])),
-})
 
 /** A page of a model's history, newest first, or best first by a metric. */
 export async function listEpochs(
@@ -225,7 +219,7 @@ export async function listEpochs(
   }
   const metric = await knownMetric(folder.stores, history, parseMetric(asked))
   const values = await documents.last(history, [metric])
-  if (values.length === 0) await bestEpoch(folder.stores, await sessions.epochs(history), metric, 'max')
+  if (values.length === 0) await bestEpoch(folder.stores, history, metric, 'max')
   const sign = directionOf(formatMetric(metric)) === 'lower' ? 1 : -1
   const ids = values
     .toSorted((a, b) => (Number.isNaN(a.value) ? 1 : 0) - (Number.isNaN(b.value) ? 1 : 0) || sign * (a.value - b.value) || 0)

@@ -64,6 +64,14 @@ export function upTo({ segments, parentMissing }: History, epoch: { readonly ses
   }
 }
 
+/** The part of a history whose epochs are numbered `from` to `to`, both included; numbers rise strictly within a history. */
+export const between = ({ segments, parentMissing }: History, from: number, to: number): History => ({
+  parentMissing,
+  segments: segments.flatMap((one) =>
+    one.from <= to && from <= one.to ? [{ ...one, from: Math.max(one.from, from), to: Math.min(one.to, to) }] : [],
+  ),
+})
+
 interface Counted {
   readonly id: string
   readonly forkedFrom: ForkedFrom | null
