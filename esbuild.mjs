@@ -10,6 +10,8 @@ const shared = {
   target: 'node22.13',
   sourcemap: true,
   logLevel: 'warning',
+  // Its main file looks up its parts while it runs, where a bundler can't see them.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   // Bundled CommonJS packages still ask for `require`.
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
 }

@@ -11,6 +11,7 @@ import { findSession, resolve } from '../references'
 import { type Context, graphOf, sessionJson, settingsOf } from '../requests'
 import type { EpochRecord, FileRecord, SessionRecord } from '../storage/ports'
 import { upTo } from '../tracking/lineage'
+import { planProblem } from '../tracking/plan'
 import { mendName } from '../tracking/reference'
 import { isOurs, launchOf, maskSecrets, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
 
@@ -55,29 +56,6 @@ export function readPlan(file: string, cwd: string): JsonObject {
   const problem = planProblem(plan)
   if (problem) throw new EpochtreeError('bad-plan', `${path}: ${problem}`)
   return plan as JsonObject
-}
-
-/** Why something can't be a pruning plan; unknown keys are the optimizer's own. */
-export function planProblem(plan: unknown): string | undefined {
-  if (!isObject(plan)) return 'A pruning plan is an object: {"method": ..., "everyEpochs": ..., "ratio": ...}.'
-  for (const key of ['everyEpochs', 'startEpoch', 'endEpoch'] as const) {
-    const value = plan[key]
-    if (value !== undefined && value !== null && !(Number.isInteger(value) && (value as number) >= (key === 'everyEpochs' ? 1 : 0)))
-      return `"${key}" must be a whole number of epochs.`
-  }
-  for (const key of ['ratio', 'targetSparsity'] as const) {
-    const value = plan[key]
-    if (value !== undefined && value !== null && !(typeof value === 'number' && value >= 0 && value <= 1))
-      return `"${key}" is a share: a number from 0 to 1.`
-  }
-  const { ignoredLayers } = plan
-  if (
-    ignoredLayers !== undefined &&
-    ignoredLayers !== null &&
-    !(Array.isArray(ignoredLayers) && ignoredLayers.every((layer) => typeof layer === 'string'))
-  )
-    return '"ignoredLayers" is a list of node names.'
-  return undefined
 }
 
 function overridesOf(before: JsonObject, base: JsonObject, edits: Edits, cwd: string): JsonObject {

@@ -10,6 +10,8 @@ export interface Range {
 /** A text and its tree; give it to the next parse, which then reads only what changed. */
 export interface Parsed {
   readonly text: string
+  /** What the parser read, at the same offsets. */
+  readonly source: string
   /** Undefined for a document that is too long, or a notebook's cell in another language: nothing is found in it. */
   readonly tree: Tree | undefined
   readonly fragments: readonly TreeFragment[]
@@ -49,7 +51,9 @@ export interface Import extends Range {
 
 /** One argument of a call; the range is the whole of it, `key="x"`. */
 export interface Argument extends Range {
-  /** The parameter's name, also where it is given by its place; undefined for `*x`, `**x` and one argument too many. */
+  /** Whether it is `*x` or `**x`, which may hold anything. */
+  readonly spread: boolean
+  /** The parameter's name, also where it is given by its place; undefined for a spread, those behind it, and one too many. */
   readonly parameter: string | undefined
   /** Where the parameter's name is written; undefined for one given by its place. */
   readonly nameRange: Range | undefined
@@ -68,6 +72,8 @@ export interface Call extends Range {
 }
 
 export interface SessionCall extends Call {
+  /** Counts the calls of the script or of the whole notebook, and is the same in their settings. */
+  readonly number: number
   /** Undefined where it can't be known without running the script. */
   readonly modelName: string | undefined
   /** The session's own name, `name=`. */
@@ -87,12 +93,14 @@ export interface WrittenReference extends Range {
 /** A key with its value; the range is that of the key, with its quotes. */
 export interface Setting extends Range {
   readonly of: 'hyperparameters' | 'pruningPlan'
-  /** The model of the call that uses it. */
+  /** The number of the call that uses it. */
+  readonly call: number
+  /** The model of that call. */
   readonly modelName: string | undefined
   /** As in differences and `--set`: `optimizer.lr`, `layers[0].units`, `["a.b"]`. */
   readonly path: string
   readonly key: string
-  /** 1 for a key of the hyper-parameters or the plan itself. */
+  /** How many dictionaries and lists it lies in: 1 for a key of the hyper-parameters or the plan itself. */
   readonly depth: number
   readonly keyType: PythonType
   readonly valueRange: Range
@@ -121,15 +129,7 @@ export type ReferencePart = Range & {
     | { readonly kind: 'back'; readonly session: string; readonly epoch: string }
   )
 
-export type FindingCode =
-  | 'bad-argument'
-  | 'bad-hyperparameters'
-  | 'bad-plan'
-  | 'bad-reference'
-  | 'not-json'
-  | 'plan-never-prunes'
-  | 'plan-of-another-tool'
-  | 'misspelt-key'
+export type FindingCode = 'bad-argument' | 'bad-hyperparameters' | 'bad-plan' | 'bad-reference' | 'not-json' | 'odd-plan' | 'misspelt-key'
 
 /** What is wrong without asking the store. */
 export interface Finding extends Range {

@@ -66,7 +66,7 @@ function isObjectOrAbsent(value: Value): value is JsonObject | undefined {
   return value === undefined || isObject(value)
 }
 
-function joinPath(path: string, key: string): string {
+export function joinPath(path: string, key: string): string {
   if (key === '' || /[.[\]]/.test(key)) return `${path}[${JSON.stringify(key)}]`
   return path ? `${path}.${key}` : key
 }
