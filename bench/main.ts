@@ -3,37 +3,15 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { fork } from '../server/actions/newSession'
 import { LocalStores } from '../server/storage/local/stores'
+import { measureEditor } from './editor'
+import { at, figure, figures, root, text } from './figures'
 import { id, newFolder, RunFolder, writeMetrics, writeWeights } from './fixtures'
 import { questions } from './questions'
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const { values: options } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } })
-
-interface Figure {
-  readonly what: string
-  readonly measured: number
-  readonly unit: string
-  readonly target: number
-  /** Whether the target is the most or the least. */
-  readonly bound: 'at most' | 'at least'
-  readonly floor: string
-}
-const figures: Figure[] = []
-
-function figure(what: string, measured: number, unit: string, target: number, floor: string, bound: Figure['bound'] = 'at most') {
-  const one: Figure = { what, measured, unit, target, bound, floor }
-  figures.push(one)
-  const met = bound === 'at most' ? measured <= target : measured >= target
-  console.log(
-    `${met ? 'met   ' : 'MISSED'}  ${what.padEnd(62)} ${text(measured).padStart(10)} ${unit.padEnd(9)} ${bound} ${text(target).padEnd(9)}  floor: ${floor}`,
-  )
-}
-
-const text = (value: number) => (Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3))))
 
 async function timed(work: () => unknown): Promise<number> {
   const begun = performance.now()
@@ -46,7 +24,6 @@ async function several(rounds: number, work: () => unknown): Promise<number[]> {
   for (let i = 0; i < rounds; i++) times.push(await timed(work))
   return times.toSorted((a, b) => a - b)
 }
-const at = (sorted: readonly number[], share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
 
 function run(program: string, args: readonly string[], env: Record<string, string> = {}): string {
   const done = spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, ...env }, maxBuffer: 1 << 28 })
@@ -331,6 +308,8 @@ const parts: Record<string, () => Promise<void>> = {
     figure('sessions of a store with 10,000, as a cold CLI process', at(cold, 0.5), 'ms', 250, `${text(node)} ms for a bare Node`)
     rmSync(dirname(dir), { recursive: true })
   },
+
+  editor: measureEditor,
 
   async python() {
     const env = { PYTHONPATH: join(root, 'python') }

@@ -73,7 +73,12 @@ export class Server implements vscode.Disposable {
           { notebook: 'jupyter-notebook', language: 'python' },
         ],
         outputChannel: this.#log,
-        initializationOptions: { trusted: vscode.workspace.isTrusted, settings: readSettings() } satisfies InitializationOptions,
+        markdown: { isTrusted: { enabledCommands: ['epochtree.openEpoch', 'epochtree.compare', 'epochtree.fork'] } },
+        initializationOptions: {
+          trusted: vscode.workspace.isTrusted,
+          links: true,
+          settings: readSettings(),
+        } satisfies InitializationOptions,
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue }),
           closed: () => {

@@ -162,12 +162,11 @@ export async function settingsOf(context: Context, { attempt, overrides, forkedF
 export async function show(context: Context, text: string): Promise<ShowJson> {
   const { stores } = context
   const { session, epoch } = await resolve(stores, text)
-  const found = await graphOf(context, epoch)
   const forks = await stores.sessions.forks(epoch.id)
   return {
     ...epochJson(epoch, session.id, (await metricsOf(context, { epochIds: [epoch.id] })).get(epoch.id) ?? {}),
     session: { id: session.id, name: session.name },
-    graph: found ? summarize(found) : null,
+    graph: (epoch.graphHash && (await stores.sessions.graphSummary(epoch.graphHash))) || null,
     forks: forks.map(({ id, name }) => ({ id, name })),
     weightsPath: (epoch.weights && !epoch.released && (await stores.weights.path(epoch.weights.sha256))) || null,
     ...(await settingsOf(context, (await stores.sessions.session(epoch.sessionId)) ?? session)),

@@ -1,28 +1,56 @@
 import { fileURLToPath } from 'node:url'
-import { type CancellationToken, type Connection, ResponseError, TextDocumentSyncKind } from 'vscode-languageserver'
+import {
+  type CancellationToken,
+  type Connection,
+  NotebookDocuments,
+  ResponseError,
+  TextDocuments,
+  TextDocumentSyncKind,
+} from 'vscode-languageserver'
+import { TextDocument } from 'vscode-languageserver-textdocument'
 import packageJson from '../package.json' with { type: 'json' }
 import { editorRequests } from './editorRequests'
 import { explain } from './errors'
 import { commandNames, executeCommand } from './executeCommand'
 import type { InitializationOptions, Settings } from './protocol/editor'
+import { answerAboutScripts, languageCapabilities } from './language'
+import { Scripts } from './scripts'
 import { Workspace } from './workspace'
 
 const DEFAULTS: Settings = { mainMetric: '', refreshSeconds: 1, folder: '', inlayHints: false }
 /** What an error of ours is to the editor; its code travels as data. */
 const REFUSED = -32001
+const REFRESHED_EVERY_MS = 1000
 
 /** The language server over any connection: IPC in the editor, stdio for other clients, a pair of streams in tests. */
 export function startServer(connection: Connection) {
   const workspace = new Workspace({
-    changed: (change) => void connection.sendNotification('epochtree/changed', change),
+    changed: (change) => {
+      void connection.sendNotification('epochtree/changed', change)
+      refreshSoon()
+    },
     failed: (failure) => void connection.sendNotification('epochtree/failed', failure),
     log: (message) => connection.console.info(message),
   })
 
   let tellsFolders = false
+  const client = { links: false, refreshes: false }
+  const scripts = new Scripts(new TextDocuments(TextDocument), new NotebookDocuments(TextDocument))
+  const language = answerAboutScripts(connection, workspace, scripts, { links: () => client.links, refreshes: () => client.refreshes })
+  // Trainings tell of themselves many times a second; lenses are asked for again once in a while.
+  let refreshing: NodeJS.Timeout | undefined
+  const refreshSoon = () => {
+    refreshing ??= setTimeout(() => {
+      refreshing = undefined
+      language.refresh()
+    }, REFRESHED_EVERY_MS)
+  }
+
   connection.onInitialize(({ workspaceFolders, rootUri, initializationOptions, capabilities }) => {
     tellsFolders = capabilities.workspace?.workspaceFolders === true
     const given = (initializationOptions ?? {}) as Partial<InitializationOptions>
+    client.links = given.links ?? false
+    client.refreshes = capabilities.workspace?.codeLens?.refreshSupport === true
     workspace.configure({ ...DEFAULTS, ...given.settings })
     workspace.trusted = given.trusted ?? true
     const folders = workspaceFolders ?? (rootUri ? [{ uri: rootUri, name: rootUri.split('/').at(-1) ?? rootUri }] : [])
@@ -31,6 +59,8 @@ export function startServer(connection: Connection) {
       serverInfo: { name: 'epochtree', version: packageJson.version },
       capabilities: {
         textDocumentSync: TextDocumentSyncKind.Incremental,
+        notebookDocumentSync: { notebookSelector: [{ notebook: '*', cells: [{ language: 'python' }] }] },
+        ...languageCapabilities,
         workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
         executeCommandProvider: { commands: commandNames },
       },
@@ -53,7 +83,12 @@ export function startServer(connection: Connection) {
     connection.onRequest(name, (params: unknown, token: CancellationToken) => answered(handle(workspace, params, abortedBy(token))))
   connection.onExecuteCommand(({ command, arguments: words = [] }) => answered(executeCommand(workspace, command, words)))
 
-  connection.onShutdown(() => workspace.close())
+  connection.onShutdown(() => {
+    clearTimeout(refreshing)
+    language.close()
+    return workspace.close()
+  })
+  scripts.listen(connection)
   connection.listen()
 }
 

@@ -2,11 +2,11 @@ import { EpochtreeError, explain } from './errors'
 import { directionOf, mainMetrics } from './cli/text/better'
 import { type Followed, Follower } from './journal/follow'
 import { jsonNumber } from './json'
-import type { Changed, Failed, FolderState, MainMetric, SessionRow } from './protocol/editor'
+import type { Changed, Failed, FolderState, MainMetric, MetricValue, SessionRow } from './protocol/editor'
 import type { Context } from './requests'
 import { ThreadedStores } from './storage/local/threads'
 import type { MetricName } from './storage/ports'
-import { inheritedCounts } from './tracking/lineage'
+import { between, type History, inheritedCounts } from './tracking/lineage'
 import { formatMetric, parseMetric } from './tracking/reference'
 
 export interface FolderEvents {
@@ -19,9 +19,11 @@ export interface FolderSettings {
   readonly refreshSeconds: number
 }
 
+/** So many epochs are looked through while someone waits; more are looked through in pieces, between other questions. */
+const LOOKED_AT_ONCE = 5000
+
 interface Best {
   readonly metric: MetricName
-  readonly direction: 'lower' | 'higher' | null
   /** The last epoch that was looked at, and what was best up to it. */
   readonly upTo: { readonly id: string; readonly number: number }
   readonly main: MainMetric
@@ -35,6 +37,7 @@ export class TrackedFolder implements Context {
   readonly #events: FolderEvents
   readonly #follower: Follower
   readonly #best = new Map<string, Best>()
+  readonly #searching = new Set<string>()
   readonly #loaded: Promise<void>
   #settings: FolderSettings
   #version = 0
@@ -147,7 +150,10 @@ export class TrackedFolder implements Context {
     return forks
   }
 
-  /** The metric that stands for a model in lists. A history only grows, so what was best so far is kept and only the new epochs are looked at. */
+  /**
+   * The metric that stands for a model in lists. A history only grows, so what was best so far is kept and only the new epochs are looked at.
+   * Where they are many, what is known is answered, and the rest is told when it is found.
+   */
   async mainMetric(session: Followed): Promise<MainMetric | null> {
     const { id, latest, forkedFrom } = session
     const newest = latest?.id ?? forkedFrom?.epochId
@@ -161,25 +167,61 @@ export class TrackedFolder implements Context {
       const name = formatMetric(metric)
       const direction = directionOf(name)
       const value = last.find((one) => formatMetric(one) === name)?.value
-      const { segments } = await this.stores.sessions.history(id)
-      const number = latest?.number ?? segments.at(-1)?.to ?? 0
-      const before = known?.main.best
-      const seen = known?.upTo.number ?? 0
-      const fresh = segments.flatMap((one) => (one.to > seen ? [{ ...one, from: Math.max(one.from, seen + 1) }] : []))
-      const found = direction && (await this.stores.documents.best({ segments: fresh }, metric, direction === 'lower' ? 'min' : 'max'))
-      const better = found && (!before || (direction === 'lower' ? found.value < Number(before.value) : found.value > Number(before.value)))
-      const main: MainMetric = {
+      const history = await this.stores.sessions.history(id)
+      const number = latest?.number ?? history.segments.at(-1)?.to ?? 0
+      const main = (best: MetricValue | null): MainMetric => ({
         metric: name,
         direction,
         last: value === undefined ? null : { number, value: jsonNumber(value) },
-        best: better ? { number: found.number, value: jsonNumber(found.value) } : (before ?? null),
+        best,
+      })
+      const from = (known?.upTo.number ?? 0) + 1
+      const found = (best: MetricValue | null) => {
+        const one = main(best)
+        this.#best.set(id, { metric, upTo: { id: newest, number }, main: one })
+        return one
       }
-      this.#best.set(id, { metric, direction, upTo: { id: newest, number }, main })
-      return main
+      const before = known?.main.best ?? null
+      if (!direction) return found(null)
+      if (number - from < LOOKED_AT_ONCE) return found(await this.#betterIn(before, history, from, number, metric, direction))
+      this.#later(id, async () => {
+        let best = before
+        for (let at = from; at <= number; at += LOOKED_AT_ONCE)
+          best = await this.#betterIn(best, history, at, Math.min(number, at + LOOKED_AT_ONCE - 1), metric, direction)
+        found(best)
+      })
+      return main(before)
     } catch (error) {
       this.#events.log(explain(error).message)
       return null
     }
+  }
+
+  async #betterIn(
+    before: MetricValue | null,
+    history: History,
+    from: number,
+    to: number,
+    metric: MetricName,
+    direction: 'lower' | 'higher',
+  ): Promise<MetricValue | null> {
+    const found = await this.stores.documents.best(between(history, from, to), metric, direction === 'lower' ? 'min' : 'max')
+    if (!found) return before
+    const better = !before || (direction === 'lower' ? found.value < Number(before.value) : found.value > Number(before.value))
+    return better ? { number: found.number, value: jsonNumber(found.value) } : before
+  }
+
+  /** One search a session at a time; the list is told when it is done. */
+  #later(id: string, search: () => Promise<void>) {
+    if (this.#searching.has(id)) return
+    this.#searching.add(id)
+    void search()
+      .then(() => {
+        const session = this.#follower.sessions.get(id)
+        return session && this.#tell([session], [], false)
+      })
+      .catch((error: unknown) => this.#events.log(explain(error).message))
+      .finally(() => this.#searching.delete(id))
   }
 
   #chooseMetric(last: readonly MetricName[]): MetricName | undefined {

@@ -16,6 +16,8 @@ import type {
 export interface InitializationOptions {
   /** False in a workspace that is not trusted: then the server reads, and changes nothing. */
   readonly trusted: boolean
+  /** True where the client has the extension's commands, so that links and lenses may call them. */
+  readonly links: boolean
   readonly settings: Settings
 }
 export interface Settings {

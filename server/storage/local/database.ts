@@ -43,6 +43,7 @@ CREATE TABLE problem (session TEXT NOT NULL, file TEXT NOT NULL, line INTEGER NO
   // Deleted and inserted, because inside a trigger the outer statement's way with conflicts would rule.
   `
 ALTER TABLE graph ADD COLUMN summary TEXT;
+CREATE INDEX epoch_pruned ON epoch(session, number) WHERE pruned = 1 AND state IN ('ok', 'verifying');
 CREATE TABLE identity (id TEXT NOT NULL);
 INSERT INTO identity VALUES(lower(hex(randomblob(8))));
 CREATE TABLE change (version INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL UNIQUE);

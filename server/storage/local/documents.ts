@@ -1,5 +1,4 @@
-import { best, type Direction } from '../../tracking/best'
-import type { BestValue, Envelope, Group, LastValue, MetricName, Points, Scope } from '../ports'
+import type { Envelope, Group, LastValue, MetricName, Points, Scope } from '../ports'
 import { bytesOf, float64, header, packSteps, sampleColumn, uint32, unpackSteps } from './columns'
 import type { LocalDatabase } from './database'
 
@@ -340,21 +339,6 @@ export function last(db: LocalDatabase, scope: Scope, metrics?: readonly MetricN
   }
   push()
   return found
-}
-
-export function bestValue(db: LocalDatabase, scope: Scope, metric: MetricName, direction: Direction): BestValue | undefined {
-  // In history order, so that its place stands for the epoch's number.
-  const found = best(
-    last(db, scope, [metric]).map(({ epochId, value }, place) => ({ epochId, number: place, value })),
-    direction,
-  )
-  return (
-    found && {
-      epochId: found.epochId,
-      value: found.value,
-      number: db.get<{ number: number }>('SELECT number FROM epoch WHERE id = ?', found.epochId)!.number,
-    }
-  )
 }
 
 /** The highest step of the last epoch that has any; epoch by epoch backwards, because nearly always the last one has. */

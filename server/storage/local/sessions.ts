@@ -212,7 +212,7 @@ export function page(db: LocalDatabase, { segments }: History, { offset, limit, 
   let before = offset
   for (const { sessionId, from, to } of segments.toReversed()) {
     const rows = db.all<EpochRow>(
-      `SELECT * FROM epoch WHERE ${wanted} ORDER BY number DESC LIMIT ? OFFSET ?`,
+      `SELECT * FROM epoch INDEXED BY ${pruned ? 'epoch_pruned' : 'epoch_history'} WHERE ${wanted} ORDER BY number DESC LIMIT ? OFFSET ?`,
       sessionId,
       from,
       to,

@@ -5,6 +5,7 @@ import { mark } from '../../journal/marks'
 import { folders } from '../../journal/runFiles'
 import type { DocumentStore, IngestOptions, SessionStore, Stores, WeightsStore } from '../ports'
 import { LocalDatabase, storeError } from './database'
+import { bestValue } from './best'
 import * as documents from './documents'
 import { storePlace } from './place'
 import * as sessions from './sessions'
@@ -43,7 +44,7 @@ export class LocalStores implements Stores {
     this.documents = {
       metrics: (scope) => ask((db) => documents.names(db, 'metric', scope)),
       last: (scope, metrics) => ask((db) => documents.last(db, scope, metrics)),
-      best: (scope, metric, direction) => ask((db) => documents.bestValue(db, scope, metric, direction)),
+      best: (scope, metric, direction) => ask((db) => bestValue(db, scope, metric, direction)),
       lastStep: (scope) => ask((db) => documents.lastStep(db, scope)),
       envelope: (scope, metric, buckets) => ask((db) => documents.envelope(db, scope, metric, buckets)),
       points: (scope, metric) => ask((db) => documents.points(db, scope, metric)),

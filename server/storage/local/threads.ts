@@ -24,15 +24,25 @@ interface Waiting {
   readonly progress: ((progress: Progress) => void) | undefined
 }
 
-/** One worker thread with a connection of its own; begun with the first question, and anew after a crash. */
+/** Enough for blocks of documents; more would only wait for a rare collection. */
+const YOUNG_MB = 8
+
+interface Running {
+  readonly worker: Worker
+  readonly waiting: Map<number, Waiting>
+}
+
+/** One worker thread with a connection of its own; begun with the first question, and anew after a crash. After a while without any it ends, and gives its memory back. */
 class StoreThread {
   readonly #dir: string
-  readonly #waiting = new Map<number, Waiting>()
-  #worker: Worker | undefined
+  readonly #idleMs: number
+  #running: Running | undefined
+  #idle: NodeJS.Timeout | undefined
   #last = 0
 
-  constructor(dir: string) {
+  constructor(dir: string, idleMs: number) {
     this.#dir = dir
+    this.#idleMs = idleMs
   }
 
   ask(
@@ -43,54 +53,68 @@ class StoreThread {
     progress?: Waiting['progress'],
   ): Promise<unknown> {
     if (signal?.aborted) return Promise.reject(new EpochtreeError('aborted', 'It was cancelled.'))
-    const worker = (this.#worker ??= this.#start())
+    clearTimeout(this.#idle)
+    const running = (this.#running ??= this.#start())
+    const { worker, waiting } = running
     const id = ++this.#last
     const cancelled = signal && new Int32Array(new SharedArrayBuffer(4))
     const cancel = () => cancelled && Atomics.store(cancelled, 0, 1)
     signal?.addEventListener('abort', cancel, { once: true })
     worker.ref()
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject, progress })
+      waiting.set(id, { resolve, reject, progress })
       worker.postMessage({ id, port, method, args, cancelled } satisfies Question)
     }).finally(() => {
       signal?.removeEventListener('abort', cancel)
+      if (waiting.size > 0) return
       // With no answer due, the thread keeps no process alive.
-      if (this.#waiting.size === 0) worker.unref()
+      worker.unref()
+      clearTimeout(this.#idle)
+      if (this.#running === running) this.#idle = setTimeout(() => void this.close(), this.#idleMs).unref()
     })
   }
 
   async close() {
-    const worker = this.#worker
-    if (!worker) return
-    await this.ask('stores', 'close', [])
-    this.#worker = undefined
-    await worker.terminate()
+    clearTimeout(this.#idle)
+    const running = this.#running
+    if (!running) return
+    const closed = this.ask('stores', 'close', [])
+    // Whoever asks from now on gets a thread of its own.
+    this.#running = undefined
+    await closed
+    await running.worker.terminate()
   }
 
-  #start(): Worker {
-    const worker = new Worker(workerFile(), { workerData: { dir: this.#dir }, execArgv: [] })
+  #start(): Running {
+    const waiting = new Map<number, Waiting>()
+    const worker = new Worker(workerFile(), {
+      workerData: { dir: this.#dir },
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    })
+    const running: Running = { worker, waiting }
     worker.on('message', (answer: Answer) => {
-      const waiting = this.#waiting.get(answer.id)
-      if (!waiting) return
-      if ('progress' in answer) return waiting.progress?.(answer.progress)
-      this.#waiting.delete(answer.id)
-      if ('error' in answer) waiting.reject(new EpochtreeError(answer.error.code, answer.error.message))
-      else waiting.resolve(answer.value)
+      const asker = waiting.get(answer.id)
+      if (!asker) return
+      if ('progress' in answer) return asker.progress?.(answer.progress)
+      waiting.delete(answer.id)
+      if ('error' in answer) asker.reject(new EpochtreeError(answer.error.code, answer.error.message))
+      else asker.resolve(answer.value)
     })
     const lost = (error?: Error) => {
-      if (this.#worker === worker) this.#worker = undefined
-      for (const { reject } of this.#waiting.values())
+      if (this.#running === running) this.#running = undefined
+      for (const { reject } of waiting.values())
         reject(
           new EpochtreeError(
             'failed',
             `The store's thread ended${error ? `: ${error.message}` : ''}. Ask again: it is begun anew, and nothing that was committed is lost.`,
           ),
         )
-      this.#waiting.clear()
+      waiting.clear()
     }
     worker.on('error', lost)
     worker.on('exit', () => lost())
-    return worker
+    return running
   }
 }
 
@@ -106,6 +130,9 @@ function workerFile(): URL {
   }
 }
 
+const READER_IDLE_MS = 10 * 60_000
+const WRITER_IDLE_MS = 5000
+
 /** The embedded stores on three threads: whoever asks waits neither for journals being read nor for weights being hashed. */
 export class ThreadedStores implements Stores {
   readonly sessions: SessionStore
@@ -116,9 +143,9 @@ export class ThreadedStores implements Stores {
   readonly #verifier: StoreThread
 
   constructor(dir: string) {
-    const reader = (this.#reader = new StoreThread(dir))
-    const writer = (this.#writer = new StoreThread(dir))
-    this.#verifier = new StoreThread(dir)
+    const reader = (this.#reader = new StoreThread(dir, READER_IDLE_MS))
+    const writer = (this.#writer = new StoreThread(dir, WRITER_IDLE_MS))
+    this.#verifier = new StoreThread(dir, WRITER_IDLE_MS)
     const port = (name: Question['port']) =>
       new Proxy(
         {},
