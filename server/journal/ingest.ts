@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib'
 import type * as z from 'zod/mini'
 import { isObject, isShallow } from '../json'
 import type { Progress } from '../storage/ports'
-import { DocumentBatch, seal } from '../storage/local/documents'
+import { DocumentBatch, type Target } from '../storage/local/batch'
+import { seal } from '../storage/local/chunks'
 import type { LocalDatabase } from '../storage/local/database'
 import { checkGraph, graphHash, summarize } from '../tracking/graph'
 import { mendName } from '../tracking/reference'
@@ -264,8 +265,8 @@ class Pass {
   readonly #sealed = new Set<number>()
   readonly #graphs = new Map<string, string>()
   readonly #forkNumber: number
-  /** The epoch of the last document line, while no other line came. */
-  #documents: EpochRow | undefined
+  /** Epochs as they are now, until a line changes them. */
+  readonly #epochs = new Map<string, EpochRow>()
   readonly #marks: schema.MarksFile
 
   constructor(db: LocalDatabase, dir: string, id: string, journal: JournalFile) {
@@ -339,7 +340,6 @@ class Pass {
       return this.#report('The line is not JSON and was passed over.')
     }
     if (!isObject(line)) return this.#report('The line is not a JSON object and was passed over.')
-    if (line['type'] !== 'metrics' && line['type'] !== 'samples') this.#documents = undefined
     // A line of metrics holds columns of numbers or is refused: nothing walks through it.
     if (line['type'] !== 'metrics' && !isShallow(line)) return this.#report(TOO_DEEP)
     switch (line['type']) {
@@ -347,13 +347,13 @@ class Pass {
         const parsed = schema.metricsLine(line)
         if (typeof parsed === 'string') return this.#report(parsed)
         const to = this.#documentLine(parsed.epoch)
-        return to && this.#batch.metrics(to.row, to.source, to.ordinal, parsed.split, parsed.steps, parsed.times, parsed.values)
+        return to && this.#batch.metrics(to, parsed)
       }
       case 'samples': {
         const parsed = schema.samplesLine(line)
         if (typeof parsed === 'string') return this.#report(parsed)
         const to = this.#documentLine(parsed.epoch)
-        return to && this.#batch.samples(to.row, to.source, to.ordinal, parsed.split, parsed.fields)
+        return to && this.#batch.samples(to, parsed.split, parsed.fields)
       }
       case 'started':
         return this.#parsed(schema.started, line, (value) => this.#started(value))
@@ -383,14 +383,16 @@ class Pass {
   }
 
   #row(epochId: string): EpochRow | undefined {
-    return this.#db.get<EpochRow>('SELECT row, id, session, number, state, pass FROM epoch WHERE id = ?', epochId)
+    const known = this.#epochs.get(epochId)
+    if (known) return known
+    const found = this.#db.get<EpochRow>('SELECT row, id, session, number, state, pass FROM epoch WHERE id = ?', epochId)
+    if (found) this.#epochs.set(epochId, found)
+    return found
   }
 
   /** Where a document line belongs; undefined when it is known already, or belongs nowhere. */
-  #documentLine(epochId: string): { row: number; source: string; ordinal: number } | undefined {
-    // Most document lines are of the epoch that the line before was of.
-    let epoch = this.#documents?.id === epochId ? this.#documents : this.#row(epochId)
-    this.#documents = epoch
+  #documentLine(epochId: string): Target | undefined {
+    let epoch = this.#row(epochId)
     const own = epoch?.session === this.#id
     if (!own) {
       const evaluates = this.#db.get<{ evaluates: string | null }>('SELECT evaluates FROM session WHERE id = ?', this.#id)?.evaluates
@@ -418,10 +420,11 @@ class Pass {
     const ordinal = lines.seen++
     if (ordinal < lines.stored) return undefined
     lines.stored = ordinal + 1
-    return { row, source: own ? '' : this.#id, ordinal }
+    return { epoch: row, source: own ? '' : this.#id, ordinal }
   }
 
   #started(value: z.infer<typeof schema.started>) {
+    this.#epochs.clear()
     this.#db.run("UPDATE epoch SET state = 'abandoned' WHERE session = ? AND state = 'open'", this.#id)
     const attempt = {
       id: value.attempt ?? null,
@@ -444,6 +447,7 @@ class Pass {
 
   #epoch({ epoch: epochId, number, time }: z.infer<typeof schema.epoch>) {
     const known = this.#row(epochId)
+    this.#epochs.delete(epochId)
     const { pass } = this.#place
     if (known && known.session !== null) {
       if (known.session !== this.#id) return this.#report(`The epoch ${epochId} belongs to the session ${known.session}.`)
@@ -486,6 +490,7 @@ class Pass {
     const known = this.#row(epochId)
     if (!known || known.session !== this.#id) return this.#report(`A commit names the epoch ${epochId}, which this journal did not begin.`)
     const { row, number } = known
+    this.#epochs.delete(epochId)
     if (known.state !== 'open') {
       if (known.state === 'abandoned') this.#report(`A commit names the epoch ${epochId}, which a new start had abandoned.`)
       return
@@ -534,6 +539,8 @@ class Pass {
       row,
     )
     this.#place.last = number!
+    // Its columns are filled again by the next epoch.
+    this.#batch.flush()
     // Chunks of earlier passes are merged with those of this one.
     if (this.#lines.get(row)?.before !== false) this.#sealed.add(row)
   }
