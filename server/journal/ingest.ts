@@ -20,6 +20,7 @@ const TOO_DEEP = 'It is nested deeper than 100 levels and was passed over.'
 /** Journals larger than this report their own progress. */
 const SHOWN_FROM = 16 * 1024 * 1024
 const LARGEST_SESSION_FILE = 8 * 1024 * 1024
+const MERGED_EVERY_LINES = 64
 
 interface Place {
   offset: number
@@ -261,7 +262,8 @@ class Pass {
   readonly #journal: JournalFile
   readonly #batch: DocumentBatch
   readonly #place: Place
-  readonly #lines = new Map<number, { seen: number; stored: number; before: boolean }>()
+  /** Document lines of each epoch: how many came, how many are stored, and were stored before this pass. */
+  readonly #lines = new Map<number, { seen: number; stored: number; readonly before: number }>()
   readonly #sealed = new Set<number>()
   readonly #graphs = new Map<string, string>()
   readonly #forkNumber: number
@@ -301,8 +303,9 @@ class Pass {
       this.#place.offset = line.end
     }
     this.#batch.flush()
-    for (const row of this.#sealed) seal(this.#db, row)
-    for (const [epoch, { seen, stored }] of this.#lines)
+    for (const [epoch, { seen, stored, before }] of this.#lines) {
+      // An epoch that is followed for hours keeps few chunks, and questions about it stay quick.
+      if (before > 0 && Math.floor(before / MERGED_EVERY_LINES) < Math.floor(stored / MERGED_EVERY_LINES)) this.#sealed.add(epoch)
       this.#db.run(
         'INSERT INTO lines(source, epoch, seen, stored) VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, stored = excluded.stored',
         this.#id,
@@ -310,6 +313,8 @@ class Pass {
         seen,
         stored,
       )
+    }
+    for (const row of this.#sealed) seal(this.#db, row)
     const more = lines.length > 0 && rest > BLOCK
     const { offset, line, pass, last } = this.#place
     this.#db.run(
@@ -415,7 +420,7 @@ class Pass {
         this.#id,
         row,
       )
-      this.#lines.set(row, (lines = { seen: 0, stored: 0, ...known, before: known !== undefined }))
+      this.#lines.set(row, (lines = { seen: 0, stored: 0, ...known, before: known?.stored ?? 0 }))
     }
     const ordinal = lines.seen++
     if (ordinal < lines.stored) return undefined
@@ -542,7 +547,7 @@ class Pass {
     // Its columns are filled again by the next epoch.
     this.#batch.flush()
     // Chunks of earlier passes are merged with those of this one.
-    if (this.#lines.get(row)?.before !== false) this.#sealed.add(row)
+    if (this.#lines.get(row)?.before !== 0) this.#sealed.add(row)
   }
 
   #graph(file: string): string {

@@ -115,6 +115,33 @@ describe('documents', () => {
     )
   })
 
+  it('of an epoch that is followed for long are merged as they come', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'epochtree-documents-'))
+    const dir = join(root, '.epochtree')
+    const run = join(dir, 'runs', SESSION)
+    const stores = new LocalStores(dir)
+    try {
+      mkdirSync(run, { recursive: true })
+      writeFileSync(join(run, 'session.json'), JSON.stringify({ format: 1, sessionId: SESSION, modelName: 'net' }))
+      const write = (value: object) => appendFileSync(join(run, 'journal.jsonl'), `${JSON.stringify(value)}\n`)
+      write({ type: 'started' })
+      write({ type: 'epoch', epoch: EPOCH, number: 1 })
+      for (let i = 0; i < 300; i++) {
+        write({ type: 'metrics', epoch: EPOCH, split: 'train', step: [i], time: [i], values: { a: [i], b: [i + 1] } })
+        await stores.ingest({ only: [SESSION] })
+      }
+      assert.deepEqual(
+        [...(await stores.documents.points(scope, { split: 'train', name: 'b' })).value],
+        Array.from({ length: 300 }, (_, i) => i + 1),
+      )
+      const { chunks } = (await stores.use((db) => db.get<{ chunks: number }>('SELECT count(*) chunks FROM chunk')))!
+      assert.ok(chunks < 2 * 2 * 64, `${chunks} chunks`)
+    } finally {
+      await stores.close()
+      rmSync(root, { recursive: true, force: true })
+    }
+  })
+
   it('keep their order around a long line, also when the short ones are merged', async () => {
     const root = mkdtempSync(join(tmpdir(), 'epochtree-documents-'))
     const dir = join(root, '.epochtree')
