@@ -54,12 +54,17 @@ export function writeDurably(path: string, text: string) {
   flush(dirname(path))
 }
 
-export const signatureOf = ({ size, mtimeMs, ino }: Pick<Stats, 'size' | 'mtimeMs' | 'ino'>) => `${size}:${mtimeMs}:${ino}`
+export const signatureOf = ({ size, mtimeMs, ctimeMs, ino }: Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs' | 'ino'>) =>
+  `${size}:${mtimeMs}:${ctimeMs}:${ino}`
 
-/** Tells whether a file or folder changed; empty when there is none. */
+/** Tells whether a file changed; empty when there is none that can be looked at. */
 export const signature = (path: string): string => {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  return stat ? signatureOf(stat) : ''
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    return stat ? signatureOf(stat) : ''
+  } catch {
+    return ''
+  }
 }
 
 /** Where a path named by a journal leads; undefined when it leaves the run folder, or goes through a link. */
@@ -119,4 +124,13 @@ export function removeQuietly(path: string) {
 export const readText = (path: string, most: number): string => {
   if (lstatSync(path).size > most) throw new Error(`it is larger than ${most} bytes`)
   return readFileSync(path, 'utf8')
+}
+
+/** In a folder that can only be read the store answers all the same, from the user's cache. */
+export function tryWriting(write: () => void) {
+  try {
+    write()
+  } catch (error) {
+    if (!['EROFS', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
 }

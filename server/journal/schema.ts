@@ -46,6 +46,8 @@ const namedFile = z.object({
   format: nullish(z.string()),
 })
 
+export type NamedFile = z.infer<typeof namedFile>
+
 export const started = z.object({
   attempt: nullish(z.string()),
   time: nullish(seconds),
