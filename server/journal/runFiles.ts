@@ -1,20 +1,13 @@
-import { createHash } from 'node:crypto'
 import {
   closeSync,
-  constants,
   fsyncSync,
-  linkSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
-  readSync,
   renameSync,
   statSync,
   unlinkSync,
   writeFileSync,
-  chmodSync,
-  existsSync,
   type Stats,
 } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
@@ -78,39 +71,6 @@ export function insideRun(run: string, file: string): string | undefined {
     if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return undefined
   }
   return path
-}
-
-export function hashFile(path: string): { sha256: string; bytes: number } {
-  const fd = openSync(path, constants.O_RDONLY)
-  try {
-    const hash = createHash('sha256')
-    const block = Buffer.allocUnsafe(4 * 1024 * 1024)
-    let bytes = 0
-    for (;;) {
-      const n = readSync(fd, block, 0, block.length, null)
-      if (n === 0) return { sha256: hash.digest('hex'), bytes }
-      hash.update(block.subarray(0, n))
-      bytes += n
-    }
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/** Takes a verified file into the content-addressed folder; the run's own name goes only after the store knows. */
-export function takeIn(from: string, to: string) {
-  if (!existsSync(to)) {
-    mkdirSync(dirname(to), { recursive: true })
-    try {
-      linkSync(from, to)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code !== 'EEXIST') renameSync(from, to) // no hard links here
-    }
-    chmodSync(to, 0o444)
-  }
-  flush(to)
-  flush(dirname(to))
 }
 
 export function removeQuietly(path: string) {

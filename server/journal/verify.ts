@@ -4,9 +4,10 @@ import type { LocalDatabase } from '../storage/local/database'
 import type { Progress } from '../storage/ports'
 import { takeGraph } from './graphs'
 import { report } from './problems'
-import { folders, hashFile, insideRun, removeQuietly, takeIn, tryWriting } from './runFiles'
+import { folders, insideRun, removeQuietly, tryWriting } from './runFiles'
 import type { NamedFile } from './schema'
 import { summarizeSession } from './summary'
+import { hashFile, takeIn } from './takeIn'
 
 interface Waiting {
   readonly row: number
