@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { gunzipSync } from 'node:zlib'
 import { LocalStores } from '../../server/storage/local/stores'
 import type { MetricName } from '../../server/storage/ports'
-import { CHILD, PARENT, writeRuns } from '../contract/fixture'
+import { CHILD, PARENT, writeFirstRuns } from '../fixtures/firstStore'
 
 describe('the file of the embedded store', () => {
   let root: string
@@ -14,7 +14,7 @@ describe('the file of the embedded store', () => {
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'epochtree-store-'))
     dir = join(root, '.epochtree')
-    writeRuns(dir)
+    writeFirstRuns(dir)
   })
   afterEach(() => rmSync(root, { recursive: true, force: true }))
 
@@ -40,7 +40,7 @@ describe('the file of the embedded store', () => {
     const old = new LocalStores(dir)
     writeFileSync(old.file, gunzipSync(readFileSync('test/fixtures/store-1.sqlite.gz')))
     const other = join(root, 'other')
-    writeRuns(other)
+    writeFirstRuns(other)
     const anew = new LocalStores(other)
     await anew.ingest()
     // Once as it is found, once after all that it knows of the run folders was looked at again.
