@@ -1,5 +1,5 @@
 // Builds the command line, the store's worker, the tests and the benchmarks.
-import { globSync } from 'node:fs'
+import { globSync, rmSync } from 'node:fs'
 import * as esbuild from 'esbuild'
 
 const watch = process.argv.includes('--watch')
@@ -18,8 +18,17 @@ const shared = {
 const builds = [
   {
     ...shared,
-    entryPoints: { cli: 'server/cli.ts', server: 'server/main.ts', storeWorker: 'server/storage/local/worker.ts' },
+    entryPoints: { server: 'server/main.ts', storeWorker: 'server/storage/local/worker.ts' },
     outdir: 'dist',
+    minifySyntax: true,
+  },
+  // Split, so that a command loads no more than it needs.
+  {
+    ...shared,
+    entryPoints: { cli: 'server/cli.ts' },
+    outdir: 'dist',
+    splitting: true,
+    chunkNames: 'cli-[hash]',
     minifySyntax: true,
   },
   // Split, so that activation reads no more than it needs: the client library comes with the first question.
@@ -41,6 +50,8 @@ const builds = [
     external: ['ajv', 'fast-check', 'mocha', 'typescript', 'zod', 'commander'],
   },
 ]
+// Parts of earlier builds have other names.
+rmSync('dist', { recursive: true, force: true })
 for (const options of builds) {
   if (watch) await (await esbuild.context(options)).watch()
   else await esbuild.build(options)

@@ -1,11 +1,9 @@
 import { existsSync, renameSync, statSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
-import { collect, parseKeep } from './actions/gc'
-import * as changes from './actions/changes'
-import { type Edits, fork, type Launching, resume, train } from './actions/newSession'
+import type { Edits, Launching } from './actions/newSession'
 import { completionScript, type Shell, shells } from './cli/completion'
-import { demo } from './cli/demo'
+import { later } from './cli/later'
 import { progressBar } from './cli/progress'
 import { renderBest } from './cli/text/best'
 import { renderCompare } from './cli/text/compare'
@@ -17,15 +15,19 @@ import { renderQuery } from './cli/text/query'
 import { renderSessions } from './cli/text/sessions'
 import { renderShow } from './cli/text/show'
 import { type Style, styleFor } from './cli/text/terminal'
-import { watch } from './cli/watch'
 import { EpochtreeError, explain } from './errors'
 import { findFolder, makeFolder } from './folder'
 import type { DoctorJson, IngestJson, StartedJson } from './protocol/model'
 import * as requests from './requests'
 import { LocalStores } from './storage/local/stores'
-import { ThreadedStores } from './storage/local/threads'
 import type { MetricName } from './storage/ports'
 import { parseMetric } from './tracking/reference'
+
+const { collect, parseKeep } = later(() => import('./actions/gc'))
+const changes = later(() => import('./actions/changes'))
+const { fork, resume, train } = later(() => import('./actions/newSession'))
+const { demo } = later(() => import('./cli/demo'))
+const { follow } = later(() => import('./cli/watch'))
 
 interface Common {
   readonly dir?: string
@@ -86,16 +88,6 @@ function open(options: Common): Place {
   const dir = findFolder(options.dir, process.cwd(), process.env)
   makeFolder(dir)
   return { dir, stores: new LocalStores(dir) }
-}
-
-/** On threads, so that Ctrl-C is heard while a long journal is read. */
-async function following(dir: string, changed: Parameters<typeof watch>[1]) {
-  const stores = new ThreadedStores(dir)
-  try {
-    await watch({ dir, stores }, changed)
-  } finally {
-    await stores.close()
-  }
 }
 
 async function withProgress<Result>(work: (progress: ReturnType<typeof progressBar>['show']) => Promise<Result>): Promise<Result> {
@@ -317,7 +309,7 @@ add<IngestJson | undefined>({
   options: (command) => command.option('--watch', 'follow the journals until interrupted'),
   answer: async (place, _, options) => {
     if (options['watch']) {
-      await following(place.dir, (session) =>
+      await follow(place.dir, (session) =>
         print(options.json ? JSON.stringify(session) : renderChanged(session, 'read', styleFor(process.stdout, process.env))),
       )
       return undefined
@@ -367,8 +359,8 @@ add({
     command
       .option('--dry-run', 'only list it, with bytes')
       .option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay"),
-  answer: (place, _, options) => {
-    const keep = options['keep'] === undefined ? undefined : parseKeep(options['keep'] as string)
+  answer: async (place, _, options) => {
+    const keep = options['keep'] === undefined ? undefined : await parseKeep(options['keep'] as string)
     return place.stores.use((db) => collect(db, place.dir, { dryRun: options['dryRun'] === true, keep }))
   },
   text: renderCollected,

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { EpochtreeError } from '../errors'
 import { statusOf } from '../journal/liveness'
 import { mark } from '../journal/marks'
-import { nameFile } from '../journal/ingest'
+import { nameFile } from '../journal/names'
 import { folders, removeQuietly } from '../journal/runFiles'
 import type { CollectedJson } from '../protocol/model'
+import { documentBytes, removeDocuments } from '../storage/local/chunks'
 import type { LocalDatabase } from '../storage/local/database'
 import * as documents from '../storage/local/documents'
 import * as stored from '../storage/local/sessions'
@@ -285,16 +286,6 @@ function sweepLeftovers(db: LocalDatabase, dir: string, dryRun: boolean, items: 
       }
     }
   }
-}
-
-const documentBytes = (db: LocalDatabase, rows: readonly number[]): number =>
-  db.get<{ n: number | null }>(
-    'SELECT sum(length(val) + coalesce(length(extra), 0) + coalesce(length(step), 0)) n FROM chunk WHERE epoch IN (SELECT value FROM json_each(?))',
-    JSON.stringify(rows),
-  )?.n ?? 0
-
-function removeDocuments(db: LocalDatabase, rows: readonly number[]) {
-  db.run('DELETE FROM chunk WHERE epoch IN (SELECT value FROM json_each(?))', JSON.stringify(rows))
 }
 
 /** Bytes that removing would truly free: a file with a second name elsewhere frees none. */

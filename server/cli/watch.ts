@@ -1,6 +1,17 @@
 import { Follower } from '../journal/follow'
 import type { SessionJson } from '../protocol/model'
 import { type Context, sessionJson } from '../requests'
+import { ThreadedStores } from '../storage/local/threads'
+
+/** On threads, so that Ctrl-C is heard while a long journal is read. */
+export async function follow(dir: string, changed: (session: SessionJson) => Promise<void>): Promise<void> {
+  const stores = new ThreadedStores(dir)
+  try {
+    await watch({ dir, stores }, changed)
+  } finally {
+    await stores.close()
+  }
+}
 
 /** Follows the journals until it is interrupted, and tells each session that changed. */
 export async function watch(context: Context, changed: (session: SessionJson) => Promise<void>): Promise<void> {

@@ -17,15 +17,28 @@ export interface Line {
 /** An open journal. Reads whole lines only: what has no newline yet does not exist yet. */
 export class JournalFile {
   readonly #fd: number
-  readonly size: number
-  /** Changes whenever the file does, or is another. */
-  readonly signature: string
+  #size = 0
+  #signature = ''
 
   constructor(path: string) {
     this.#fd = openSync(path, 'r')
+    this.lookAgain()
+  }
+
+  /** How long it was when it was looked at last; what was written since does not exist yet. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Changes whenever the file does, or is another. */
+  get signature(): string {
+    return this.#signature
+  }
+
+  lookAgain() {
     const stat = fstatSync(this.#fd)
-    this.size = stat.size
-    this.signature = signatureOf(stat)
+    this.#size = stat.size
+    this.#signature = signatureOf(stat)
   }
 
   #read(from: number, length: number): Buffer {

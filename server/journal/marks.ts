@@ -5,8 +5,9 @@ import { isObject } from '../json'
 import type { LocalDatabase } from '../storage/local/database'
 import type { Marks } from '../storage/ports'
 import { nameProblem, mendName } from '../tracking/reference'
-import { nameFile, takeName, takeSession } from './ingest'
+import { nameFile, takeName } from './names'
 import { folders, readText, removeQuietly, writeDurably } from './runFiles'
+import { takeSession } from './session'
 
 const LARGEST = 8 * 1024 * 1024
 

@@ -1,20 +1,13 @@
-import { createHash } from 'node:crypto'
 import {
   closeSync,
-  constants,
   fsyncSync,
-  linkSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
-  readSync,
   renameSync,
   statSync,
   unlinkSync,
   writeFileSync,
-  chmodSync,
-  existsSync,
   type Stats,
 } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
@@ -54,12 +47,17 @@ export function writeDurably(path: string, text: string) {
   flush(dirname(path))
 }
 
-export const signatureOf = ({ size, mtimeMs, ino }: Pick<Stats, 'size' | 'mtimeMs' | 'ino'>) => `${size}:${mtimeMs}:${ino}`
+export const signatureOf = ({ size, mtimeMs, ctimeMs, ino }: Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs' | 'ino'>) =>
+  `${size}:${mtimeMs}:${ctimeMs}:${ino}`
 
-/** Tells whether a file or folder changed; empty when there is none. */
+/** Tells whether a file changed; empty when there is none that can be looked at. */
 export const signature = (path: string): string => {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  return stat ? signatureOf(stat) : ''
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    return stat ? signatureOf(stat) : ''
+  } catch {
+    return ''
+  }
 }
 
 /** Where a path named by a journal leads; undefined when it leaves the run folder, or goes through a link. */
@@ -75,39 +73,6 @@ export function insideRun(run: string, file: string): string | undefined {
   return path
 }
 
-export function hashFile(path: string): { sha256: string; bytes: number } {
-  const fd = openSync(path, constants.O_RDONLY)
-  try {
-    const hash = createHash('sha256')
-    const block = Buffer.allocUnsafe(4 * 1024 * 1024)
-    let bytes = 0
-    for (;;) {
-      const n = readSync(fd, block, 0, block.length, null)
-      if (n === 0) return { sha256: hash.digest('hex'), bytes }
-      hash.update(block.subarray(0, n))
-      bytes += n
-    }
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/** Takes a verified file into the content-addressed folder; the run's own name goes only after the store knows. */
-export function takeIn(from: string, to: string) {
-  if (!existsSync(to)) {
-    mkdirSync(dirname(to), { recursive: true })
-    try {
-      linkSync(from, to)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code !== 'EEXIST') renameSync(from, to) // no hard links here
-    }
-    chmodSync(to, 0o444)
-  }
-  flush(to)
-  flush(dirname(to))
-}
-
 export function removeQuietly(path: string) {
   try {
     unlinkSync(path)
@@ -119,4 +84,13 @@ export function removeQuietly(path: string) {
 export const readText = (path: string, most: number): string => {
   if (lstatSync(path).size > most) throw new Error(`it is larger than ${most} bytes`)
   return readFileSync(path, 'utf8')
+}
+
+/** In a folder that can only be read the store answers all the same, from the user's cache. */
+export function tryWriting(write: () => void) {
+  try {
+    write()
+  } catch (error) {
+    if (!['EROFS', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
 }

@@ -46,6 +46,8 @@ const namedFile = z.object({
   format: nullish(z.string()),
 })
 
+export type NamedFile = z.infer<typeof namedFile>
+
 export const started = z.object({
   attempt: nullish(z.string()),
   time: nullish(seconds),
@@ -103,8 +105,10 @@ export interface MetricsLine {
   readonly epoch: string
   readonly split: string
   readonly steps: readonly (number | null)[] | null
-  readonly times: Float64Array
-  readonly values: ReadonlyMap<string, ArrayLike<number>>
+  readonly times: ArrayLike<number>
+  readonly names: readonly string[]
+  /** One a name, each as long as `times`. */
+  readonly columns: readonly ArrayLike<number>[]
 }
 
 /** Checked by hand and not by the schema library: this is the path of every single point. */
@@ -113,9 +117,10 @@ export function metricsLine(line: Record<string, unknown>): MetricsLine | string
   if (typeof epoch !== 'string' || !ID.test(epoch)) return 'epoch: not an id of 24 hexadecimal digits'
   if (typeof split !== 'string') return 'split: not a text'
   if (typeof values !== 'object' || values === null || Array.isArray(values)) return 'values: not an object of columns'
-  const columns = Object.entries(values as Record<string, unknown>)
-  const first = columns[0]?.[1]
-  if (columns.length === 0) return { epoch, split, steps: null, times: new Float64Array(0), values: new Map() }
+  const names = Object.keys(values)
+  if (names.length === 0) return { epoch, split, steps: null, times: [], names, columns: [] }
+  const given = values as Record<string, unknown>
+  const first = given[names[0]!]
   if (!Array.isArray(first)) return 'values: not an object of columns'
   const n = first.length
   const times = typeof time === 'number' ? new Float64Array(n).fill(time) : (time ?? null) === null ? new Float64Array(n) : numbers(time, n)
@@ -124,19 +129,13 @@ export function metricsLine(line: Record<string, unknown>): MetricsLine | string
     if (!Array.isArray(step) || step.length !== n) return `step: not a column of ${n} steps`
     for (const one of step as unknown[]) if (one !== null && !Number.isSafeInteger(one)) return 'step: not whole numbers'
   }
-  const checked = new Map<string, ArrayLike<number>>()
-  for (const [name, column] of columns) {
-    const parsed = numbers(column, n)
+  const columns: ArrayLike<number>[] = []
+  for (const name of names) {
+    const parsed = numbers(given[name], n)
     if (!parsed) return `values.${name.slice(0, 80)}: not a column of ${n} numbers`
-    checked.set(name, parsed)
+    columns.push(parsed)
   }
-  return {
-    epoch,
-    split,
-    steps: (step as (number | null)[] | null | undefined) ?? null,
-    times: times instanceof Float64Array ? times : Float64Array.from(times),
-    values: checked,
-  }
+  return { epoch, split, steps: (step as (number | null)[] | null | undefined) ?? null, times, names, columns }
 }
 
 export interface SamplesLine {

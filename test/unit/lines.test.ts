@@ -240,8 +240,9 @@ describe('a line of metrics', () => {
       epoch: id,
       split: 'train',
       steps: [0, 1],
-      times: Float64Array.of(10, 11),
-      values: new Map([['loss', [0.5, 0.25]]]),
+      times: [10, 11],
+      names: ['loss'],
+      columns: [[0.5, 0.25]],
     })
   })
 
@@ -254,23 +255,24 @@ describe('a line of metrics', () => {
   })
 
   it('keeps NaN and infinities what they are', () => {
-    assert.deepEqual(
-      good({ values: { a: ['NaN', 'Infinity'], b: ['-Infinity', -0] } }).values,
-      new Map([
-        ['a', Float64Array.of(NaN, Infinity)],
-        ['b', Float64Array.of(-Infinity, -0)],
-      ]),
-    )
+    assert.deepEqual(good({ values: { a: ['NaN', 'Infinity'], b: ['-Infinity', -0] } }).columns, [
+      Float64Array.of(NaN, Infinity),
+      Float64Array.of(-Infinity, -0),
+    ])
   })
 
   it("keeps names of JavaScript's own", () => {
-    const { values } = good({ values: JSON.parse('{"__proto__":[1,2],"constructor":[3,4]}') as unknown })
-    assert.deepEqual([...values.keys()], ['__proto__', 'constructor'])
+    const { names, columns } = good({ values: JSON.parse('{"__proto__":[1,2],"constructor":[3,4]}') as unknown })
+    assert.deepEqual(names, ['__proto__', 'constructor'])
+    assert.deepEqual(columns, [
+      [1, 2],
+      [3, 4],
+    ])
   })
 
   it('may be empty', () => {
-    assert.equal(good({ values: {} }).values.size, 0)
-    assert.deepEqual(good({ step: [], time: [], values: { loss: [] } }).values.get('loss'), [])
+    assert.deepEqual(good({ values: {} }).names, [])
+    assert.deepEqual(good({ step: [], time: [], values: { loss: [] } }).columns, [[]])
   })
 
   it('is refused with what is wrong', () => {

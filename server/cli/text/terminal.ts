@@ -43,7 +43,10 @@ export function styleFor(stream: { readonly isTTY?: boolean | undefined }, env: 
   return stream.isTTY ? coloured : plain
 }
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+// Made when the first text is not plain ASCII, as most are.
+let segmenter: Intl.Segmenter | undefined
+const clusters = (text: string) => (segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })).segment(text)
+const printable = /^[\x20-\x7e]*$/
 const ownColours = /\x1b\[\d+m/g
 const invisible = /^[\p{M}\p{Cf}]*$/u
 const wide =
@@ -54,9 +57,9 @@ const clusterWidth = (cluster: string) => (invisible.test(cluster) ? 0 : wide.te
 /** Columns that the text takes on a terminal; our own colours take none. */
 export function width(text: string): number {
   const bare = text.replace(ownColours, '')
-  if (/^[\x20-\x7e]*$/.test(bare)) return bare.length
+  if (printable.test(bare)) return bare.length
   let columns = 0
-  for (const { segment } of segmenter.segment(bare)) columns += clusterWidth(segment)
+  for (const { segment } of clusters(bare)) columns += clusterWidth(segment)
   return columns
 }
 
@@ -73,12 +76,13 @@ const escape = (char: string) => {
 export function safe(text: string, max = 200): string {
   // Cut first, so that megabytes cost nothing; one column never needs this many code units.
   const start = text.slice(0, max * 16 + 16)
+  if (printable.test(start)) return start.length <= max ? start : `${start.slice(0, Math.max(0, max - 1))}…`
   // A letter under a tower of combining marks would paint over the lines above it.
   const tamed = start.replace(/(\p{M}{4})\p{M}+/gu, '$1')
   let shown = ''
   let columns = 0
   let room = ''
-  for (const { segment } of segmenter.segment(tamed)) {
+  for (const { segment } of clusters(tamed)) {
     const piece = segment.replace(hostile, escape)
     columns += width(piece)
     if (columns > max) return `${room}…`
@@ -174,7 +178,11 @@ export function bytes(n: number | null): string {
   return `${unit === 0 ? value : value.toFixed(1).replace(/\.0$/, '')} ${units[unit]}`
 }
 
-const grouped = (n: number) => n.toLocaleString('en-US', { maximumFractionDigits: 0 })
+let thousands: Intl.NumberFormat | undefined
+const grouped = (n: number) =>
+  Number.isInteger(n) && n >= 0 && n < 1000
+    ? String(n)
+    : (thousands ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })).format(n)
 
 /** For screens: integers whole, others to four significant digits. */
 export function number(value: Figure): string {

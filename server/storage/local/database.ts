@@ -3,8 +3,6 @@ import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { EpochtreeError } from '../../errors'
 
-export const SCHEMA_VERSION = 2
-
 /** Each entry brings a store one version forward; never change one that was released. */
 const MIGRATIONS: readonly string[] = [
   `
@@ -53,7 +51,14 @@ CREATE TRIGGER session_went AFTER DELETE ON session BEGIN DELETE FROM change WHE
 CREATE TRIGGER session_changed AFTER UPDATE OF name, model, tags, selected, deleted, attempt, finished, own, latest, open, problems, overrides ON session
   BEGIN DELETE FROM change WHERE session = NEW.id; INSERT INTO change(session) VALUES(NEW.id); END;
 `,
+  // Curves of the same lines have one column of steps and one of times; those stored before keep their own.
+  `
+CREATE TABLE axis (id INTEGER PRIMARY KEY, step BLOB, time BLOB NOT NULL);
+ALTER TABLE chunk ADD COLUMN axis INTEGER;
+ALTER TABLE session DROP COLUMN folder_signature;
+`,
 ]
+const SCHEMA_VERSION = MIGRATIONS.length
 
 /** One connection to the embedded store. Synchronous: it lives on a worker thread. */
 export class LocalDatabase {

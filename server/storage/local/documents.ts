@@ -1,274 +1,7 @@
 import type { Envelope, Group, LastValue, MetricName, Points, Scope } from '../ports'
-import { bytesOf, float64, header, packSteps, sampleColumn, uint32, unpackSteps } from './columns'
+import { AXIS } from './chunks'
+import { float64, uint32, unpackSteps } from './columns'
 import type { LocalDatabase } from './database'
-
-/** The rows of a line that have a step, or those that have none: an epoch-level value outranks the others. */
-interface Rows {
-  readonly ordinal: number
-  readonly level: 0 | 1
-  /** Empty for epoch-level rows. */
-  readonly steps: Float64Array
-  readonly times: Float64Array
-  /** Which rows of the line these are; undefined when they are all. */
-  readonly chosen: readonly number[] | undefined
-}
-interface Part {
-  readonly rows: Rows
-  readonly values: ArrayLike<number>
-}
-interface Curve {
-  readonly series: number
-  readonly epoch: number
-  readonly source: string
-  readonly level: 0 | 1
-  readonly parts: Part[]
-}
-
-/** Gathers the document lines of one transaction, so that each curve of each epoch becomes one chunk. */
-export class DocumentBatch {
-  readonly #db: LocalDatabase
-  readonly #curves = new Map<string, Map<number, Curve>>()
-  readonly #series = new Map<string, Map<string, number>>()
-
-  constructor(db: LocalDatabase) {
-    this.#db = db
-  }
-
-  seriesId(kind: 'metric' | 'sample', split: string, name: string): number {
-    const key = `${kind} ${split}`
-    let known = this.#series.get(key)
-    if (!known) this.#series.set(key, (known = new Map()))
-    let id = known.get(name)
-    if (id === undefined) {
-      this.#db.run('INSERT OR IGNORE INTO series(kind, split, name) VALUES(?, ?, ?)', kind, split, name)
-      id = this.#db.get<{ id: number }>('SELECT id FROM series WHERE kind = ? AND split = ? AND name = ?', kind, split, name)!.id
-      known.set(name, id)
-    }
-    return id
-  }
-
-  metrics(
-    epoch: number,
-    source: string,
-    ordinal: number,
-    split: string,
-    steps: readonly (number | null)[] | null,
-    times: Float64Array,
-    values: ReadonlyMap<string, ArrayLike<number>>,
-  ) {
-    for (const rows of rowsOf(ordinal, steps, times)) {
-      const at = `${epoch} ${rows.level} ${source}`
-      let curves = this.#curves.get(at)
-      if (!curves) this.#curves.set(at, (curves = new Map()))
-      for (const [name, column] of values) {
-        const series = this.seriesId('metric', split, name)
-        let curve = curves.get(series)
-        if (!curve) curves.set(series, (curve = { series, epoch, source, level: rows.level, parts: [] }))
-        curve.parts.push({ rows, values: rows.chosen ? Float64Array.from(rows.chosen, (row) => column[row]!) : column })
-      }
-    }
-  }
-
-  samples(epoch: number, source: string, ordinal: number, split: string, fields: ReadonlyMap<string, readonly unknown[]>) {
-    for (const [name, values] of fields) insertSamples(this.#db, this.seriesId('sample', split, name), epoch, source, ordinal, values)
-  }
-
-  /** Writes what was gathered; call it inside the transaction. */
-  flush() {
-    // The metrics of one line share its steps and times, and mostly come in the same lines.
-    let last: Shared | undefined
-    for (const curves of this.#curves.values()) {
-      for (const { series, epoch, source, level, parts } of curves.values()) {
-        if (!last || !isOf(last, parts)) last = shared(parts.map(({ rows }) => rows))
-        insertPoints(this.#db, series, epoch, level, source, last, concat(parts.map(({ values }) => values)))
-      }
-    }
-    this.#curves.clear()
-  }
-}
-
-function rowsOf(ordinal: number, steps: readonly (number | null)[] | null, times: Float64Array): Rows[] {
-  const none = new Float64Array(0)
-  if (times.length === 0) return []
-  if (steps === null) return [{ ordinal, level: 1, steps: none, times, chosen: undefined }]
-  if (!steps.includes(null)) {
-    const column = new Float64Array(steps.length)
-    for (let i = 0; i < column.length; i++) column[i] = steps[i]!
-    return [{ ordinal, level: 0, steps: column, times, chosen: undefined }]
-  }
-  return ([0, 1] as const).flatMap((level) => {
-    const chosen = steps.flatMap((step, row) => ((step === null) === (level === 1) ? [row] : []))
-    if (chosen.length === 0) return []
-    return [
-      {
-        ordinal,
-        level,
-        steps: level === 0 ? Float64Array.from(chosen, (row) => steps[row]!) : none,
-        times: Float64Array.from(chosen, (row) => times[row]!),
-        chosen,
-      },
-    ]
-  })
-}
-
-/** What curves that were logged in the same lines have in common. */
-interface Shared {
-  readonly rows: readonly Rows[]
-  readonly ordinal: number
-  readonly steps: Float64Array
-  readonly packedSteps: Uint8Array | null
-  readonly times: Float64Array
-}
-
-function shared(rows: readonly Rows[]): Shared {
-  const steps = concat(rows.map((one) => one.steps))
-  return {
-    rows,
-    ordinal: rows[0]!.ordinal,
-    steps,
-    packedSteps: steps.length ? packSteps(steps) : null,
-    times: concat(rows.map(({ times }) => times)),
-  }
-}
-
-const isOf = ({ rows }: Shared, parts: readonly Part[]) => rows.length === parts.length && rows.every((one, i) => one === parts[i]!.rows)
-
-function concat(arrays: readonly ArrayLike<number>[]): Float64Array {
-  if (arrays.length === 1 && arrays[0] instanceof Float64Array) return arrays[0]
-  const whole = new Float64Array(arrays.reduce((n, array) => n + array.length, 0))
-  let at = 0
-  for (const array of arrays) {
-    whole.set(array, at)
-    at += array.length
-  }
-  return whole
-}
-
-const INSERT =
-  'INSERT INTO chunk(series, epoch, level, source, ordinal, n, step0, step1, last_step, last, lo, hi, step, val, extra) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
-
-function insertPoints(
-  db: LocalDatabase,
-  series: number,
-  epoch: number,
-  level: 0 | 1,
-  source: string,
-  { ordinal, steps, packedSteps, times }: Omit<Shared, 'rows'>,
-  values: Float64Array,
-) {
-  const stepped = level === 0
-  const head = header(values, stepped ? steps : null)
-  db.run(
-    INSERT,
-    series,
-    epoch,
-    level,
-    source,
-    ordinal,
-    values.length,
-    stepped ? steps[0]! : null,
-    stepped ? steps[steps.length - 1]! : null,
-    head.lastStep,
-    Number.isNaN(head.last) ? null : head.last,
-    head.low,
-    head.high,
-    stepped ? packedSteps : null,
-    bytesOf(values),
-    bytesOf(times),
-  )
-}
-
-function insertSamples(db: LocalDatabase, series: number, epoch: number, source: string, ordinal: number, values: readonly unknown[]) {
-  const column = sampleColumn(values)
-  if ('numbers' in column)
-    db.run(
-      INSERT,
-      series,
-      epoch,
-      0,
-      source,
-      ordinal,
-      values.length,
-      null,
-      null,
-      null,
-      null,
-      null,
-      null,
-      column.nulls,
-      bytesOf(column.numbers),
-      null,
-    )
-  else
-    db.run(
-      INSERT,
-      series,
-      epoch,
-      0,
-      source,
-      ordinal,
-      values.length,
-      null,
-      null,
-      null,
-      null,
-      null,
-      null,
-      null,
-      bytesOf(column.codes),
-      Buffer.from(JSON.stringify(column.dictionary)),
-    )
-}
-
-interface ChunkRow {
-  readonly id: number
-  readonly epoch: number
-  readonly level: 0 | 1
-  readonly source: string
-  readonly ordinal: number
-  readonly n: number
-  readonly step0: number | null
-  readonly step1: number | null
-  readonly step: Uint8Array | null
-  readonly val: Uint8Array
-  readonly extra: Uint8Array | null
-}
-
-/** Merges the small chunks of a committed epoch's curves. Readers do not care when or whether this runs. */
-export function seal(db: LocalDatabase, epoch: number) {
-  const many = db.all<{ series: number; level: 0 | 1; source: string }>(
-    "SELECT c.series, c.level, c.source FROM chunk c JOIN series s ON s.id = c.series WHERE c.epoch = ? AND s.kind = 'metric' GROUP BY c.series, c.level, c.source HAVING count(*) > 1",
-    epoch,
-  )
-  for (const { series, level, source } of many) {
-    const rows = db.all<ChunkRow>(
-      'SELECT * FROM chunk WHERE series = ? AND epoch = ? AND level = ? AND source = ? AND n < 8192 ORDER BY ordinal, id',
-      series,
-      epoch,
-      level,
-      source,
-    )
-    if (rows.length < 2) continue
-    const steps = new Float64Array(level === 0 ? rows.reduce((n, row) => n + row.n, 0) : 0)
-    let at = 0
-    for (const row of rows) {
-      if (level === 0) unpackSteps(steps, at, row.n, row.step0, row.step1, row.step)
-      at += row.n
-    }
-    const times = concat(rows.map(({ extra }) => float64(extra!)))
-    const values = concat(rows.map(({ val }) => float64(val)))
-    for (const row of rows) db.run('DELETE FROM chunk WHERE id = ?', row.id)
-    insertPoints(
-      db,
-      series,
-      epoch,
-      level,
-      source,
-      { ordinal: rows[0]!.ordinal, steps, packedSteps: level === 0 ? packSteps(steps) : null, times },
-      values,
-    )
-  }
-}
 
 /** Rows of the epoch table that a scope means, in history order. */
 export function scopeRows(db: LocalDatabase, scope: Scope): { row: number; id: string }[] {
@@ -369,13 +102,24 @@ export function points(db: LocalDatabase, scope: Scope, metric: MetricName): Poi
   }
   if (series === undefined) return result
   let at = 0
+  type Row = {
+    epoch: number
+    n: number
+    step0: number | null
+    step1: number | null
+    step: Uint8Array | null
+    time: Uint8Array
+    val: Uint8Array
+  }
   for (const row of db
-    .prepare(`SELECT c.epoch, c.n, c.step0, c.step1, c.step, c.val, c.extra ${from} ORDER BY u.key, c.level, c.source, c.ordinal`)
-    .iterate(rows, series) as Iterable<unknown> as Iterable<ChunkRow>) {
+    .prepare(
+      `SELECT c.epoch, c.n, c.step0, c.step1, c.val, ${AXIS} ${from} LEFT JOIN axis a ON a.id = c.axis ORDER BY u.key, c.level, c.source, c.ordinal`,
+    )
+    .iterate(rows, series) as Iterable<unknown> as Iterable<Row>) {
     result.epoch.fill(index.get(row.epoch)!, at, at + row.n)
     unpackSteps(result.step, at, row.n, row.step0, row.step1, row.step)
     result.value.set(float64(row.val), at)
-    if (row.extra) result.time.set(float64(row.extra), at)
+    result.time.set(float64(row.time), at)
     at += row.n
   }
   return result

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { accessSync, constants, existsSync, realpathSync, statfsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, posix, win32 } from 'node:path'
@@ -22,7 +21,10 @@ export function cacheFolder(platform: NodeJS.Platform, env: Environment, home: s
 export function storePlace(dir: string, env: Environment): string {
   const beside = folders(dir).store
   if (!onNetwork(dir, env) && writable(dir)) return beside
-  const key = createHash('sha256')
+  // Loaded where it is needed, which is rarely.
+  const key = process
+    .getBuiltinModule('node:crypto')
+    .createHash('sha256')
     .update(existsSync(dir) ? realpathSync(dir) : dir)
     .digest('hex')
     .slice(0, 32)

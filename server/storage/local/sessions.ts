@@ -1,4 +1,3 @@
-import { gunzipSync } from 'node:zlib'
 import type { GraphSummary, JsonObject, ModelGraph } from '../../protocol/model'
 import type {
   Attempt,
@@ -244,7 +243,8 @@ export function count(db: LocalDatabase, segments: readonly Segment[]): number {
 
 export function graph(db: LocalDatabase, hash: string): ModelGraph | undefined {
   const row = db.get<{ body: Uint8Array }>('SELECT body FROM graph WHERE hash = ?', hash)
-  return row && (JSON.parse(gunzipSync(row.body).toString()) as ModelGraph)
+  // Loaded when a graph is asked for: a list of sessions unpacks none.
+  return row && (JSON.parse(process.getBuiltinModule('node:zlib').gunzipSync(row.body).toString()) as ModelGraph)
 }
 
 export function graphSummary(db: LocalDatabase, hash: string): GraphSummary | undefined {

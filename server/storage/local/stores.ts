@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs'
-import { EpochtreeError } from '../../errors'
-import { ingestAll, ingestRun, verifyWeights } from '../../journal/ingest'
-import { mark } from '../../journal/marks'
+import { changedSessions } from '../../journal/changed'
 import { folders } from '../../journal/runFiles'
 import type { DocumentStore, IngestOptions, SessionStore, Stores, WeightsStore } from '../ports'
 import { LocalDatabase, storeError } from './database'
@@ -16,7 +14,7 @@ export class LocalStores implements Stores {
   readonly dir: string
   /** Where the store lies. */
   readonly file: string
-  #db: LocalDatabase | undefined
+  #db: Promise<LocalDatabase> | undefined
   readonly sessions: SessionStore
   readonly documents: DocumentStore
   readonly weights: WeightsStore
@@ -39,7 +37,10 @@ export class LocalStores implements Stores {
       graph: (hash) => ask((db) => sessions.graph(db, hash)),
       graphSummary: (hash) => ask((db) => sessions.graphSummary(db, hash)),
       problems: (sessionId) => ask((db) => sessions.problems(db, sessionId)),
-      mark: (sessionId, marks) => ask((db) => (mark(db, dir, sessionId, marks), sessions.session(db, sessionId)!)),
+      mark: async (sessionId, marks) => {
+        const { mark } = await import('../../journal/marks')
+        return ask((db) => (mark(db, dir, sessionId, marks), sessions.session(db, sessionId)!))
+      },
     }
     this.documents = {
       metrics: (scope) => ask((db) => documents.names(db, 'metric', scope)),
@@ -61,39 +62,64 @@ export class LocalStores implements Stores {
   }
 
   /** Works with the store as it is on disk now: one that was deleted since is opened, and built, anew. */
-  async use<Answer>(work: (db: LocalDatabase) => Answer): Promise<Answer> {
+  async use<Answer>(work: (db: LocalDatabase) => Answer | Promise<Answer>): Promise<Answer> {
     try {
-      if (this.#db && !this.#db.isCurrent()) {
-        this.#db.close()
-        this.#db = undefined
-      }
-      if (!this.#db) {
-        const built = existsSync(this.file)
-        this.#db = new LocalDatabase(this.file)
-        if (!built) {
-          ingestAll(this.#db, this.dir)
-          verifyWeights(this.#db, this.dir)
-        }
-      }
-      return work(this.#db)
+      return await work(await this.#current())
     } catch (error) {
       throw storeError(error, this.file)
     }
   }
 
-  ingest({ only, verify = true, progress, signal }: IngestOptions = {}): Promise<void> {
-    return this.use((db) => {
-      const aborted = () => {
-        if (signal?.aborted) throw new EpochtreeError('aborted', 'Reading the journals was cancelled; it goes on where it stopped.')
-      }
-      if (only) for (const id of only) ingestRun(db, this.dir, id, progress, aborted)
-      else ingestAll(db, this.dir, progress, aborted)
-      if (verify) verifyWeights(db, this.dir, progress, aborted)
+  async #current(): Promise<LocalDatabase> {
+    const opening = this.#db
+    const db = await opening
+    if (db?.isCurrent()) return db
+    // Whoever else waited for the same one may have opened the next already.
+    if (this.#db !== opening) return this.#current()
+    db?.close()
+    const anew = (this.#db = this.#open())
+    return anew.catch((error: unknown) => {
+      // The next question tries again.
+      if (this.#db === anew) this.#db = undefined
+      throw error
     })
   }
 
+  async #open(): Promise<LocalDatabase> {
+    const built = existsSync(this.file)
+    const db = new LocalDatabase(this.file)
+    try {
+      if (!built) {
+        const { read } = await import('../../journal/ingest')
+        read(db, this.dir, changedSessions(db, this.dir), {})
+      }
+      return db
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  }
+
+  async ingest(options: IngestOptions = {}): Promise<void> {
+    try {
+      const db = await this.#current()
+      const ids = options.only ?? changedSessions(db, this.dir)
+      const { verify = true } = options
+      if (ids.length === 0 && !(verify && db.get("SELECT 1 FROM epoch WHERE state IN ('verifying', 'missing')"))) return
+      // Loaded where there is something to read: most commands find nothing new.
+      const { read } = await import('../../journal/ingest')
+      read(await this.#current(), this.dir, ids, options)
+    } catch (error) {
+      throw storeError(error, this.file)
+    }
+  }
+
   async close() {
-    this.#db?.close()
+    const db = this.#db
     this.#db = undefined
+    await db?.then(
+      (one) => one.close(),
+      () => {},
+    )
   }
 }
