@@ -32,11 +32,16 @@ const builds = [
   },
   {
     ...shared,
-    entryPoints: [...globSync('test/**/*.ts', { exclude: ['**/*.d.ts'] }), 'bench/main.ts', 'bench/fresh.ts'],
+    entryPoints: [
+      ...globSync('test/**/*.ts', { exclude: ['**/*.d.ts', 'test/host/**'] }),
+      'scripts/vscode/start.ts',
+      'bench/main.ts',
+      'bench/fresh.ts',
+    ],
     outdir: 'out',
     outbase: '.',
     splitting: true,
-    external: ['ajv', 'fast-check', 'mocha', 'typescript', 'zod', 'commander'],
+    external: ['ajv', 'fast-check', 'mocha', 'typescript', 'zod', 'commander', 'playwright-core'],
   },
 ]
 for (const options of builds) {

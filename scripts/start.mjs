@@ -1,10 +1,11 @@
-// Sets up what is missing, then runs the demo's real training.
+// Sets up what is missing, then opens VS Code on the demo.
 import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-for (const args of [['scripts/setup.mjs'], ['bin/epochtree.mjs', 'demo', ...process.argv.slice(2)]]) {
-  const { status } = spawnSync(process.execPath, [join(root, args[0]), ...args.slice(1)], { cwd: root, stdio: 'inherit' })
-  if (status !== 0) process.exit(status ?? 1)
-}
+const { status } = spawnSync(process.execPath, [join(root, 'scripts/setup.mjs')], { cwd: root, stdio: 'inherit' })
+if (status !== 0) process.exit(status ?? 1)
+
+const { run } = await import('./run.mjs')
+run('out/scripts/vscode/start.js', process.argv.slice(2))
