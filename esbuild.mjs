@@ -35,13 +35,24 @@ const builds = [
     entryPoints: [
       ...globSync('test/**/*.ts', { exclude: ['**/*.d.ts', 'test/host/**'] }),
       'scripts/vscode/start.ts',
+      'scripts/vscode/testDesktop.ts',
       'bench/main.ts',
       'bench/fresh.ts',
     ],
     outdir: 'out',
     outbase: '.',
     splitting: true,
-    external: ['ajv', 'fast-check', 'mocha', 'typescript', 'zod', 'commander', 'playwright-core'],
+    external: ['ajv', 'fast-check', 'mocha', 'typescript', 'zod', 'commander', 'playwright-core', '@vscode/test-electron'],
+  },
+  {
+    ...shared,
+    banner: {},
+    // The extension host loads it with `require`.
+    format: 'cjs',
+    entryPoints: globSync('test/host/*.ts'),
+    outdir: 'out/test/host',
+    outExtension: { '.js': '.cjs' },
+    external: ['vscode', 'mocha'],
   },
 ]
 for (const options of builds) {
