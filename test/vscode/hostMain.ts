@@ -27,8 +27,12 @@ async function main(): Promise<number> {
   })
   try {
     const page = await browser.newPage()
-    const over = new Promise<void>((done) => void page.exposeFunction('codeAutomationExit', () => done()))
-    await page.exposeFunction('codeAutomationLog', (_: string, words: readonly unknown[]) => console.log(...words))
+    let isOver = false
+    const over = new Promise<void>((done) => {
+      void page.exposeFunction('codeAutomationExit', () => done())
+    }).then(() => (isOver = true))
+    // What the page says while it is left is not the suite's.
+    await page.exposeFunction('codeAutomationLog', (_: string, words: readonly unknown[]) => isOver || console.log(...words))
     const remote = (path: string) => `vscode-remote://127.0.0.1:${server.port}${path}`
     const payload = JSON.stringify([
       ['extensionDevelopmentPath', remote(root)],
@@ -37,6 +41,7 @@ async function main(): Promise<number> {
     await page.goto(server.address(await demoCopy(), { payload }), { waitUntil: 'commit' })
     await Promise.race([over, server.ended, pause(WITHIN, undefined, { ref: false })])
     const status = closeWith(result)
+    isOver = true
     if (status !== 0) {
       mkdirSync(results, { recursive: true })
       await page.screenshot({ path: join(results, 'host.png') })
