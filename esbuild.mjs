@@ -1,35 +1,12 @@
-// Builds the command line, the store's worker, the tests and the benchmarks.
-import { globSync } from 'node:fs'
+// Builds the product into dist/, and the tests, benchmarks and the test bench into out/.
+import { globSync, readdirSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import * as esbuild from 'esbuild'
+import { copyPython, product, shared } from './scripts/product.mjs'
 
 const watch = process.argv.includes('--watch')
-const shared = {
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node22.13',
-  sourcemap: true,
-  logLevel: 'warning',
-  // Bundled CommonJS packages still ask for `require`.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
-}
 const builds = [
-  {
-    ...shared,
-    entryPoints: { cli: 'server/cli.ts', server: 'server/main.ts', storeWorker: 'server/storage/local/worker.ts' },
-    outdir: 'dist',
-    minifySyntax: true,
-  },
-  // Split, so that activation reads no more than it needs: the client library comes with the first question.
-  {
-    ...shared,
-    entryPoints: { extension: 'client/extension.ts' },
-    outdir: 'dist',
-    splitting: true,
-    chunkNames: 'client-[hash]',
-    external: ['vscode'],
-    minifySyntax: true,
-  },
+  ...product('dist', { metafile: true }),
   {
     ...shared,
     entryPoints: [
@@ -55,7 +32,11 @@ const builds = [
     external: ['vscode', 'mocha'],
   },
 ]
+const built = new Set()
 for (const options of builds) {
   if (watch) await (await esbuild.context(options)).watch()
-  else await esbuild.build(options)
+  else for (const path of Object.keys((await esbuild.build(options)).metafile?.outputs ?? {})) built.add(basename(path))
 }
+copyPython('.', 'dist')
+// Chunks of earlier builds, whose names nobody asks for any more.
+if (!watch) for (const name of readdirSync('dist')) if (/^client-.*\.js(\.map)?$/.test(name) && !built.has(name)) rmSync(join('dist', name))

@@ -34,7 +34,7 @@ export async function demo({ folder, into, json, print, style, width }: Demo): P
   const example = into === undefined ? shipped : layScripts(shipped, resolve(into))
   const env = {
     ...process.env,
-    PYTHONPATH: [join(root, 'python'), process.env['PYTHONPATH']].filter(Boolean).join(delimiter),
+    PYTHONPATH: [join(root, 'dist', 'python'), process.env['PYTHONPATH']].filter(Boolean).join(delimiter),
     PYTHONUNBUFFERED: '1',
   }
   const dir =
