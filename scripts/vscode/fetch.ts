@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { EpochtreeError } from '../../server/errors'
 import { cleanEnvironment, type Node, node24 } from './node'
 import { alone } from './oneAtATime'
@@ -71,6 +71,9 @@ interface Fetching {
 async function fetchInto(home: string, { described, node, version, say }: Fetching): Promise<void> {
   needCompiler()
   say(`Fetching VS Code's server ${version} into ${home}, once (about a minute):`)
+  // What a run that was killed left half done.
+  for (const name of readdirSync(dirname(home)))
+    if (name.startsWith(`${basename(home)}.part-`)) rmSync(join(dirname(home), name), { recursive: true, force: true })
   const temporary = mkdtempSync(`${home}.part-`)
   const headers = node.headers === undefined ? {} : { npm_config_nodedir: node.headers, npm_package_config_node_gyp_nodedir: node.headers }
   const env = cleanEnvironment(node, { ...headers, npm_config_audit: 'false', npm_config_fund: 'false', npm_config_yes: 'true' })

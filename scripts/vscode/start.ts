@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { explain } from '../../server/errors'
+import { EpochtreeError, explain } from '../../server/errors'
 import { demoWorkspace } from './demoWorkspace'
 import { desktop, openDesktop } from './desktop'
 import { vsCode } from './fetch'
@@ -23,27 +23,37 @@ Trains the demo in a workspace and opens VS Code on it, with the extension of th
 
 const say: Say = (line) => console.log(line)
 
-const { values } = parseArgs({
-  options: {
-    workspace: { type: 'string' },
-    browser: { type: 'boolean' },
-    port: { type: 'string' },
-    'no-open': { type: 'boolean' },
-    check: { type: 'boolean' },
-    help: { type: 'boolean', short: 'h' },
-  },
-})
+function words() {
+  const { values } = parseArgs({
+    options: {
+      workspace: { type: 'string' },
+      browser: { type: 'boolean' },
+      port: { type: 'string' },
+      'no-open': { type: 'boolean' },
+      check: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+  const port = values.port === undefined ? undefined : Number(values.port)
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536))
+    throw new EpochtreeError('bad-argument', `--port is a number from 0 to 65535, not "${values.port}".`)
+  return { ...values, port }
+}
+type Words = ReturnType<typeof words>
 
 async function main() {
+  const values = words()
   if (values.help) return say(HELP)
   const folder = await demoWorkspace(resolve(values.workspace ?? join(dirname(cache()), 'demo')), say)
   const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { vscode: string } }
   const wanted = values.browser || values.check || values['no-open'] || values.port !== undefined
-  const found = wanted ? 'asked for' : desktop(engines.vscode.replace('^', ''))
-  if (typeof found !== 'string' && openDesktop(found, root, folder))
-    return say(`${found.name} is open on ${folder}, with Epochtree in its activity bar.`)
+  if (!wanted) {
+    const found = desktop(engines.vscode.replace('^', ''))
+    if (typeof found === 'string') say(`VS Code opens in the browser: ${found}.`)
+    else if (openDesktop(found, root, folder)) return say(`${found.name} is open on ${folder}, with Epochtree in its activity bar.`)
+  }
 
-  const server = await inBrowser()
+  const server = await inBrowser(values)
   const address = server.address(folder)
   let ending = false
   const end = () => {
@@ -70,7 +80,7 @@ async function main() {
   }
 }
 
-async function inBrowser(): Promise<Serving> {
+async function inBrowser({ workspace, port }: Words): Promise<Serving> {
   const found = await vsCode(say)
   const options: ServeOptions = {
     home: join(cache(), 'profile'),
@@ -78,14 +88,14 @@ async function inBrowser(): Promise<Serving> {
     settings: quiet,
     gallery: true,
     // A folder that somebody names is asked about, as anywhere.
-    trusted: values.workspace === undefined,
+    trusted: workspace === undefined,
   }
-  if (values.port !== undefined) return serve(found, { ...options, port: Number(values.port) })
   try {
-    return await serve(found, { ...options, port: PORT })
+    return await serve(found, { ...options, port: port ?? PORT })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    return serve(found, options)
+    if (port === undefined) return serve(found, options)
+    throw new EpochtreeError('failed', `Port ${port} is taken. Name another, or none: then a free one is found.`)
   }
 }
 
