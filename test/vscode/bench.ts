@@ -49,9 +49,9 @@ export async function endBench(): Promise<void> {
 let copies = 0
 
 /** A copy of the demo's workspace of its own: two sessions, `digits` and its fork `digits-2`, and their scripts. */
-export async function demoCopy(): Promise<string> {
+export async function demoCopy(name = 'digits'): Promise<string> {
   const { demo, folder } = await bench()
-  const copy = join(folder, `copy-${++copies}`)
+  const copy = join(folder, `copy-${++copies}`, name)
   cpSync(demo, copy, { recursive: true, preserveTimestamps: true })
   return copy
 }

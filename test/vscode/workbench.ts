@@ -145,6 +145,8 @@ export async function widenSideBar(page: Page, width: number): Promise<void> {
   await page.mouse.down()
   await page.mouse.move(bar.x + width, bar.y + bar.height / 2, { steps: 5 })
   await page.mouse.up()
+  // The edge is lit as long as it is pointed at.
+  await page.mouse.move(bar.x + width / 2, bar.y + bar.height - 10)
 }
 
 /** What the terminals show. */
