@@ -11,7 +11,7 @@ const packaged = join(root, 'node_modules', `node-${platform}-${process.arch}`, 
 export function run(program, args) {
   const node = existsSync(packaged) ? packaged : process.execPath
   // By the channel the program notices when this process is gone, even if it could not say so.
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(root, program), ...args], {
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', '--enable-source-maps', join(root, program), ...args], {
     cwd: root,
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BrowserContext, Page } from 'playwright-core'
 import { root } from '../../scripts/vscode/root'
@@ -29,17 +29,16 @@ export interface Editor {
   readonly server: Serving
   /** One more window of the same VS Code, on the same folder unless another is named. */
   readonly window: (folder?: string) => Promise<Page>
-  /** Changes the user's settings, as if by hand in settings.json. */
-  readonly set: (settings: Readonly<Record<string, unknown>>) => void
   readonly bridge: string
   readonly close: () => Promise<void>
 }
 
+/** By their settings' names; the first two are what a new user has. */
 export const themes = {
-  dark: 'Dark Modern',
-  light: 'Light Modern',
-  'high contrast': 'Dark High Contrast',
-  'high contrast light': 'Light High Contrast',
+  dark: 'Dark 2026',
+  light: 'Light 2026',
+  'high contrast': 'Default High Contrast',
+  'high contrast light': 'Default High Contrast Light',
 } as const
 export type Theme = keyof typeof themes
 
@@ -83,7 +82,6 @@ export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
       await openFolder(page, server.address(other))
       return page
     }
-    const settings = join(server.home, 'user', 'User', 'settings.json')
     const editor: Open = {
       page: await window(),
       server,
@@ -91,11 +89,6 @@ export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
       context: made,
       kept: options.keep ?? false,
       bridge,
-      set: (changed) => {
-        const now = JSON.parse(readFileSync(settings, 'utf8')) as Record<string, unknown>
-        writeFileSync(`${settings}.new`, JSON.stringify({ ...now, ...changed }, null, 2))
-        renameSync(`${settings}.new`, settings)
-      },
       close: async () => {
         if (!open.delete(editor)) return
         await closed(made, server)

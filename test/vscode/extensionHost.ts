@@ -13,6 +13,17 @@ export async function inExtensionHost<Args extends readonly unknown[], Answer>(
   return (await ask(bridge, String(work), args)) as Awaited<Answer>
 }
 
+/** Changes one of the user's settings. */
+export const setSetting = (editor: Editor, name: string, value: unknown): Promise<void> =>
+  inExtensionHost(
+    editor,
+    async (api, name: string, value: unknown) => {
+      await api.workspace.getConfiguration().update(name, value, api.ConfigurationTarget.Global)
+    },
+    name,
+    value,
+  )
+
 function ask(socketPath: string, source: string, args: readonly unknown[]): Promise<unknown> {
   return new Promise((answered, fail) => {
     const asked = request({ socketPath, method: 'POST', path: '/' }, (response) => {

@@ -14,7 +14,7 @@ export const place = (page: Page, text: string, nth = 0): Promise<Place> =>
         let left = skip
         const lines = [...document.querySelectorAll<HTMLElement>('.editor-group-container.active .editor-instance .view-line')]
         for (const line of lines.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)) {
-          const whole = (line.textContent ?? '').replaceAll(' ', ' ')
+          const whole = (line.textContent ?? '').replaceAll('\u00a0', ' ')
           for (let at = whole.indexOf(wanted); at !== -1; at = whole.indexOf(wanted, at + 1)) {
             if (left-- > 0) continue
             const range = document.createRange()
@@ -57,11 +57,16 @@ export async function clickText(page: Page, text: string, nth = 0): Promise<void
   await page.mouse.click(x, y)
 }
 
-/** What stands over the lines of the script, a text a line. */
-export const codeLenses = async (page: Page): Promise<readonly string[]> =>
-  (await page.locator('.editor-instance .codelens-decoration').allInnerTexts())
-    .map((text) => text.replaceAll(' ', ' ').trim())
-    .filter(Boolean)
+/** What stands over the lines of the script: for each line its parts, from left to right. */
+export const codeLenses = (page: Page): Promise<readonly (readonly string[])[]> =>
+  page.locator('.editor-instance .codelens-decoration').evaluateAll((lines) =>
+    lines
+      .toSorted((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+      .map((line) =>
+        [...line.querySelectorAll('a, span[id]')].map(({ textContent }) => (textContent ?? '').replaceAll('\u00a0', ' ').trim()),
+      )
+      .filter((parts) => parts.length > 0),
+  )
 
 /** A part of a CodeLens that can be clicked. */
 export const codeLens = (page: Page, text: string | RegExp): Locator =>
@@ -80,6 +85,6 @@ export const shownText = async (page: Page): Promise<string> =>
   page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>('.editor-group-container.active .editor-instance .view-line')]
       .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
-      .map((line) => (line.textContent ?? '').replaceAll(' ', ' '))
+      .map((line) => (line.textContent ?? '').replaceAll('\u00a0', ' '))
       .join('\n'),
   )

@@ -153,7 +153,7 @@ export async function widenSideBar(page: Page, width: number): Promise<void> {
 export async function terminalText(page: Page): Promise<string> {
   const rows = await page.locator('.terminal-wrapper.active .xterm-rows > div').allTextContents()
   return rows
-    .map((row) => row.replaceAll(' ', ' ').trimEnd())
+    .map((row) => row.replaceAll('\u00a0', ' ').trimEnd())
     .join('\n')
     .trimEnd()
 }
