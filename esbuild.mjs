@@ -1,58 +1,43 @@
-// Builds the command line, the store's worker, the tests and the benchmarks.
-import { globSync, rmSync } from 'node:fs'
+// Builds the product into dist/, and the tests, benchmarks and the test bench into out/.
+import { globSync, readdirSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import * as esbuild from 'esbuild'
+import { copyPython, product, shared } from './scripts/product.mjs'
 
 const watch = process.argv.includes('--watch')
-const shared = {
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node22.13',
-  sourcemap: true,
-  logLevel: 'warning',
-  // Its main file looks up its parts while it runs, where a bundler can't see them.
-  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
-  // Bundled CommonJS packages still ask for `require`.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
-}
 const builds = [
+  ...product('dist', { metafile: true }),
   {
     ...shared,
-    entryPoints: { server: 'server/main.ts', storeWorker: 'server/storage/local/worker.ts' },
-    outdir: 'dist',
-    minifySyntax: true,
-  },
-  // Split, so that a command loads no more than it needs.
-  {
-    ...shared,
-    entryPoints: { cli: 'server/cli.ts' },
-    outdir: 'dist',
-    splitting: true,
-    chunkNames: 'cli-[hash]',
-    minifySyntax: true,
-  },
-  // Split, so that activation reads no more than it needs: the client library comes with the first question.
-  {
-    ...shared,
-    entryPoints: { extension: 'client/extension.ts' },
-    outdir: 'dist',
-    splitting: true,
-    chunkNames: 'client-[hash]',
-    external: ['vscode'],
-    minifySyntax: true,
-  },
-  {
-    ...shared,
-    entryPoints: [...globSync('test/**/*.ts', { exclude: ['**/*.d.ts'] }), 'bench/main.ts', 'bench/fresh.ts'],
+    entryPoints: [
+      ...globSync('test/**/*.ts', { exclude: ['**/*.d.ts', 'test/host/**'] }),
+      'scripts/vscode/start.ts',
+      'scripts/vscode/testDesktop.ts',
+      'bench/main.ts',
+      'bench/fresh.ts',
+    ],
     outdir: 'out',
     outbase: '.',
     splitting: true,
-    external: ['ajv', 'fast-check', 'mocha', 'typescript', 'zod', 'commander'],
+    external: ['ajv', 'fast-check', 'mocha', 'typescript', 'zod', 'commander', 'playwright-core', '@vscode/test-electron'],
+  },
+  {
+    ...shared,
+    banner: {},
+    // The extension host loads it with `require`.
+    format: 'cjs',
+    entryPoints: globSync('test/host/*.ts'),
+    outdir: 'out/test/host',
+    outExtension: { '.js': '.cjs' },
+    external: ['vscode', 'mocha'],
   },
 ]
-// Parts of earlier builds have other names.
-rmSync('dist', { recursive: true, force: true })
+const built = new Set()
 for (const options of builds) {
   if (watch) await (await esbuild.context(options)).watch()
-  else await esbuild.build(options)
+  else for (const path of Object.keys((await esbuild.build(options)).metafile?.outputs ?? {})) built.add(basename(path))
 }
+copyPython('.', 'dist')
+// Chunks of earlier builds, whose names nobody asks for any more.
+if (!watch)
+  for (const name of readdirSync('dist')) if (/^(?:client|cli)-.*\.js(\.map)?$/.test(name) && !built.has(name)) rmSync(join('dist', name))

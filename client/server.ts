@@ -57,7 +57,7 @@ export class Server implements vscode.Disposable {
   }
 
   async #start(): Promise<LanguageClient> {
-    const { CloseAction, ErrorAction, LanguageClient: Client, State, TransportKind } = await import('vscode-languageclient/node')
+    const { CloseAction, ErrorAction, LanguageClient: Client, State, TransportKind } = await import('./languageClient')
     const module = this.#context.asAbsolutePath('dist/server.js')
     const run = { module, transport: TransportKind.ipc }
     const client = new Client(

@@ -370,11 +370,13 @@ program
   .command('demo')
   .description('Run the two-day use case for real: train, fork, train on, compare')
   .option('--dir <folder>', 'the folder to work in; without it a new temporary one')
+  .option('--into <folder>', 'lay the scripts there and train there, with .epochtree beside them')
   .option('--json', 'print the comparison as one JSON value')
   .addHelpText('after', '\nExample:\n  epochtree demo')
-  .action(async (options: Common) => {
+  .action(async (options: Common & { into?: string }) => {
     process.exitCode = await demo({
       folder: options.dir,
+      into: options.into,
       json: options.json === true,
       print,
       style: styleFor(process.stdout, process.env),

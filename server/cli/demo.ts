@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
@@ -16,6 +16,8 @@ import type { Style } from './text/terminal'
 interface Demo {
   /** Where the `.epochtree` folder is made; without it, in a new temporary folder. */
   readonly folder: string | undefined
+  /** Where the scripts are laid, to be trained, read and changed there; `.epochtree` goes beside them. */
+  readonly into: string | undefined
   readonly json: boolean
   readonly print: (text: string) => Promise<void>
   readonly style: Style
@@ -26,15 +28,19 @@ const FORK_AT = 30
 const JUDGED_BY = { split: 'val', name: 'accuracy' }
 
 /** The two-day use case, for real: train with one plan, fork epoch 30 with another, compare. Resolves to the exit status. */
-export async function demo({ folder, json, print, style, width }: Demo): Promise<number> {
+export async function demo({ folder, into, json, print, style, width }: Demo): Promise<number> {
   const root = dirname(dirname(fileURLToPath(import.meta.url)))
-  const example = join(root, 'examples', 'two-days')
+  const shipped = join(root, 'examples', 'two-days')
+  const example = into === undefined ? shipped : layScripts(shipped, resolve(into))
   const env = {
     ...process.env,
-    PYTHONPATH: [join(root, 'python'), process.env['PYTHONPATH']].filter(Boolean).join(delimiter),
+    PYTHONPATH: [join(root, 'dist', 'python'), process.env['PYTHONPATH']].filter(Boolean).join(delimiter),
     PYTHONUNBUFFERED: '1',
   }
-  const dir = folder === undefined ? join(mkdtempSync(join(tmpdir(), 'epochtree-demo-')), '.epochtree') : resolve(folder)
+  const dir =
+    folder === undefined
+      ? join(into === undefined ? mkdtempSync(join(tmpdir(), 'epochtree-demo-')) : example, '.epochtree')
+      : resolve(folder)
   makeFolder(dir)
   const say = (text: string) => (json ? void process.stderr.write(`${text}\n`) : print(text))
   // The trainings inherit it: the package need not be installed.
@@ -60,6 +66,17 @@ export async function demo({ folder, json, print, style, width }: Demo): Promise
   } finally {
     await stores.close()
   }
+}
+
+/** Copies the example's files; what is there and differs is the user's, and stays. */
+function layScripts(from: string, to: string): string {
+  const files = readdirSync(from, { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [entry.name] : []))
+  const other = files.find((file) => existsSync(join(to, file)) && !readFileSync(join(to, file)).equals(readFileSync(join(from, file))))
+  if (other)
+    throw new EpochtreeError('bad-argument', `${to} has a ${other} of its own, which the demo would not replace. Name an empty folder.`)
+  mkdirSync(to, { recursive: true })
+  for (const file of files) if (!existsSync(join(to, file))) copyFileSync(join(from, file), join(to, file))
+  return to
 }
 
 function ended({ session, exitCode }: StartedJson): string {

@@ -1,0 +1,48 @@
+// Makes dist/epochtree-<version>.vsix. What goes into it is listed here, and nothing else does.
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import * as vsce from '@vscode/vsce'
+import * as esbuild from 'esbuild'
+import { notices } from './notices.mjs'
+import { copyPython, product } from './product.mjs'
+
+const LARGEST = 2 * 1024 * 1024
+const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'bin/epochtree.mjs', 'examples/two-days']
+
+const root = dirname(import.meta.dirname)
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const { values } = parseArgs({ options: { out: { type: 'string' } } })
+const file = resolve(values.out ?? join(root, 'dist', `epochtree-${manifest.version}.vsix`))
+
+const stage = mkdtempSync(join(tmpdir(), 'epochtree-package-'))
+try {
+  const metafiles = []
+  for (const options of product(join(stage, 'dist'), { minify: true, sourcemap: false, metafile: true, absWorkingDir: root }))
+    metafiles.push((await esbuild.build(options)).metafile)
+  copyPython(root, join(stage, 'dist'))
+  for (const path of AS_THEY_ARE)
+    cpSync(join(root, path), join(stage, path), {
+      recursive: true,
+      filter: (from) => basename(from) !== '__pycache__' && basename(from) !== '.epochtree',
+    })
+  writeFileSync(join(stage, 'THIRD-PARTY-NOTICES.txt'), notices(root, metafiles))
+  // Everything is in the bundles: whoever installs it fetches nothing.
+  const ours = new Set(['private', 'scripts', 'dependencies', 'devDependencies', 'optionalDependencies'])
+  const shipped = Object.fromEntries(Object.entries(manifest).filter(([key]) => !ours.has(key)))
+  writeFileSync(join(stage, 'package.json'), `${JSON.stringify({ ...shipped, files: ['**'] }, null, 2)}\n`)
+  mkdirSync(dirname(file), { recursive: true })
+  await vsce.createVSIX({ cwd: stage, packagePath: file, dependencies: false, allowMissingRepository: true, rewriteRelativeLinks: false })
+  const { size } = statSync(file)
+  if (size > LARGEST) {
+    rmSync(file)
+    throw new Error(`The package would be ${(size / 1024 / 1024).toFixed(2)} MiB, and at most 2 are allowed. See above what is in it.`)
+  }
+  console.log(`${file}: ${(size / 1024).toFixed(0)} KiB. Install it with \`code --install-extension ${file}\`.`)
+} catch (error) {
+  console.error(error.message)
+  process.exitCode = 1
+} finally {
+  rmSync(stage, { recursive: true, force: true })
+}

@@ -1,0 +1,56 @@
+// What a user gets, built: the extension, its language server, the command line, and the Python package.
+import { cpSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+
+export const shared = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node22.13',
+  sourcemap: true,
+  logLevel: 'warning',
+  // Its main file looks up its parts while it runs, where a bundler can't see them.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
+  // Bundled CommonJS packages still ask for `require`.
+  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+}
+
+/** The bundles, for esbuild. */
+export const product = (outdir, more = {}) => [
+  {
+    ...shared,
+    entryPoints: { server: 'server/main.ts', storeWorker: 'server/storage/local/worker.ts' },
+    outdir,
+    minifySyntax: true,
+    ...more,
+  },
+  // Split, so that a command loads no more than it needs.
+  {
+    ...shared,
+    entryPoints: { cli: 'server/cli.ts' },
+    outdir,
+    splitting: true,
+    chunkNames: 'cli-[hash]',
+    minifySyntax: true,
+    ...more,
+  },
+  // Split, so that activation reads no more than it needs: the client library comes with the first question.
+  {
+    ...shared,
+    entryPoints: { extension: 'client/extension.ts' },
+    outdir,
+    splitting: true,
+    chunkNames: 'client-[hash]',
+    external: ['vscode'],
+    minifySyntax: true,
+    ...more,
+  },
+]
+
+/** The Python package in a folder that holds nothing else: on PYTHONPATH it hides no one's module. */
+export function copyPython(root, outdir) {
+  const from = join(root, 'python', 'epochtree')
+  const to = join(outdir, 'python', 'epochtree')
+  rmSync(join(outdir, 'python'), { recursive: true, force: true })
+  cpSync(from, to, { recursive: true, filter: (path) => !['__pycache__', '.ruff_cache'].includes(basename(path)) })
+}

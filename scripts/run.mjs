@@ -1,0 +1,26 @@
+// Runs a built program on the Node 24 that the project's packages bring, or on this one, and ends with its status.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const platform = process.platform === 'win32' ? 'win' : process.platform
+const packaged = join(root, 'node_modules', `node-${platform}-${process.arch}`, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+
+export function run(program, args) {
+  const node = existsSync(packaged) ? packaged : process.execPath
+  // By the channel the program notices when this process is gone, even if it could not say so.
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', '--enable-source-maps', join(root, program), ...args], {
+    cwd: root,
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
+  // A terminal sends its signals to the child too; others send them to this process alone.
+  process.on('SIGINT', () => !process.stdin.isTTY && child.kill('SIGINT'))
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('error', (error) => {
+    console.error(`${node} could not be started: ${error.message}. Run \`npm ci\` again.`)
+    process.exit(1)
+  })
+  child.on('exit', (code) => process.exit(code ?? 1))
+}

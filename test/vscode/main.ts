@@ -1,0 +1,42 @@
+import { globSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import Mocha from 'mocha'
+import { explain } from '../../server/errors'
+import { root } from '../../scripts/vscode/root'
+import { bench, endBench, results } from './bench'
+import { rootHooks } from './editor'
+
+const { values } = parseArgs({ options: { grep: { type: 'string', short: 'g' } } })
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
+process.on('disconnect', () => process.exit(1))
+
+async function main(): Promise<number> {
+  rmSync(results, { recursive: true, force: true })
+  const mocha = new Mocha({ timeout: 120_000, rootHooks, ...(values.grep === undefined ? {} : { grep: values.grep }) })
+  // By their sources: what was built of a test that is gone may still lie there.
+  for (const file of globSync('test/vscode/**/*.test.ts', { cwd: root }).sort())
+    mocha.addFile(join(root, 'out', `${file.slice(0, -'.ts'.length)}.js`))
+  await bench()
+  try {
+    await mocha.loadFilesAsync()
+    const { passes, failures, pending } = await new Promise<Mocha.Stats>((done) => {
+      const runner = mocha.run(() => done(runner.stats!))
+    })
+    console.log(`${passes} passed, ${failures} failed, ${pending} skipped`)
+    if (failures > 0) console.log(`Pictures and logs of the failures: ${results}`)
+    return failures === 0 && passes > 0 ? 0 : 1
+  } finally {
+    await endBench()
+  }
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    console.error(explain(error).message)
+    console.log('0 passed, 1 failed, 0 skipped')
+    process.exit(1)
+  },
+)

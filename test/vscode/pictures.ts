@@ -1,0 +1,70 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Page } from 'playwright-core'
+import { explain } from '../../server/errors'
+import { root } from '../../scripts/vscode/root'
+import { demoCopy, endBench, bench } from './bench'
+import { openEditor } from './editor'
+import { row } from './tree'
+import { openFile, showContainer, widenSideBar } from './workbench'
+
+const SIZE = { width: 1200, height: 720 }
+
+/** The script and nothing around it. */
+const calm = {
+  'breadcrumbs.enabled': false,
+  'editor.fontSize': 13,
+  'editor.minimap.enabled': false,
+  'editor.scrollbar.horizontal': 'hidden',
+  'editor.scrollbar.vertical': 'hidden',
+  'editor.overviewRulerBorder': false,
+  'editor.hideCursorInOverviewRuler': true,
+  'editor.stickyScroll.enabled': false,
+}
+
+/** What is on a picture: the real editor, with the demo as it was really trained. Each begins in a new window. */
+const pictures: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  sessions: async (page) => {
+    await openFile(page, 'train.py', 96)
+    await showContainer(page, 'Epochtree')
+    await widenSideBar(page, 430)
+    await row(page, 'Sessions', 'digits-2').waitFor()
+  },
+}
+
+/** Draws them all, or those whose name holds the word, in light and in dark. */
+async function draw(word: string) {
+  const to = join(root, 'docs', 'pictures')
+  mkdirSync(to, { recursive: true })
+  for (const [name, show] of Object.entries(pictures)) {
+    if (!name.includes(word)) continue
+    for (const theme of ['light', 'dark'] as const) {
+      const editor = await openEditor({
+        folder: await demoCopy(),
+        theme,
+        size: SIZE,
+        scale: 1.5,
+        settings: calm,
+      })
+      await show(editor.page)
+      await editor.page.evaluate(() => document.fonts.ready)
+      const path = join(to, `${name}-${theme}.png`)
+      await editor.page.screenshot({ path, animations: 'disabled', caret: 'hide' })
+      await editor.close()
+      console.log(path)
+    }
+  }
+}
+
+const { positionals } = parseArgs({ allowPositionals: true })
+bench()
+  .then(() => draw(positionals[0] ?? ''))
+  .finally(endBench)
+  .then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(explain(error).message)
+      process.exit(1)
+    },
+  )

@@ -1,0 +1,159 @@
+import type { Locator, Page } from 'playwright-core'
+import { until } from './until'
+
+const OPEN_WITHIN = 60_000
+
+/** Goes to an address and waits until VS Code stands there. Loading is the one thing that is tried again. */
+export async function openFolder(page: Page, address: string): Promise<void> {
+  for (let tries = 1; ; tries++)
+    try {
+      await page.goto(address, { waitUntil: 'commit' })
+      await page.locator('.monaco-workbench .activitybar .action-label').first().waitFor({ timeout: OPEN_WITHIN })
+      await page.locator('.statusbar-item').first().waitFor({ timeout: OPEN_WITHIN })
+      return
+    } catch (error) {
+      if (tries === 2) throw error
+    }
+}
+
+/** Reloads the window, as "Developer: Reload Window" does. */
+export const reload = (page: Page) => openFolder(page, page.url())
+
+export const quickInput = (page: Page): Locator => page.locator('.quick-input-widget:visible')
+const quickRows = (page: Page) => quickInput(page).locator('.quick-input-list .monaco-list-row')
+
+/** Runs a command from the palette, by its whole title such as `Epochtree: Train...`, by keyboard alone. */
+export async function command(page: Page, title: string): Promise<void> {
+  await page.keyboard.press('F1')
+  const input = quickInput(page).locator('input.input')
+  await input.fill(`>${title}`)
+  await until(`the command "${title}" to be the first in the palette`, async () => (await labels(quickRows(page)))[0]?.text === title)
+  await page.keyboard.press('Enter')
+}
+
+/** What the palette offers for a beginning of a title. */
+export async function commandsLike(page: Page, text: string): Promise<readonly string[]> {
+  await page.keyboard.press('F1')
+  await quickInput(page).locator('input.input').fill(`>${text}`)
+  await until('the palette', async () => (await quickRows(page).count()) > 0)
+  const found = (await labels(quickRows(page))).map(({ text }) => text)
+  await page.keyboard.press('Escape')
+  await quickInput(page).waitFor({ state: 'hidden' })
+  return found
+}
+
+/** One line of a list, as it is seen. */
+export interface Line {
+  readonly text: string
+  readonly description: string
+}
+const labels = (rows: Locator): Promise<Line[]> =>
+  rows.evaluateAll((all) =>
+    all.map((row) => ({
+      text: row.querySelector('.label-name')?.textContent ?? '',
+      description: [...row.querySelectorAll('.label-description, .quick-input-list-label-meta')]
+        .map(({ textContent }) => textContent)
+        .filter(Boolean)
+        .join(' '),
+    })),
+  )
+
+/** The rows of the quick pick that is open; long lists show their first ones. */
+export async function choices(page: Page): Promise<readonly Line[]> {
+  await quickRows(page).first().waitFor()
+  return labels(quickRows(page))
+}
+
+/** Chooses the first row of the open quick pick that holds the text. */
+export async function choose(page: Page, text: string | RegExp): Promise<void> {
+  await quickRows(page).filter({ hasText: text }).first().click()
+}
+
+/** Types into the open quick pick or input box and accepts it. */
+export async function answer(page: Page, text: string): Promise<void> {
+  await quickInput(page).locator('input').first().fill(text)
+  await page.keyboard.press('Enter')
+}
+
+/** Shows a container of the activity bar, such as Explorer or Epochtree. */
+export async function showContainer(page: Page, title: string): Promise<void> {
+  const item = page.locator('.activitybar .action-item').filter({ has: page.locator(`.action-label[aria-label^="${title}"]`) })
+  if (!(await item.first().getAttribute('class'))?.includes('checked')) await item.first().click()
+  await page.locator('.sidebar .composite.title h2', { hasText: new RegExp(`^${title}`, 'i') }).waitFor()
+}
+
+/** Opens a file of the workspace by keyboard, with the cursor on a line, in a tab that stays. */
+export async function openFile(page: Page, path: string, line?: number): Promise<void> {
+  const name = path.split('/').at(-1)!
+  await page.keyboard.press('Control+P')
+  await quickInput(page)
+    .locator('input.input')
+    .fill(line === undefined ? path : `${path}:${line}`)
+  await quickRows(page)
+    .filter({ has: page.locator('.label-name', { hasText: name }) })
+    .first()
+    .click()
+  await page.locator('.tab.active', { hasText: name }).first().waitFor()
+  await page.locator('.editor-instance .view-line').first().waitFor()
+}
+
+export const tabs = (page: Page): Promise<string[]> => page.locator('.tabs-container .tab .label-name').allInnerTexts()
+
+/** A notification with the text; buttons of it are found within. */
+export const notification = (page: Page, text: string | RegExp): Locator =>
+  page.locator('.notifications-toasts .notification-list-item').filter({ hasText: text }).first()
+
+export const notifications = (page: Page): Promise<string[]> =>
+  page.locator('.notifications-toasts .notification-list-item-message').allInnerTexts()
+
+export async function pressButton(within: Locator, name: string): Promise<void> {
+  await within.getByRole('button', { name, exact: true }).click()
+}
+
+/** The modal dialog. */
+export const dialog = (page: Page): Locator => page.locator('.monaco-dialog-box')
+
+/** Opens the context menu of something and chooses from it, through submenus too: `['Mark', 'Select']`. */
+export async function contextMenu(page: Page, target: Locator, ...items: readonly string[]): Promise<void> {
+  await target.click({ button: 'right' })
+  for (const item of items) await page.locator('.monaco-menu .action-item', { hasText: item }).last().click()
+}
+
+/** The titles in the context menu of something. */
+export async function contextItems(page: Page, target: Locator): Promise<readonly string[]> {
+  await target.click({ button: 'right' })
+  await page.locator('.monaco-menu .action-label').first().waitFor()
+  const items = (await page.locator('.monaco-menu .action-label').allInnerTexts()).map((text) => text.trim()).filter(Boolean)
+  await page.keyboard.press('Escape')
+  return items
+}
+
+export const statusBar = async (page: Page): Promise<readonly string[]> =>
+  (await page.locator('.statusbar-item').allInnerTexts()).map((text) => text.trim()).filter(Boolean)
+
+/** Waits until the workbench shows in a kind of theme. */
+export async function inTheme(page: Page, kind: 'vs' | 'vs-dark' | 'hc-black' | 'hc-light'): Promise<void> {
+  await page.locator(`.monaco-workbench.${kind}`).waitFor()
+}
+
+/** Draws the side bar to a width in pixels, by its edge. */
+export async function widenSideBar(page: Page, width: number): Promise<void> {
+  const bar = await page.locator('.part.sidebar').boundingBox()
+  if (!bar) throw new Error('The side bar is not shown.')
+  const edge = bar.x + bar.width
+  await page.mouse.move(edge, bar.y + bar.height / 2)
+  await page.mouse.down()
+  await page.mouse.move(bar.x + width, bar.y + bar.height / 2, { steps: 5 })
+  await page.mouse.up()
+  // The edge is lit as long as it is pointed at.
+  await page.mouse.move(bar.x + width / 2, bar.y + bar.height - 10)
+}
+
+/** What the terminals show. */
+export async function terminalText(page: Page): Promise<string> {
+  const rows = await page.locator('.terminal-wrapper.active .xterm-rows > div').allTextContents()
+  return rows
+    .map((row) => row.replaceAll('\u00a0', ' ').trimEnd())
+    .join('\n')
+    .trimEnd()
+}
