@@ -71,7 +71,7 @@ export function sequence(cell: Cell, node: SyntaxNode, type: PythonType | undefi
 
 /** A key as the package writes it; Python's `str()` of it. */
 export function keyText({ type, json }: Value): string | undefined {
-  if (typeof json === 'string') return json
+  if (typeof json === 'string') return type === 'bytes' ? `b'${json}'` : json
   if (type === 'int' && typeof json === 'number') return String(json)
   if (type === 'bool') return json === true ? 'True' : json === false ? 'False' : undefined
   if (type === 'NoneType') return 'None'

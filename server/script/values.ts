@@ -160,7 +160,7 @@ export function evaluator(): (cell: Cell, node: SyntaxNode) => Value {
         spread = false
       } else if (key) {
         const known = evaluate(cell, key, depth)
-        const text = keyText(known) ?? (known.type === 'tuple' || known.type === 'bytes' ? textOf(cell, key) : undefined)
+        const text = keyText(known) ?? (known.type === 'tuple' ? textOf(cell, key) : undefined)
         const value = evaluate(cell, child, depth)
         // True and 1.0 are the same key as 1, whichever came first.
         if (text === undefined || known.type === 'bool' || known.type === 'float') whole = false

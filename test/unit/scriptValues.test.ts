@@ -146,6 +146,7 @@ describe('values of constants', () => {
       '"\\N{BULLET}"',
       '{1: 2, 1.0: 3, None: 4, True: 5}',
       '{1.5: 1, 2.0: 2}',
+      '{b"a": 1, "b": 2}',
       '[1, 2][5]',
       '{"a": 1}["b"]',
       '1 if True else 2',
