@@ -1,6 +1,7 @@
 import type { SyntaxNode } from '@lezer/common'
 import { importsAll, importsOf } from './imports'
-import { lookUp, textOf, usesOf, wordsIn, type Cell } from './names'
+import { textOf, wordsIn, type Cell } from './cell'
+import { lookUp, usesOf } from './names'
 import type { Import } from './types'
 
 /** What an expression stands for: the package, one of its functions, or neither. */

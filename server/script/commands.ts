@@ -1,9 +1,9 @@
 import type { SyntaxNode } from '@lezer/common'
 import { parseReference } from '../tracking/reference'
-import { textOf, wordsIn, type Cell } from './names'
+import { textOf, wordsIn, type Cell } from './cell'
 import { readString } from './strings'
 import type { Range, WrittenReference } from './types'
-import { argumentsOf, children } from './values'
+import { argumentsOf, children } from './callArguments'
 
 /** Commands whose words are references. */
 const WITH_REFERENCES: ReadonlySet<string> = new Set('log show fork select compare graph diff checkout query best push pull'.split(' '))

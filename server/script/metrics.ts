@@ -1,8 +1,9 @@
 import type { SyntaxNode } from '@lezer/common'
 import type { FoundCall } from './calls'
-import { textOf, type Cell } from './names'
+import { textOf, type Cell } from './cell'
 import type { LoggedMetric } from './types'
-import { argumentsOf, type Value } from './values'
+import { argumentsOf } from './callArguments'
+import type { Value } from './value'
 import { recorders } from './variables'
 
 type Evaluate = (cell: Cell, node: SyntaxNode) => Value

@@ -3,9 +3,11 @@ import { joinPath } from '../tracking/differences'
 import { findCalls, findImports, type FoundCall } from './calls'
 import { findCommands } from './commands'
 import { findMetrics } from './metrics'
-import { newCell, textOf, type Cell } from './names'
+import { newCell, textOf, type Cell } from './cell'
 import type { Argument, Call, Parsed, ScriptModel, SessionCall, Setting, WrittenReference } from './types'
-import { argumentsOf, children, evaluator, rangeOf, type Value } from './values'
+import { argumentsOf, children, rangeOf } from './callArguments'
+import type { Value } from './value'
+import { evaluator } from './values'
 import { targetOf } from './variables'
 
 const PARAMETERS = {
@@ -125,14 +127,13 @@ function settingsOf({ means }: FoundCall, read: ReadCall, call: number, modelNam
 }
 
 function referencesOf(
-  { means }: FoundCall,
+  { cell, means }: FoundCall,
   read: ReadCall,
   evaluate: (cell: Cell, node: SyntaxNode) => Value,
 ): readonly Placed<WrittenReference>[] {
   const kind = means === 'session' ? 'fork_from' : 'evaluate'
   const argument = read.arguments.find(({ parameter }) => parameter === (means === 'session' ? 'fork_from' : 'reference'))
   if (!argument?.known || !argument.node) return []
-  const { cell } = argument.known
   return alternatives(argument.node).flatMap((node) => {
     const { type, json, piece, range, cell: where } = evaluate(cell, node)
     if (type !== 'str' || typeof json !== 'string') return []

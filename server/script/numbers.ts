@@ -20,6 +20,14 @@ export function readNumber(written: string): Numeric {
   return text.endsWith('j') ? { type: 'complex', json: undefined } : float(Number(text))
 }
 
+/** What `float()` makes of a text. */
+export function floatOf(text: string): Numeric {
+  const written = text.trim().toLowerCase()
+  const special = /^([-+]?)(?:inf(?:inity)?|(nan))$/.exec(written)
+  if (special) return float(special[2] ? Number.NaN : special[1] === '-' ? -Infinity : Infinity)
+  return { type: 'float', json: /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/.test(written) ? float(Number(written)).json : undefined }
+}
+
 export function negated({ type, json }: Numeric): Numeric {
   if (typeof json === 'number') return type === 'bool' ? UNKNOWN : { type, json: type === 'int' && json === 0 ? 0 : -json }
   if (type === 'int' && typeof json === 'string') return { type, json: `-${json}` }
@@ -33,12 +41,20 @@ export function arithmetic(sign: string, a: Numeric, b: Numeric): Numeric {
   if (!numeric) return UNKNOWN
   const type = sign === '/' || a.type === 'float' || b.type === 'float' ? 'float' : 'int'
   if (typeof a.json !== 'number' || typeof b.json !== 'number') return { type, json: undefined }
+  if (type === 'int' && sign === '**') return power(a.json, b.json)
   const result = calculate(sign, a.json, b.json)
   // A division by zero raises, and what is not exact in a float Python may know better.
-  if (result === undefined || (type === 'int' && !Number.isSafeInteger(result)))
-    return { type: sign === '**' ? undefined : type, json: undefined }
-  return type === 'int' ? { type, json: result } : float(result)
+  if (result === undefined || (type === 'int' && !Number.isSafeInteger(result))) return { type, json: undefined }
+  return type === 'int' ? { type, json: result + 0 } : float(result)
 }
+
+/** Of whole numbers; a negative exponent makes a float of it. */
+function power(base: number, exponent: number): Numeric {
+  if (exponent < 0) return base === 0 ? UNKNOWN : float(base ** exponent)
+  return exponent <= LARGEST_EXPONENT ? whole(BigInt(base) ** BigInt(exponent)) : { type: 'int', json: undefined }
+}
+
+const LARGEST_EXPONENT = 128
 
 function isNumeric({ type }: Numeric): boolean {
   return type === 'int' || type === 'float'
@@ -55,9 +71,9 @@ function calculate(sign: string, a: number, b: number): number | undefined {
     case '/':
       return b === 0 ? undefined : a / b
     case '//':
-      return b === 0 ? undefined : Math.floor(a / b)
+      return b === 0 ? undefined : quotient(a, b)
     case '%':
-      return b === 0 ? undefined : a - b * Math.floor(a / b)
+      return b === 0 ? undefined : remainder(a, b)
     case '**': {
       const power = a ** b
       return Number.isFinite(power) ? power : undefined
@@ -65,6 +81,21 @@ function calculate(sign: string, a: number, b: number): number | undefined {
     default:
       return undefined
   }
+}
+
+/** Has the sign of the divisor. */
+function remainder(a: number, b: number): number {
+  const rest = a % b
+  if (rest === 0) return b < 0 ? -0 : 0
+  return rest < 0 === b < 0 ? rest : rest + b
+}
+
+function quotient(a: number, b: number): number {
+  const exact = (a - remainder(a, b)) / b
+  // Of nothing, only the sign of what it was.
+  if (exact === 0) return a / b < 0 || Object.is(a / b, -0) ? -0 : 0
+  const below = Math.floor(exact)
+  return exact - below > 0.5 ? below + 1 : below
 }
 
 function whole(number: bigint): Numeric {

@@ -1,20 +1,26 @@
 /**
  * What the parser is given: the text at the same offsets, with what its grammar lacks written another way.
  *
- * Brackets around the items of a `with` become spaces; they are common in long headers, and without this every such file would be full of errors.
+ * All of this is common, and without it every such file would hold errors, around which scopes and statements are guesses:
+ * brackets around the items of a `with`, `as self.x` and `as (a, b)`, a bare `yield`, numbers such as `5.`, form feeds.
  */
 export function parserSource(text: string): string {
+  let plain = text
+  // Looked for first, because most scripts have neither.
+  if (plain.includes('\f')) plain = plain.replaceAll('\f', ' ')
+  if (plain.includes('yield')) plain = plain.replace(YIELD, 'Yield') // a name, as good as any value
+  plain = plain.replace(POINT, withoutPoint).replace(TARGET, (target) => target.replace(/[()]/g, ' ').replaceAll('.', '_'))
   let source = ''
   let done = 0
-  for (const { index, 0: head } of text.matchAll(WITH)) {
+  for (const { index, 0: head } of plain.matchAll(WITH)) {
     const open = index + head.length - 1
-    if (index < done || commented(text, index)) continue
-    const header = bracketed(text, open)
+    if (index < done || !BEFORE_WITH.test(plain.slice(Math.max(0, index - 200), index))) continue
+    const header = bracketed(plain, open)
     if (header === undefined) continue
-    source += text.slice(done, open) + header
+    source += plain.slice(done, open) + header
     done = open + header.length
   }
-  return done === 0 ? text : source + text.slice(done)
+  return done === 0 ? plain : source + plain.slice(done)
 }
 
 /** The same for a notebook's cell: lines of IPython become comments. Undefined for a cell in another language. */
@@ -24,18 +30,22 @@ export function cellSource(text: string): string | undefined {
   return parserSource(text.replace(MAGIC, '$1#'))
 }
 
-const WITH = /(?<=^|[\n\r;:])[ \t]*(?:async[ \t]+)?with[ \t]*\(/g
+const YIELD = /\byield(?=[ \t]*(?:[\r\n)#\]]|$))/g
+const POINT = /\d\.(?![\w.])/g
+const TARGET = /\bas[ \t]+(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|\([\w, \t]*\))(?=[ \t]*[:,)])/g
+const WITH = /\bwith[ \t]*\(/g
+const BEFORE_WITH = /(?:^|[\n\r])[ \t]*(?:async[ \t]+)?$/
 const MAGIC = /(?<=^|[\n\r])([ \t]*)[%!?]/g
 const PYTHON_CELLS: ReadonlySet<string> = new Set(['time', 'timeit', 'capture', 'prun', 'python', 'python3', 'pypy'])
 /** A header longer than this is taken for a bracket that nobody closed. */
 const LONGEST_HEADER = 20_000
 /** One step of a header: a comment, a string (an unclosed one ends with its line), or one character. */
 const STEP = /#[^\n\r]*|'''[^]*?'''|"""[^]*?"""|'(?:\\[^]|[^'\\\n\r])*'|"(?:\\[^]|[^"\\\n\r])*"|[^]/y
+const COLON = /^(?:[ \t]|\\\r?\n)*:/
 
-function commented(text: string, index: number): boolean {
-  // After `;` or `:` within a line, which may lie in a comment.
-  const line = text.slice(Math.max(text.lastIndexOf('\n', index), text.lastIndexOf('\r', index)) + 1, index)
-  return line.includes('#')
+/** `5.` becomes `50`, but `block5.` stays. */
+function withoutPoint(found: string, at: number, text: string): string {
+  return /(?:^|[^\w.])[\d_]*$/.test(text.slice(Math.max(0, at - 40), at)) ? `${found[0]}0` : found
 }
 
 /** From the bracket to the one that closes it, as it reads without both; undefined if these are no `with` items, or not closed. */
@@ -54,5 +64,3 @@ function bracketed(text: string, open: number): string | undefined {
     header += depth === 1 && (step === '\n' || step === '\r') ? ' ' : step.startsWith('#') ? ' '.repeat(step.length) : step
   }
 }
-
-const COLON = /^(?:[ \t]|\\\r?\n)*:/

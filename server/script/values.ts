@@ -1,58 +1,35 @@
 import type { SyntaxNode } from '@lezer/common'
 import type { Json } from '../protocol/model'
-import { arithmetic, negated, readNumber } from './numbers'
-import { lookUp, textOf, type Cell } from './names'
-import { readString, type StringPiece } from './strings'
-import type { PythonType, Range } from './types'
+import { argumentsOf, children, rangeOf } from './callArguments'
+import { arithmetic, floatOf, negated, readNumber } from './numbers'
+import { textOf, type Cell } from './cell'
+import { lookUp } from './names'
+import { readString } from './strings'
+import type { PythonType } from './types'
+import { dictionary, forgotten, keyText, plain, sequence, type Entries, type Entry, type Value } from './value'
 
-/** What is known of an expression's value. */
-export interface Value {
-  readonly cell: Cell
-  readonly range: Range
-  /** Undefined where only running the script would tell. */
-  readonly type: PythonType | undefined
-  readonly json: Json | undefined
-  /** A dictionary's keys, in order, also where not all of it is known; a later one of the same key wins. */
-  readonly entries?: readonly Entry[]
-  /** Whether the entries are all it holds. */
-  readonly complete?: boolean
-  readonly items?: readonly Value[]
-  /** A string that is written in one piece. */
-  readonly piece?: StringPiece
-  /** How many values it holds in all. */
-  readonly size: number
-}
-export interface Entry {
-  readonly key: string
-  readonly keyType: PythonType
-  readonly cell: Cell
-  readonly range: Range
-  /** Where its value stands beside it; a constant's own value may stand elsewhere. */
-  readonly valueRange: Range
-  readonly value: Value
-}
-
-/** Deeper and larger than anybody writes; the rest stays unknown. */
+/** Deeper than anybody writes; the rest stays unknown. */
 const DEEPEST = 150
-const LARGEST = 20_000
 
 /** Evaluates expressions as far as constants go; keeps what it found for each. */
 export function evaluator(): (cell: Cell, node: SyntaxNode) => Value {
-  const known = new Map<string, Value>()
-  const open = new Set<string>()
+  const known = new Map<Cell, Map<number, Value>>()
 
   return (cell, node) => evaluate(cell, node, 0)
 
   function evaluate(cell: Cell, node: SyntaxNode, depth: number): Value {
-    const id = `${cell.index}:${node.from}:${node.to}:${node.name}`
-    const before = known.get(id)
+    let values = known.get(cell)
+    if (!values) known.set(cell, (values = new Map()))
+    // No two expressions have the same range; both numbers are below 2^22.
+    const id = node.from * 2 ** 22 + node.to - node.from
+    const before = values.get(id)
     if (before) return before
-    // A name that stands for itself, such as `n = n + 1`.
-    if (depth > DEEPEST || open.has(id)) return plain(cell, node, undefined)
-    open.add(id)
+    const unknown = plain(cell, node, undefined)
+    if (depth > DEEPEST) return unknown
+    // Until it is known: a name may stand for itself, as in `n = n + 1`.
+    values.set(id, unknown)
     const value = read(cell, node, depth + 1)
-    open.delete(id)
-    known.set(id, value)
+    values.set(id, value)
     return value
   }
 
@@ -183,10 +160,12 @@ export function evaluator(): (cell: Cell, node: SyntaxNode) => Value {
         spread = false
       } else if (key) {
         const known = evaluate(cell, key, depth)
-        const text = keyText(known) ?? (known.type === 'tuple' || known.type === 'bytes' ? textOf(cell, key) : undefined)
+        const text = keyText(known) ?? (known.type === 'tuple' ? textOf(cell, key) : undefined)
         const value = evaluate(cell, child, depth)
-        if (text === undefined || !known.type) whole = false
-        else entries.push({ key: text, keyType: known.type, cell, range: rangeOf(key), valueRange: rangeOf(child), value })
+        // True and 1.0 are the same key as 1, whichever came first.
+        if (text === undefined || known.type === 'bool' || known.type === 'float') whole = false
+        if (text !== undefined && known.type)
+          entries.push({ key: text, keyType: known.type, cell, range: rangeOf(key), valueRange: rangeOf(child), value })
         key = undefined
       } else key = child
     }
@@ -207,9 +186,8 @@ export function evaluator(): (cell: Cell, node: SyntaxNode) => Value {
     const [only, ...others] = children(list).filter(({ name: part }) => !/^[(),]$/.test(part))
     if (name === 'float' && builtin && only && others.length === 0) {
       const { json } = evaluate(cell, only, depth)
-      if (typeof json === 'number') return plain(cell, node, 'float', json)
-      const special = typeof json === 'string' ? SPECIAL[json.trim().toLowerCase()] : undefined
-      return plain(cell, node, 'float', special)
+      if (typeof json === 'string') return { ...plain(cell, node, undefined), ...floatOf(json) }
+      return plain(cell, node, 'float', typeof json === 'number' ? json : undefined)
     }
     if (name === 'copy' && callee.name === 'MemberExpression' && !only) return inner(cell, node, callee.firstChild, depth)
     if ((name === 'copy' || name === 'deepcopy') && only && others.length === 0) return evaluate(cell, only, depth)
@@ -255,90 +233,4 @@ export function evaluator(): (cell: Cell, node: SyntaxNode) => Value {
   }
 }
 
-interface Entries {
-  readonly entries: readonly Entry[]
-  readonly complete: boolean
-}
-
-const SPECIAL: Readonly<Record<string, string>> = {
-  nan: 'NaN',
-  inf: 'Infinity',
-  infinity: 'Infinity',
-  '+inf': 'Infinity',
-  '-inf': '-Infinity',
-  '-infinity': '-Infinity',
-}
 const CONSTANTS: Readonly<Record<string, Json>> = { inf: 'Infinity', nan: 'NaN', pi: Math.PI, e: Math.E, tau: 2 * Math.PI }
-
-function plain(cell: Cell, node: SyntaxNode, type: PythonType | undefined, json?: Json): Value {
-  return { cell, range: rangeOf(node), type, json, size: 1 }
-}
-
-/** Of a constant that is changed later on, only the keys are sure. */
-function forgotten(value: Value): Value {
-  const { entries, items, ...rest } = value
-  if (!entries) return { ...rest, json: undefined, type: items ? rest.type : undefined }
-  return { ...rest, json: undefined, complete: false, entries: entries.map((entry) => ({ ...entry, value: forgotten(entry.value) })) }
-}
-
-function dictionary(cell: Cell, node: SyntaxNode, type: PythonType | undefined, { entries, complete }: Entries): Value {
-  const size = entries.reduce((sum, { value }) => sum + value.size, 1)
-  const known = complete && size <= LARGEST && entries.every(({ value }) => value.json !== undefined)
-  return {
-    ...plain(cell, node, type, known ? Object.fromEntries(entries.map(({ key, value }) => [key, value.json!])) : undefined),
-    entries: size <= LARGEST ? entries : [],
-    complete: complete && size <= LARGEST,
-    size,
-  }
-}
-
-function sequence(cell: Cell, node: SyntaxNode, type: PythonType | undefined, items: readonly Value[], whole: boolean): Value {
-  const size = items.reduce((sum, value) => sum + value.size, 1)
-  const known = whole && size <= LARGEST && items.every(({ json }) => json !== undefined)
-  return { ...plain(cell, node, type, known ? items.map(({ json }) => json!) : undefined), items: size <= LARGEST ? items : [], size }
-}
-
-/** A key as the package writes it; Python's `str()` of it. */
-function keyText({ type, json }: Value): string | undefined {
-  if (typeof json === 'string') return json
-  if (type === 'int' && typeof json === 'number') return String(json)
-  if (type === 'bool') return json === true ? 'True' : json === false ? 'False' : undefined
-  if (type === 'NoneType') return 'None'
-  return type === 'float' && typeof json === 'number' ? (Number.isInteger(json) ? `${json}.0` : String(json)) : undefined
-}
-
-/** The arguments of a call as written, in order. */
-export interface Written {
-  readonly whole: Range
-  readonly name: SyntaxNode | undefined
-  readonly star: '*' | '**' | undefined
-  /** Undefined while it is being typed. */
-  readonly value: SyntaxNode | undefined
-}
-export function argumentsOf(list: SyntaxNode): readonly Written[] {
-  const found: Written[] = []
-  let parts: SyntaxNode[] = []
-  const close = () => {
-    const first = parts[0]
-    const equals = parts.findIndex(({ name }) => name === 'AssignOp')
-    const star = first?.name === '*' || first?.name === '**' ? first.name : undefined
-    const name = equals === 1 && first?.name === 'VariableName' ? first : undefined
-    if (first)
-      found.push({ whole: { from: first.from, to: parts.at(-1)!.to }, name, star, value: name ? parts[2] : star ? parts[1] : first })
-    parts = []
-  }
-  for (const child of children(list)) {
-    if (child.name === ',' || child.name === ')') close()
-    else if (child.name !== '(' && !child.type.isError) parts.push(child)
-  }
-  close()
-  return found
-}
-
-export function children(node: SyntaxNode): SyntaxNode[] {
-  const found: SyntaxNode[] = []
-  for (let child = node.firstChild; child; child = child.nextSibling) found.push(child)
-  return found
-}
-
-export const rangeOf = ({ from, to }: Range): Range => ({ from, to })

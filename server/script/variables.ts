@@ -1,6 +1,7 @@
 import type { SyntaxNode } from '@lezer/common'
 import type { FoundCall } from './calls'
-import { lookUp, textOf, type Cell } from './names'
+import { textOf, type Cell } from './cell'
+import { lookUp } from './names'
 
 /** What a call's result is bound to: a name or `self.session`. */
 export function targetOf({ node }: Pick<FoundCall, 'node'>): SyntaxNode | undefined {
@@ -38,7 +39,7 @@ export function recorders(calls: readonly FoundCall[]): (cell: Cell, node: Synta
     const target = targetOf(call)
     if (!target) continue
     byTarget.set(`${call.cell.index}:${target.from}`, call)
-    if (target.name === 'MemberExpression') attributes.set(textOf(call.cell, target), call)
+    if (textOf(call.cell, target).includes('.')) attributes.set(textOf(call.cell, target), call)
   }
   return recorderOf
 
