@@ -174,7 +174,7 @@ add({
   about: 'Store a session, then run a training command in it',
   example: 'train --set lr=0.01 --plan prune.plan.json -- python train.py',
   options: (command) => edits(command).passThroughOptions(),
-  answer: (place, argv, options) => train(place, argv, edited(options), launching(options)),
+  answer: (place, argv, options) => train(place, argv, edited(options), { ...launching(options), run: true }),
   text: renderStarted,
   exit: exitCode,
 })

@@ -1,6 +1,7 @@
 import { fork, resume } from './actions/newSession'
 import * as changes from './actions/changes'
-import { isOurs, maskSecrets, readCommand, shellText } from './actions/command'
+import { applyDraft, discardDraft, makeDraft, previewDraft, previewFork } from './drafts'
+import { openDraft } from './drafts/draftFolder'
 import { EpochtreeError } from './errors'
 import { renderCompare } from './cli/text/compare'
 import { renderDiff } from './cli/text/diff'
@@ -8,10 +9,10 @@ import { renderGraph } from './cli/text/graph'
 import { renderLog } from './cli/text/log'
 import { plain } from './cli/text/terminal'
 import { folders } from './journal/runFiles'
-import type { Params, RequestName, Result, Started } from './protocol/editor'
-import type { StartedJson } from './protocol/model'
+import type { Params, RequestName, Result } from './protocol/editor'
 import * as requests from './requests'
-import { forksAt, listEpochs, listGroups, listSessions, notableEpochs, sessionRow } from './sessionList'
+import { forksAt, listEpochs, listGroups, listMetrics, listSessions, notableEpochs, sessionRow } from './sessionList'
+import { startedOf } from './started'
 import type { TrackedFolder } from './trackedFolder'
 import type { Workspace } from './workspace'
 
@@ -33,15 +34,6 @@ async function changed(
   return sessionRow(folder, session)
 }
 
-/** What the editor needs to run the engine as a task of its own. */
-export async function startedOf(folder: TrackedFolder, { session, launch, runDir }: StartedJson): Promise<Started> {
-  if (session.id === null || runDir === null) throw new EpochtreeError('failed', 'Nothing was made.')
-  await folder.wrote(session.id)
-  const command = readCommand((await folder.stores.sessions.session(session.id))?.command ?? null)
-  const foreign = launch && !(command && isOurs(command, process.env)) ? shellText(maskSecrets(launch.argv)) : null
-  return { dir: folder.dir, session: { id: session.id, name: session.name }, launch, foreign, runDir }
-}
-
 const made = { cwd: process.cwd(), env: process.env }
 
 /** Every request of the editor's side. Only folders that are followed can be asked about. */
@@ -53,6 +45,7 @@ export const editorRequests = {
   'epochtree/notable': async (workspace, { dir, session }) => notableEpochs(workspace.folder(dir), session),
   'epochtree/epochs': async (workspace, query) => listEpochs(workspace.folder(query.dir), query),
   'epochtree/forks': async (workspace, { dir, epoch }) => forksAt(workspace.folder(dir), epoch),
+  'epochtree/metrics': async (workspace, { dir, session }) => listMetrics(workspace.folder(dir), session),
   'epochtree/report': async (workspace, { dir, kind, references }) => {
     const folder = workspace.folder(dir)
     const [a, b] = references
@@ -81,6 +74,12 @@ export const editorRequests = {
     const { graph, weights, state } = await changes.checkout(workspace.folder(dir), reference, to, dir)
     return { folder: to, files: [graph, weights, state].filter((file) => file !== null) }
   },
+  'epochtree/draft': async (workspace, asked) => makeDraft(workspace, asked),
+  'epochtree/original': async (workspace, { file }) => openDraft(workspace, file).about.original,
+  'epochtree/preview': async (workspace, { file, text }) => previewDraft(workspace, file, text),
+  'epochtree/apply': async (workspace, { file, text }) => applyDraft(workspace, file, text),
+  'epochtree/discard': async (workspace, asked) => discardDraft(workspace, asked),
+  'epochtree/forkPreview': async (workspace, { dir, reference, edits }) => previewFork(workspace, dir, reference, edits),
   'epochtree/fork': async (workspace, { dir, reference, edits }) => {
     workspace.mayChange()
     const folder = workspace.folder(dir)
@@ -91,7 +90,7 @@ export const editorRequests = {
     const folder = workspace.folder(dir)
     return startedOf(folder, await resume(folder, session, made))
   },
-  'epochtree/stop': async (workspace, { dir, session, graceSeconds }) =>
-    changed(workspace, dir, session, (folder, id) => changes.stop(folder, id, graceSeconds)),
+  'epochtree/stop': async (workspace, { dir, session, graceSeconds }, signal) =>
+    changed(workspace, dir, session, (folder, id) => changes.stop(folder, id, graceSeconds, signal)),
   'epochtree/sessionFiles': async (workspace, { dir, session }) => ({ runDir: folders(workspace.folder(dir).dir).run(session) }),
 } satisfies Handlers

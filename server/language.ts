@@ -23,6 +23,7 @@ import { check } from './script/checks'
 import { checkPlan } from './script/plan'
 import { referenceAt, referencePartAt } from './script/references'
 import type { Finding, Range } from './script/types'
+import { type DraftDocuments, draftDocuments } from './draftDocuments'
 import type { Scripts } from './scripts'
 import type { TrackedFolder } from './trackedFolder'
 import type { Workspace } from './workspace'
@@ -55,6 +56,8 @@ const CHECKED_AFTER_MS = 250
 
 /** What the language server knows about training scripts and plans: each answer comes from one file of its own. */
 export function answerAboutScripts(connection: Connection, workspace: Workspace, scripts: Scripts, options: LanguageOptions) {
+  const drafts = draftDocuments(workspace)
+  const draftOf = (uri: string) => (drafts.covers(uri) ? scripts.document(uri) : undefined)
   const about = (uri: string) => {
     const document = scripts.document(uri)
     const folder = document && folderOf(workspace, uri)
@@ -63,7 +66,12 @@ export function answerAboutScripts(connection: Connection, workspace: Workspace,
 
   connection.onHover(async ({ textDocument, position }): Promise<Hover | null> => {
     const found = about(textDocument.uri)
-    const model = found && (scripts.model(found.document) ?? planAsModel(scripts, found.document))
+    const draft = draftOf(textDocument.uri)
+    const model =
+      found &&
+      (draft
+        ? await quietly(connection, () => drafts.model(draft))
+        : (scripts.model(found.document) ?? planAsModel(scripts, found.document)))
     if (!found || !model) return null
     const hover = await quietly(connection, () =>
       hoverAt(found.folder, model, found.document.offsetAt(position), { links: options.links(), now: Date.now() / 1000 }),
@@ -72,6 +80,8 @@ export function answerAboutScripts(connection: Connection, workspace: Workspace,
   })
 
   connection.onCodeLens(async ({ textDocument }): Promise<CodeLens[]> => {
+    const draft = draftOf(textDocument.uri)
+    if (draft) return ((await quietly(connection, () => drafts.lenses(draft))) ?? []).filter(() => options.links())
     const found = about(textDocument.uri)
     const model = found && scripts.model(found.document)
     if (!found || !model) return []
@@ -83,6 +93,8 @@ export function answerAboutScripts(connection: Connection, workspace: Workspace,
   })
 
   connection.onCompletion(async ({ textDocument, position }): Promise<CompletionItem[]> => {
+    const draft = draftOf(textDocument.uri)
+    if (draft) return (await quietly(connection, () => drafts.completions(draft, position))) ?? []
     const found = about(textDocument.uri)
     const model = found && scripts.model(found.document)
     if (!found || !model) return []
@@ -159,7 +171,7 @@ export function answerAboutScripts(connection: Connection, workspace: Workspace,
         checks.delete(document.uri)
         void quietly(connection, async () => {
           const { version } = document
-          const diagnostics = await diagnosticsOf(workspace, scripts, document)
+          const diagnostics = await diagnosticsOf(workspace, scripts, drafts, document)
           // Typed on meanwhile: a later check is on its way.
           if (scripts.document(document.uri)?.version === version)
             await connection.sendDiagnostics({ uri: document.uri, version, diagnostics })
@@ -190,7 +202,13 @@ export function answerAboutScripts(connection: Connection, workspace: Workspace,
   }
 }
 
-async function diagnosticsOf(workspace: Workspace, scripts: Scripts, document: TextDocument): Promise<Diagnostic[]> {
+async function diagnosticsOf(
+  workspace: Workspace,
+  scripts: Scripts,
+  drafts: DraftDocuments,
+  document: TextDocument,
+): Promise<Diagnostic[]> {
+  if (drafts.covers(document.uri)) return drafts.diagnostics(document)
   const model = scripts.model(document)
   const plan = model ? undefined : scripts.plan(document)
   const findings: readonly Finding[] = model ? check(model) : plan ? checkPlan(plan) : []

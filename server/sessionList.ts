@@ -3,7 +3,7 @@ import type { EpochMark, EpochRow, EpochsQuery, Group, Page, SessionGroup, Sessi
 import type { JsonNumber } from './protocol/model'
 import type { EpochRecord } from './storage/ports'
 import { bestEpoch, knownMetric } from './references'
-import { directionOf } from './cli/text/better'
+import { directionOf, mainMetrics } from './cli/text/better'
 import { jsonNumber } from './json'
 import { formatMetric, parseMetric } from './tracking/reference'
 import { between } from './tracking/lineage'
@@ -205,12 +205,13 @@ export async function notableEpochs(folder: TrackedFolder, id: string): Promise<
 /** A page of a model's history, newest first, or best first by a metric. */
 export async function listEpochs(
   folder: TrackedFolder,
-  { session: id, offset, limit, metric: asked }: EpochsQuery,
+  { session: id, offset, limit, metric: asked, upTo }: EpochsQuery,
 ): Promise<Page<EpochRow>> {
   const version = folder.version
   const session = await folder.session(id)
   const { sessions, documents } = folder.stores
-  const history = await sessions.history(id)
+  const whole = await sessions.history(id)
+  const history = upTo === undefined ? whole : between(whole, 0, upTo)
   const total = await sessions.count(history.segments)
   const most = Math.min(limit, MOST_ROWS)
   if (asked === undefined) {
@@ -230,4 +231,14 @@ export async function listEpochs(
     total: values.length,
     version,
   }
+}
+
+/** The metrics that a model's history has, the most telling first. */
+export async function listMetrics(folder: TrackedFolder, id: string): Promise<string[]> {
+  const session = await folder.session(id)
+  const { sessions, documents } = folder.stores
+  const names = (await documents.metrics(await sessions.history(id))).map(formatMetric)
+  const main = (await folder.mainMetric(session))?.metric
+  const first = mainMetrics(names, names.length)
+  return [...new Set([...(main !== undefined && names.includes(main) ? [main] : []), ...first, ...names])]
 }

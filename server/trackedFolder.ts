@@ -1,3 +1,4 @@
+import { DraftBases } from './drafts/baseCache'
 import { EpochtreeError, explain } from './errors'
 import { directionOf, mainMetrics } from './cli/text/better'
 import { type Followed, Follower } from './journal/follow'
@@ -34,6 +35,7 @@ export class TrackedFolder implements Context {
   readonly dir: string
   readonly name: string
   readonly stores: ThreadedStores
+  readonly drafts = new DraftBases()
   readonly #events: FolderEvents
   readonly #follower: Follower
   readonly #best = new Map<string, Best>()

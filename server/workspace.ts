@@ -25,6 +25,11 @@ export class Workspace {
     return [...this.#folders.values()]
   }
 
+  /** The editor's own folders. */
+  get roots(): readonly string[] {
+    return [...this.#dirs.keys()]
+  }
+
   configure(settings: Settings) {
     this.#settings = settings
     for (const folder of this.#folders.values()) folder.configure(settings)

@@ -35,8 +35,11 @@ export async function tag(context: Context, text: string, tags: readonly string[
 
 const LOOKED_EVERY_MS = 250
 
-/** Asks the engine to end, and waits; only after the grace time it is told so by signals, and only that same process. */
-export async function stop(context: Context, text: string, graceSeconds: number): Promise<SessionJson> {
+/**
+ * Asks the engine to end, and waits; only after the grace time it is told so by signals, and only that same process.
+ * When it is called off, an engine that has not read the request yet goes on.
+ */
+export async function stop(context: Context, text: string, graceSeconds: number, signal?: AbortSignal): Promise<SessionJson> {
   const { stores, dir } = context
   const session = await findSession(stores, text)
   const run = folders(dir).run(session.id)
@@ -48,13 +51,17 @@ export async function stop(context: Context, text: string, graceSeconds: number)
       await stores.ingest({ only: [session.id], verify: false })
       if (statusOf((await stores.sessions.session(session.id))!, run) !== 'running') return true
       if (Date.now() >= until) return false
+      if (signal?.aborted) {
+        rmSync(join(run, 'stop'), { force: true })
+        throw new EpochtreeError('aborted', `${session.name} is no longer asked to stop. If it had read that already, it still ends.`)
+      }
     }
   }
   if (await ended(graceSeconds)) return sessionJson(context, session.id)
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const kind of ['SIGINT', 'SIGTERM'] as const) {
     const pid = engineOf(session, run)
     if (pid === undefined) break
-    process.kill(pid, signal)
+    process.kill(pid, kind)
     if (await ended(10)) return sessionJson(context, session.id)
   }
   throw new EpochtreeError(

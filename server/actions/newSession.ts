@@ -5,9 +5,9 @@ import { EpochtreeError } from '../errors'
 import { reserveName } from '../journal/names'
 import { checkName } from '../journal/marks'
 import { flush, folders } from '../journal/runFiles'
-import { isObject, setOverride } from '../json'
+import { isObject, mergeDeep, setOverride } from '../json'
 import type { ForkedFrom, Json, JsonObject, StartedJson } from '../protocol/model'
-import { findSession, resolve } from '../references'
+import { type Found, findSession, resolve } from '../references'
 import { type Context, graphOf, sessionJson, settingsOf } from '../requests'
 import type { EpochRecord, FileRecord, SessionRecord } from '../storage/ports'
 import { upTo } from '../tracking/lineage'
@@ -22,6 +22,9 @@ export interface Edits {
   readonly set?: readonly string[] | undefined
   readonly planFile?: string | undefined
   readonly epochs?: number | undefined
+  /** Merged over what is there; a draft's edits. */
+  readonly hyperparameters?: JsonObject | undefined
+  readonly pruningPlan?: JsonObject | undefined
 }
 export interface Launching {
   readonly run?: boolean | undefined
@@ -58,7 +61,7 @@ export function readPlan(file: string, cwd: string): JsonObject {
   return plan as JsonObject
 }
 
-function overridesOf(before: JsonObject, base: JsonObject, edits: Edits, cwd: string): JsonObject {
+export function overridesOf(before: JsonObject, base: JsonObject, edits: Edits, cwd: string): JsonObject {
   let hyperparameters = isObject(before['hyperparameters']) ? before['hyperparameters'] : undefined
   for (const word of edits.set ?? []) {
     const at = word.indexOf('=')
@@ -69,10 +72,12 @@ function overridesOf(before: JsonObject, base: JsonObject, edits: Edits, cwd: st
       )
     hyperparameters = setOverride(hyperparameters ?? {}, base, word.slice(0, at), valueOf(word.slice(at + 1)))
   }
+  if (edits.hyperparameters) hyperparameters = mergeDeep(hyperparameters ?? {}, edits.hyperparameters)
+  const pruningPlan = edits.pruningPlan ?? (edits.planFile === undefined ? undefined : readPlan(edits.planFile, cwd))
   return {
     ...before,
     ...(hyperparameters ? { hyperparameters } : {}),
-    ...(edits.planFile === undefined ? {} : { pruningPlan: readPlan(edits.planFile, cwd) }),
+    ...(pruningPlan ? { pruningPlan } : {}),
     ...(edits.epochs === undefined ? {} : { epochs: edits.epochs }),
   }
 }
@@ -159,20 +164,20 @@ function runnable(command: RecordedCommand | undefined, name: string, launching:
   return launching.yes ? recordCommand(command.argv, command.cwd, launching.env) : command
 }
 
-/** Stores a session first, then runs the engine in it. */
+/** Stores a session first, then, where it is asked to, runs the engine in it. */
 export async function train(context: Context, argv: readonly string[], edits: Edits, launching: Launching): Promise<StartedJson> {
   const modelName = scriptsModel(argv, launching.cwd) ?? edits.name ?? modelByFile(argv)
   const overrides = overridesOf({}, {}, edits, launching.cwd)
   const command = recordCommand(argv, launching.cwd, launching.env)
   const name = edits.name === undefined ? undefined : checkName(edits.name)
   const { id, runDir } = await create(context, { modelName, anyModel: true, forkedFrom: null, overrides, command }, name)
-  return started(context, id, runDir, command, { ...launching, run: true })
+  return started(context, id, runDir, command, launching)
 }
 
 const CALL = /\bsession\(\s*(?:model_name\s*=\s*)?(?:"([^"\\\n]{1,200})"|'([^'\\\n]{1,200})')/
 
 /** The model that the script names, when it names it outright. */
-function scriptsModel(argv: readonly string[], cwd: string): string | undefined {
+export function scriptsModel(argv: readonly string[], cwd: string): string | undefined {
   for (const word of argv) {
     const path = resolvePath(cwd, word)
     if (!word.endsWith('.py') || !existsSync(path) || statSync(path).size > LARGEST_PLAN) continue
@@ -182,7 +187,7 @@ function scriptsModel(argv: readonly string[], cwd: string): string | undefined 
   return undefined
 }
 
-const modelByFile = (argv: readonly string[]) =>
+export const modelByFile = (argv: readonly string[]) =>
   basename(argv.find((word) => /\.\w+$/.test(word) && !word.startsWith('-')) ?? argv[0] ?? 'model').replace(/\.\w+$/, '') || 'model'
 
 /** Starts a new session at a committed epoch of another, without reading a byte of its weights. */
@@ -191,8 +196,8 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const found = await resolve(stores, text)
   const { session: seen, epoch } = found
   const trainer = (await stores.sessions.session(epoch.sessionId)) ?? seen
-  await forkable(context, found.history, seen, epoch)
-  const command = runnable(readCommand(trainer.command) ?? readCommand(seen.command), seen.name, launching)
+  await checkForkable(context, found)
+  const command = runnable(forkCommand(trainer, seen), seen.name, launching)
   const overrides = overridesOf(trainer.overrides, (await settingsOf(context, trainer)).hyperparameters, edits, launching.cwd)
   const forkedFrom = { sessionId: epoch.sessionId, epochId: epoch.id, epochNumber: epoch.number }
   const { modelName } = seen
@@ -235,7 +240,12 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   return started(context, id, runDir, command, launching)
 }
 
-async function forkable({ stores }: Context, history: Parameters<typeof upTo>[0], { name }: SessionRecord, epoch: EpochRecord) {
+/** How a fork is run: as the session that trained the epoch was, else as the model that is forked. */
+export const forkCommand = (trainer: SessionRecord, seen: SessionRecord): RecordedCommand | undefined =>
+  readCommand(trainer.command) ?? readCommand(seen.command)
+
+/** Refuses an epoch where nothing can start, with the nearest that can. */
+export async function checkForkable({ stores }: Context, { history, session: { name }, epoch }: Found) {
   if (epoch.state === 'verifying')
     throw new EpochtreeError(
       'not-verified',

@@ -17,10 +17,17 @@ const notKnown: Taken = () => false
  * Where nothing can be created, `taken` tells the names that others have.
  */
 export function reserveName(dir: string, base: string, sessionId: string, taken: Taken = notKnown): string {
-  const name = (n: number) => (n === 1 ? base : `${base}-${n}`)
   tryWriting(() => mkdirSync(folders(dir).names, { recursive: true }))
+  return firstOf(dir, base, (name) => takeName(dir, name, sessionId, taken))
+}
+
+/** The name that would be taken now. */
+export const freeName = (dir: string, base: string): string => firstOf(dir, base, (name) => !existsSync(nameFile(dir, name)))
+
+function firstOf(dir: string, base: string, take: (name: string) => boolean): string {
+  const name = (n: number) => (n === 1 ? base : `${base}-${n}`)
   let n = 1
-  for (; n <= NAMES_TRIED_ONE_BY_ONE; n++) if (takeName(dir, name(n), sessionId, taken)) return name(n)
+  for (; n <= NAMES_TRIED_ONE_BY_ONE; n++) if (take(name(n))) return name(n)
   // Ten thousand sessions of one model do not cost ten thousand tries: doubled until one is free, then halved.
   let last = n - 1
   let free = last * 2
@@ -30,7 +37,7 @@ export function reserveName(dir: string, base: string, sessionId: string, taken:
     if (existsSync(nameFile(dir, name(middle)))) last = middle
     else free = middle
   }
-  for (; ; free++) if (takeName(dir, name(free), sessionId, taken)) return name(free)
+  for (; ; free++) if (take(name(free))) return name(free)
 }
 
 /** False when another session has the name. */

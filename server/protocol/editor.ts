@@ -132,6 +132,8 @@ export interface EpochsQuery {
   readonly limit: number
   /** Sort by a metric instead, best first. */
   readonly metric?: string
+  /** Only epochs up to this number: how one jumps in a long history. */
+  readonly upTo?: number
 }
 
 /** Everything about one epoch, for its view. */
@@ -181,20 +183,25 @@ export interface Draft {
 }
 export interface DraftProblem {
   readonly message: string
+  /** Where in the draft, such as `pruningPlan.ratio`; empty where it is the draft as a whole. */
   readonly path: string
+  /** With an error nothing is made of the draft; the others are for the reader to judge. */
+  readonly severity: 'error' | 'warning' | 'information'
 }
 /** What would be made of a draft. */
 export interface DraftPreview {
   readonly kind: 'fork' | 'train'
   readonly name: string
+  /** What is trained otherwise than before, or than the script says. */
   readonly differences: readonly { readonly path: string; readonly before: Json; readonly after: Json }[]
   readonly problems: readonly DraftProblem[]
 }
 export interface Started {
   readonly dir: string
   readonly session: { readonly id: string; readonly name: string }
-  /** How to run it; null where it is not recorded how its model was started. */
+  /** How to run it; null where that is not known here, for which `notRunnable` has the reason and the remedy. */
   readonly launch: LaunchJson | null
+  readonly notRunnable: string | null
   /** The command as text, secrets masked, where this user did not record it on this machine: it must be agreed to before it is run. */
   readonly foreign: string | null
   readonly runDir: string
@@ -223,6 +230,8 @@ export interface Requests {
   'epochtree/notable': [One, readonly EpochRow[]]
   'epochtree/epochs': [EpochsQuery, Page<EpochRow>]
   'epochtree/epoch': [Ref, EpochView]
+  /** The metrics that a model's history has. */
+  'epochtree/metrics': [One, readonly string[]]
   /** Sessions that start at an epoch. */
   'epochtree/forks': [{ readonly dir: string; readonly epoch: string }, readonly SessionRow[]]
   /** The text of `epochtree compare`, `log`, `show` or `graph`, for a document. */
@@ -242,14 +251,26 @@ export interface Requests {
   'epochtree/draft': [
     (
       | { readonly dir: string; readonly kind: 'fork'; readonly reference: string }
-      | { readonly dir: string; readonly kind: 'train'; readonly script: string; readonly python: readonly string[] }
+      /** `dir` may be absent: then it is the folder that the script belongs to. `model` is one of those that the script begins. */
+      | {
+          readonly dir?: string
+          readonly kind: 'train'
+          readonly script: string
+          readonly python: readonly string[]
+          readonly model?: string
+        }
     ),
     Draft,
   ]
+  /** The text a draft began with. */
+  'epochtree/original': [{ readonly file: string }, string]
   'epochtree/preview': [{ readonly file: string; readonly text: string }, DraftPreview]
   /** Makes the session of a draft, and takes the draft away. */
   'epochtree/apply': [{ readonly file: string; readonly text: string }, Started]
-  'epochtree/discard': [{ readonly file: string }, null]
+  /** Takes a draft away; with `untouched` only if its file is still as it began. */
+  'epochtree/discard': [{ readonly file: string; readonly untouched?: boolean }, null]
+  /** What a quick fork would be. */
+  'epochtree/forkPreview': [Ref & { readonly edits: QuickEdits }, DraftPreview & { readonly epochs: number | null }]
   'epochtree/fork': [Ref & { readonly edits: QuickEdits }, Started]
   'epochtree/resume': [One, Started]
   'epochtree/stop': [One & { readonly graceSeconds: number }, SessionRow]

@@ -1,0 +1,107 @@
+import type { Json, JsonObject } from '../protocol/model'
+import { isObject } from '../json'
+import { type DraftBase, suggestedEpochs } from './draftBase'
+
+const INLINE = 80
+
+/** Settings as people write them: short lists and objects on one line. */
+export function writeJson(value: Json, indent = ''): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const inner = `${indent}  `
+  if (Array.isArray(value)) {
+    const short = `[${(value as readonly Json[]).map((item) => JSON.stringify(item)).join(', ')}]`
+    if (short.length <= INLINE) return short
+    return `[\n${(value as readonly Json[]).map((item) => inner + writeJson(item, inner)).join(',\n')}\n${indent}]`
+  }
+  const entries = Object.entries(value as JsonObject)
+  if (entries.length === 0) return '{}'
+  return `{\n${entries.map(([key, item]) => `${inner}${JSON.stringify(key)}: ${writeJson(item, inner)}`).join(',\n')}\n${indent}}`
+}
+
+const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').slice(0, 200)
+const MOST_LAYERS = 12
+
+/** The text of a new draft, which teaches what each key is for. */
+export function draftText(base: DraftBase): string {
+  const parts = [...nameAndCommand(base), epochsPart(base), settingsPart(base), planPart(base)]
+  return `${heading(base).map(comment('')).join('\n')}\n{\n${parts
+    .map(({ comments, text }, i) => [...comments.map(comment('  ')), `  ${text}${i < parts.length - 1 && !text.startsWith('//') ? ',' : ''}`].join('\n'))
+    .join('\n\n')}\n}\n`
+}
+
+const comment = (indent: string) => (line: string) => `${indent}// ${line}`
+
+interface Part {
+  readonly comments: readonly string[]
+  readonly text: string
+}
+
+function heading({ fork, from }: DraftBase): string[] {
+  if (fork)
+    return [
+      `A new session that starts at epoch ${fork.number} of ${oneLine(fork.parent)}, with the graph and the weights of that epoch.`,
+      'Change what you like, then choose "Train" above. What you leave as it is stays as it was; the left side shows that.',
+    ]
+  return [
+    `A new session of ${oneLine(from)}. Change what you like, then choose "Train" above.`,
+    "What you leave as it is stays as the script has it. Only what differs is recorded as an edit, and it wins over the script's own values.",
+  ]
+}
+
+function nameAndCommand({ suggestedName, command }: DraftBase): Part[] {
+  return [
+    { comments: ['What the new session is called.'], text: `"name": ${JSON.stringify(suggestedName)}` },
+    ...(command
+      ? [
+          {
+            comments: ['How the script is started: the program, the script, its arguments, each a text of its own.'],
+            text: `"command": ${writeJson(command.argv, '  ')}`,
+          },
+          { comments: ['The folder it is started in.'], text: `"folder": ${JSON.stringify(command.folder)}` },
+        ]
+      : []),
+  ]
+}
+
+function epochsPart(base: DraftBase): Part {
+  const { epochs, fork } = base
+  const suggested = suggestedEpochs(base)
+  const first = fork ? `Epochs up to ${fork.number} are those of ${oneLine(fork.parent)}; ${fork.number + 1} is the first to be trained.` : ''
+  const comments = ['Train up to the epoch of this number.', ...(first ? [first] : [])]
+  if (suggested === null)
+    return {
+      comments: [...comments, 'Not given: as many as the script asks for.'],
+      text: `// "epochs": ${(fork?.number ?? 0) + 10},`,
+    }
+  if (suggested !== epochs) comments.push(`${oneLine(fork!.parent)} was trained up to ${epochs}, so this asks for some more.`)
+  return { comments, text: `"epochs": ${suggested}` }
+}
+
+function settingsPart({ hyperparameters, kind, unknown }: DraftBase): Part {
+  const comments = [
+    kind === 'fork'
+      ? 'The hyper-parameters, as that epoch was trained with. The script reads them from session.hyperparameters.'
+      : 'The hyper-parameters, as the script has them. It reads them from session.hyperparameters.',
+    ...(unknown.length ? [`Known only when it runs, and to be given here if they shall be others: ${oneLine(unknown.join(', '))}.`] : []),
+  ]
+  return { comments, text: `"hyperparameters": ${writeJson(hyperparameters, '  ')}` }
+}
+
+function planPart({ pruningPlan, fork }: DraftBase): Part {
+  const layers = fork?.graph?.prunable ?? []
+  const { parameters } = fork?.graph?.reached ?? { parameters: null }
+  const comments = [
+    'How the optimizer makes the model smaller while it trains. Epoch numbers are those of the whole history.',
+    '"ratio" is the share of what is left that goes each time, "targetSparsity" the share of the original at which it ends.',
+    ...(layers.length
+      ? [`Layers: ${layers.slice(0, MOST_LAYERS).map(oneLine).join(', ')}${layers.length > MOST_LAYERS ? ` and ${layers.length - MOST_LAYERS} more` : ''}.`]
+      : []),
+    ...(parameters !== null && parameters > 0 ? [`${(parameters * 100).toFixed(1)} % of the parameters are gone at epoch ${fork!.number} already.`] : []),
+  ]
+  if (pruningPlan === null || !isObject(pruningPlan))
+    return {
+      comments: [...comments, 'None: the model keeps its size. A plan looks like this:', '{ "method": "l2-norm", "everyEpochs": 2, "startEpoch": 2, "ratio": 0.1, "targetSparsity": 0.5 }'],
+      text: '"pruningPlan": null',
+    }
+  return { comments, text: `"pruningPlan": ${writeJson(pruningPlan, '  ')}` }
+}
