@@ -1,13 +1,14 @@
 """Version control for ML training runs: every epoch pins graph, weights and metrics.
 
-    with epochtree.session("resnet50", hyperparameters={"lr": 1e-3}) as session:
-        for epoch in session.epochs(40):
-            epoch.log({"loss": 0.3}, split="train", step=7)
-            epoch.commit(graph=graph, weights="model.safetensors")
+with epochtree.session("resnet50", hyperparameters={"lr": 1e-3}) as session:
+    for epoch in session.epochs(40):
+        epoch.log({"loss": 0.3}, split="train", step=7)
+        epoch.commit(graph=graph, weights="model.safetensors")
 """
 
 from __future__ import annotations
 
+from . import _process as _process  # notes when the package was imported
 from ._errors import EpochtreeError, EpochtreeWarning
 
 TYPE_CHECKING = False
@@ -67,16 +68,15 @@ def session(
     """
     from ._open import open_session
 
-    return open_session(
-        model_name, hyperparameters, pruning_plan, name, tags, fork_from, resume, key, enabled, dir
-    )
+    return open_session(model_name, hyperparameters, pruning_plan, name, tags, fork_from, resume, key, enabled, dir)
 
 
-def evaluate(reference: str, *, dir: str | os.PathLike[str] | None = None) -> Evaluation:
+def evaluate(reference: str, *, enabled: bool | None = None, dir: str | os.PathLike[str] | None = None) -> Evaluation:
     """Logs more documents for an epoch of the past: a test set, the latency on a device.
 
     Args:
         reference: such as ``resnet50@30`` or ``resnet50@max:val/acc``.
+        enabled: whether this process writes; by default rank 0 does.
         dir: the `.epochtree` folder; by default found as the command line finds it.
 
     Raises:
@@ -84,7 +84,7 @@ def evaluate(reference: str, *, dir: str | os.PathLike[str] | None = None) -> Ev
     """
     from ._evaluate import Evaluation
 
-    return Evaluation(reference, dir)
+    return Evaluation(reference, dir, enabled)
 
 
 def __getattr__(name: str) -> Any:
@@ -97,4 +97,8 @@ def __getattr__(name: str) -> Any:
         from ._evaluate import Evaluation
 
         return Evaluation
+    if name == "torch":  # needs PyTorch, which the package itself does not
+        import importlib
+
+        return importlib.import_module(".torch", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

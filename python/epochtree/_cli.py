@@ -50,8 +50,7 @@ def ask(folder: str, words: Sequence[str]) -> dict[str, Any]:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["it said nothing"]
         raise EpochtreeError(
             "cli-failed",
-            f"`epochtree {words[0]}` ended with status {done.returncode}: {last[0]}. "
-            "Run `epochtree doctor`.",
+            f"`epochtree {words[0]}` ended with status {done.returncode}: {last[0]}. Run `epochtree doctor`.",
         )
     try:
         answer = json.loads(done.stdout)

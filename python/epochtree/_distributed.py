@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from . import _folder, _values
+from . import _folder, _process, _values
 from ._errors import EpochtreeError
+from ._lock import is_young
 
 _RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 _SIZES = ("WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -20,8 +23,9 @@ _LAUNCH = (
 )
 _JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "COBALT_JOBID", "FLUX_JOB_ID", "AWS_BATCH_JOB_ID")
 WAIT_SECONDS = 120.0
-_SPAWNED_WAIT_SECONDS = 10.0
+_ALONE_WAIT_SECONDS = 10.0
 _SILENT_SECONDS = 120.0
+_KEPT_SECONDS = 30 * 86400
 
 _opened: dict[str, int] = {}
 
@@ -53,6 +57,16 @@ def job() -> str | None:
     return None
 
 
+def is_imported_by_a_worker() -> bool:
+    """Whether a worker process imports the script again, such as a data loader's: it does not train."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__mp_main__":
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
 def launch_key(model_name: str) -> str:
     """What all processes of one launch agree on, for this call of `session()`."""
     parts = [f"{name}={os.environ[name]}" for name in _LAUNCH if os.environ.get(name)]
@@ -67,8 +81,13 @@ def launch_key(model_name: str) -> str:
 def publish(folder: str, key: str, record: Mapping[str, Any]) -> None:
     """Tells the other ranks which session it is, and where it starts."""
     path = _job_file(folder, key)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    jobs = os.path.dirname(path)
+    os.makedirs(jobs, exist_ok=True)
     _folder.write_durably(path, _values.to_utf8(_values.encode(record)))
+    with contextlib.suppress(OSError):
+        for old in os.scandir(jobs):
+            if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+                _folder.remove_quietly(old.path)
 
 
 def await_rank_0(folder: str, key: str, seconds: float) -> dict[str, Any] | None:
@@ -86,11 +105,11 @@ def await_rank_0(folder: str, key: str, seconds: float) -> dict[str, Any] | None
 
 def patience(must: bool) -> float:
     """How many seconds to wait for rank 0, which may be slower to start."""
-    if must:
+    if must and world_size() > 1:
         return WAIT_SECONDS
-    import multiprocessing
-
-    return _SPAWNED_WAIT_SECONDS if multiprocessing.parent_process() is not None else 0.0
+    multiprocessing = sys.modules.get("multiprocessing")
+    spawned = multiprocessing is not None and multiprocessing.parent_process() is not None
+    return _ALONE_WAIT_SECONDS if must or spawned else 0.0
 
 
 def missing() -> EpochtreeError:
@@ -108,21 +127,25 @@ def _job_file(folder: str, key: str) -> str:
 
 
 def _is_current(folder: str, record: Mapping[str, Any]) -> bool:
-    """Whether the engine that published it still runs: an earlier launch may have had the same key."""
+    """Whether it is of this launch: an earlier one may have had the same key."""
     run = _folder.run_folder(folder, str(record.get("sessionId")))
     held = _folder.read_json(os.path.join(run, "lock")) or {}
     if held.get("attempt") != record.get("attempt"):
         return False
-    if held.get("host") == _folder.host() and held.get("bootId") == _folder.boot_id():
-        try:
-            if os.name == "posix":
-                os.kill(int(held["pid"]), 0)
-        except ProcessLookupError:
-            return False
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
-    try:
-        alive = os.stat(os.path.join(run, "alive")).st_mtime
-    except OSError:
+    if not _is_gone(held) and is_young(os.path.join(run, "alive"), _SILENT_SECONDS):
+        return True
+    # A short training may have ended already; if this process was there by then, it is of its launch.
+    return is_young(os.path.join(run, "journal.jsonl"), time.time() - _process.begun_at())
+
+
+def _is_gone(held: Mapping[str, Any]) -> bool:
+    """Whether the process that held the lock is known to have ended."""
+    if os.name != "posix" or held.get("host") != _folder.host() or held.get("bootId") != _folder.boot_id():
         return False
-    return time.time() - alive < _SILENT_SECONDS
+    try:
+        os.kill(int(held["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return False

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import _cli, _folder
+from . import _cli, _distributed, _folder
+from ._errors import EpochtreeError
 from ._lock import RunLock
 from ._session import Recorder
 
@@ -21,21 +22,28 @@ class Evaluation(Recorder):
     Attributes:
         session: the id of the session that trained the epoch.
         id, number: the epoch.
-        weights_path: of its weights; None when it has none here.
     """
 
-    def __init__(self, reference: str, dir: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, reference: str, dir: str | os.PathLike[str] | None = None, enabled: bool | None = None) -> None:
         folder = _folder.find_folder(dir)
         shown = _cli.ask(folder, ["show", reference])
         evaluation_id = _folder.new_id()
-        super().__init__(_folder.run_folder(folder, evaluation_id))
+        writes = enabled if enabled is not None else not _distributed.rank()
+        writes = writes and not _distributed.is_imported_by_a_worker()
+        super().__init__(_folder.run_folder(folder, evaluation_id) if writes else None)
         self.reference = reference
         self.session: str = shown["sessionId"]
         self.id: str = shown["id"]
         self.number: int = shown["number"]
-        self.weights_path: str | None = shown.get("weightsPath")
-        self._graph_path: str | None = shown.get("graphPath")
-        self._begin(folder, evaluation_id, shown)
+        self._folder = folder
+        self._weights: dict[str, Any] | None = shown.get("weights")
+        self._weights_path: str | None = shown.get("weightsPath")
+        self._verified = False
+        self._graph: dict[str, Any] | None = None
+        self._has_graph = shown.get("graph") is not None
+        if writes:
+            with _folder.writable(folder):
+                self._begin(folder, evaluation_id, shown)
 
     def __repr__(self) -> str:
         return f"<epochtree.Evaluation of {self.session}@{self.number}>"
@@ -81,8 +89,27 @@ class Evaluation(Recorder):
 
     @property
     def graph(self) -> dict[str, Any] | None:
-        """The epoch's model graph, ``{"id", "nodes"}``; None when it is not known here."""
-        return _folder.read_json(self._graph_path) if self._graph_path else None
+        """The epoch's model graph, ``{"id", "nodes"}``; None when it has none."""
+        if self._graph is None and self._has_graph:
+            self._graph = _cli.ask(self._folder, ["graph", self.id])
+        return self._graph
+
+    @property
+    def weights_path(self) -> str | None:
+        """The path of the epoch's weights, verified the first time; None when it has none here.
+
+        Raises:
+            EpochtreeError: ``weights-missing`` or ``weights-damaged``, with the file and a remedy.
+        """
+        path = self._weights_path
+        if path and self._weights and not self._verified:
+            remedy = "Put the right file there, or evaluate another epoch."
+            try:
+                _folder.verify("weights", path, self._weights, path, remedy)
+            except FileNotFoundError:
+                raise EpochtreeError("weights-missing", f"The weights file {path} is missing. {remedy}") from None
+            self._verified = True
+        return path
 
     def log(self, values: Mapping[str, Any], split: str = "test", step: Any = None) -> None:
         """Logs metrics; see `Epoch.log`."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
+import stat
 import sys
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from . import _values
+from ._errors import EpochtreeError
 
 _NAMES_TRIED_ONE_BY_ONE = 16
 _ABANDONED_SECONDS = 3600
@@ -23,6 +26,7 @@ _ENVIRONMENT = (
     *("WORLD_SIZE", "VIRTUAL_ENV", "CONDA_", "PYTHON"),
 )
 _COPY_BYTES = 1024 * 1024
+_REPLACE_TRIES = 50
 _FICLONE = 0x40049409
 
 
@@ -48,10 +52,33 @@ def find_folder(named: str | os.PathLike[str] | None) -> str:
 
 def _is_mine(path: str) -> bool:
     try:
-        owner = os.stat(path).st_uid
+        found = os.stat(path)
     except OSError:
         return False
-    return not hasattr(os, "getuid") or owner == os.getuid()
+    return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
+
+
+@contextlib.contextmanager
+def writable(folder: str) -> Iterator[None]:
+    """Tells what to do when the folder can't be written.
+
+    Raises:
+        EpochtreeError: ``disk-full``, ``read-only`` or ``folder-unusable``.
+    """
+    import errno
+
+    try:
+        yield
+    except OSError as error:
+        path, reason = error.filename or folder, error.strerror or str(error)
+        full = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+        if error.errno in full:
+            code, remedy = "disk-full", "Make room there, or set EPOCHTREE_DIR to a folder with room."
+        elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            code, remedy = "read-only", "Set EPOCHTREE_DIR to a folder that you can write."
+        else:
+            code, remedy = "folder-unusable", "Set EPOCHTREE_DIR to another folder."
+        raise EpochtreeError(code, f"{path} could not be written ({reason}). {remedy}") from None
 
 
 def make_folder(folder: str) -> None:
@@ -119,18 +146,37 @@ def write_durably(path: str, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace(temporary, path)
     except BaseException:
         remove_quietly(temporary)
         raise
     flush_folder(os.path.dirname(path))
 
 
-def remove_quietly(path: str) -> None:
+def make_durable_folder(path: str) -> None:
+    """Makes a folder whose name survives a power cut."""
     try:
+        os.mkdir(path)
+    except FileExistsError:
+        return
+    flush_folder(os.path.dirname(path))
+
+
+def remove_quietly(path: str) -> None:
+    with contextlib.suppress(OSError):
         os.unlink(path)
-    except OSError:
-        pass
+
+
+def replace(temporary: str, path: str) -> None:
+    """Puts a file in the place of another in one step."""
+    for _ in range(_REPLACE_TRIES):
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            if os.name != "nt":
+                raise
+            time.sleep(0.02)  # Windows refuses while anybody has the old one open
+    os.replace(temporary, path)
 
 
 def hash_file(path: str) -> tuple[str, int]:
@@ -142,6 +188,22 @@ def hash_file(path: str) -> tuple[str, int]:
             digest.update(block)
             size += len(block)
     return digest.hexdigest(), size
+
+
+def verify(what: str, path: str, named: Mapping[str, Any], shown: str, remedy: str) -> None:
+    """Whether a file, which people know by the path that is shown, is the one that was committed.
+
+    Raises:
+        FileNotFoundError: when it is not there.
+        EpochtreeError: ``weights-damaged`` or ``state-damaged``, by what it is.
+    """
+    sha256, size = hash_file(path)
+    if sha256 != named["sha256"]:
+        raise EpochtreeError(
+            f"{what}-damaged",
+            f"The {what} file {shown} ({size} bytes) is not what was committed "
+            f"({named.get('bytes')} bytes, SHA-256 {named['sha256'][:12]}...). {remedy}",
+        )
 
 
 def copy_durably(source: Any, path: str) -> tuple[str, int]:
@@ -162,7 +224,7 @@ def copy_durably(source: Any, path: str) -> tuple[str, int]:
                     file.write(block)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace(temporary, path)
     except BaseException:
         remove_quietly(temporary)
         raise

@@ -41,11 +41,20 @@ _NAN = float("nan")
 _SAFE = _values.SAFE_INTEGER
 
 _packers: dict[int, Callable[..., bytes]] = {}
+_direct: set[type] = {float, int, bool}
+"""Types that can be packed as they are; scalars of other packages join them when they are met."""
+_MOST_DIRECT = 64
+_MOST_REFUSED = 20
 
 
 def _packer(width: int) -> Callable[..., bytes]:
     pack = _packers[width] = Struct(f"{width}d").pack
     return pack
+
+
+def _is_direct(kind: type) -> bool:
+    # An array of one item is no number for long, and a tensor warns of its gradients.
+    return hasattr(kind, "__float__") and not hasattr(kind, "__len__") and not hasattr(kind, "detach")
 
 
 class _Block:
@@ -92,20 +101,29 @@ class _Samples:
         return self.time, self.time
 
 
-def _weight(column: list[Any]) -> int:
+def _weight(item: Any) -> int:
     """About how many bytes a column takes in memory; text counts by its length."""
-    return 40 * len(column) + sum(len(item) for item in column if type(item) is str)
+    kind = type(item)
+    if kind is list:
+        return 40 * len(item) + sum(_weight(inner) for inner in item if type(inner) in _LARGE)
+    if kind is dict:
+        return 40 + sum(len(key) + _weight(value) for key, value in item.items())
+    return len(item) if kind is str else 40
+
+
+_LARGE = {str, list, dict}
 
 
 class _Control:
     """A line that must not be lost, or a point in the order that somebody waits for."""
 
-    __slots__ = ("done", "lasting", "line", "ok", "withdrawn")
+    __slots__ = ("done", "lasting", "line", "ok", "withdrawn", "written")
 
     def __init__(self, line: bytes | None, lasting: bool, wait: bool) -> None:
         self.line = line
         self.lasting = lasting
         """Tried again until it is written; else given up when it can't be written at once."""
+        self.written = False
         self.ok = False
         self.withdrawn = False
         self.done = threading.Event() if wait else None
@@ -116,9 +134,7 @@ class _Line:
 
     __slots__ = ("control", "data", "epoch", "rows", "span")
 
-    def __init__(
-        self, data: bytes, rows: int, epoch: str, span: tuple[float, float], control: _Control | None
-    ) -> None:
+    def __init__(self, data: bytes, rows: int, epoch: str, span: tuple[float, float], control: _Control | None) -> None:
         self.data = data
         self.rows = rows
         self.epoch = epoch
@@ -161,8 +177,8 @@ class Journal:
         self._torn = False
         self._backlog: list[_Line] = []
         self._gaps: dict[str, list[float]] = {}
-        self._lost = 0
         self._warned = False
+        self._refused: set[str] = set()
         self._slice = 0.0
         self._thread = threading.Thread(target=self._run, name="epochtree-writer", daemon=True)
         self._thread.start()
@@ -179,8 +195,11 @@ class Journal:
                 at = step
             else:
                 return self._slow_metrics(epoch, values, split, step, now)
+            numbers = values.values()
+            if not _direct.issuperset(map(type, numbers)):
+                return self._slow_metrics(epoch, values, split, step, now)
             width = len(values) + 2
-            row = (_packers.get(width) or _packer(width))(now, at, *values.values())
+            row = (_packers.get(width) or _packer(width))(now, at, *numbers)
             key = (epoch, split, *values)
             hash(key)
         except (StructError, TypeError, OverflowError, AttributeError, ValueError, RuntimeError):
@@ -223,18 +242,29 @@ class Journal:
         return block
 
     def _slow_metrics(self, epoch: str, values: Any, split: str, step: Any, now: float) -> None:
-        """Whatever is not a dictionary of single numbers; raises TypeError and ValueError."""
+        """Whatever is not a dictionary of single numbers.
+
+        Raises TypeError and ValueError for a call that is wrong, as its first run tells; a value that
+        is no number may come up hours later, and only warns.
+        """
         if not isinstance(values, Mapping):
             raise TypeError(f"epochtree: log takes a mapping of metrics, not {type(values).__name__}")
         columns: dict[str, list[Any]] = {}
         single: dict[str, float] = {}
         for name, value in values.items():
-            what = f"the metric {name!r}"
-            items = _values.items_of(value)
-            if items is None or len(items) == 1 and not isinstance(items[0], list):
-                single[name] = _values.number(value if items is None else items[0], what)
-            else:
-                columns[name] = [_values.number(item, what) for item in items]
+            what = f"the metric {str(name)[:80]!r}"
+            if type(value) is not float:
+                value = _values.single(_values.detached(value))
+            try:
+                if isinstance(value, list):
+                    columns[name] = [_values.number(item, what) for item in value]
+                else:
+                    single[name] = _values.number(value, what)
+            except TypeError as error:
+                self._refuse(name, error)
+                continue
+            if _is_direct(type(value)) and len(_direct) < _MOST_DIRECT:
+                _direct.add(type(value))
         steps = None if step is None else _values.items_of(step)
         if not columns and (steps is None or len(steps) == 1):
             one = step if steps is None else steps[0]
@@ -254,12 +284,16 @@ class Journal:
             at = None if steps is None or steps[row] is None else _values.whole(steps[row], "a step")
             self.metrics(epoch, point, split, at)
 
+    def _refuse(self, name: Any, error: TypeError) -> None:
+        if name not in self._refused and len(self._refused) < _MOST_REFUSED:
+            self._refused.add(name)
+            reason = str(error).partition("epochtree: ")[2]
+            warn(f"{reason}; what is no number is not logged. The training goes on.")
+
     def samples(self, epoch: str, fields: Mapping[str, Any], split: str) -> None:
         """Buffers one document a row of the columns; raises TypeError and ValueError."""
         if not isinstance(fields, Mapping):
-            raise TypeError(
-                f"epochtree: log_samples takes a mapping of columns, not {type(fields).__name__}"
-            )
+            raise TypeError(f"epochtree: log_samples takes a mapping of columns, not {type(fields).__name__}")
         if not isinstance(split, str):
             raise TypeError(f"epochtree: a split must be text, not {type(split).__name__}")
         columns: dict[str, list[Any]] = {}
@@ -295,10 +329,11 @@ class Journal:
         """Buffers a line that is tried again until it is written."""
         self._append(_Control(_line(line), lasting=True, wait=False))
 
-    def put_and_flush(self, line: Mapping[str, Any] | None = None, lasting: bool = False) -> bool:
+    def put_and_flush(self, line: Mapping[str, Any] | None = None, lasting: bool = False) -> bool | None:
         """Everything so far, and this line, is on the disk when it returns True.
 
-        With False the line was not written and will not be, unless it is `lasting`.
+        With False the line was not written and will not be, unless it is `lasting`; with None it
+        stands in the file, which could not be flushed.
         """
         control = _Control(None if line is None else _line(line), lasting, wait=True)
         with self._lock:
@@ -311,7 +346,7 @@ class Journal:
             while not control.done.wait(1.0):
                 if not self._thread.is_alive():
                     return False
-            return control.ok
+            return control.ok or (None if control.written else False)
         except BaseException:
             # Ctrl-C while it waits: a line that is not written by now had better not be.
             control.withdrawn = not lasting
@@ -329,8 +364,6 @@ class Journal:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-        if self._lost:
-            warn(f"{self._lost} rows were lost, because {self._path} could not be written.")
 
     def abandon(self) -> None:
         """In a forked child: the file belongs to the parent, and here there is no writer."""
@@ -370,7 +403,7 @@ class Journal:
                 self._tick(monotonic())
             except Exception as error:
                 # A fault of this package must not end the writer, or commits would wait for ever.
-                self._warn_once(f"The journal's writer met {type(error).__name__}: {error}.")
+                self.warn_once(f"The journal's writer met {type(error).__name__}: {error}.")
             if closing:
                 self._write(())  # the last chance of what could not be written before
                 return
@@ -396,8 +429,8 @@ class Journal:
                         self._settle(entry)
                     continue
                 try:
-                    lines = self._metric_lines if isinstance(entry, _Block) else self._sample_lines
-                    for line in lines(entry):
+                    is_block = isinstance(entry, _Block)
+                    for line in self._metric_lines(entry) if is_block else self._sample_lines(entry):
                         waiting.append(line)
                         size += len(line.data)
                         if size >= _WRITE_BYTES:
@@ -421,17 +454,14 @@ class Journal:
     def _settle(self, control: _Control) -> None:
         """Tells who waits whether it is on the disk."""
         assert control.done is not None
-        written = control.ok or control.line is None
         # What a commit promises includes the documents before it, lost ones as a `gap`.
-        if written and not self._backlog and not self._gaps and not self._torn:
+        if control.written or (control.line is None and not (self._backlog or self._gaps or self._torn)):
             try:
                 os.fsync(self._fd)
                 control.ok = True
+                self._warned = False
             except OSError as error:
-                control.ok = False
-                self._warn_once(f"{self._path} could not be flushed: {error}.")
-        else:
-            control.ok = False
+                self.warn_once(f"{self._path} could not be flushed: {error}.")
         control.done.set()
 
     def _breathe(self) -> None:
@@ -492,7 +522,7 @@ class Journal:
                 pieces += [(middle, end), (begin, middle)]
             else:
                 self._lose(entry.epoch, 1, entry.span())
-                self._warn_once("A sample document is longer than 8 MiB and was left out.")
+                self.warn_once("A sample document is longer than 8 MiB and was left out.")
 
     def _write(self, lines: list[_Line] | tuple[()]) -> None:
         """Writes the lines; what can't be written is dropped and counted, or kept if it lasts."""
@@ -501,9 +531,10 @@ class Journal:
         if not todo:
             return
         written, failure = self._write_out(todo)
+        self._tick(monotonic())  # a slow disk keeps nobody from stopping the training
         for line in todo[:written]:
             if line.control is not None:
-                line.control.ok = True
+                line.control.written = True
             elif line.epoch and line.rows < 0:
                 self._gaps.pop(line.epoch, None)
         for line in todo[written:]:
@@ -513,7 +544,7 @@ class Journal:
             elif line.rows > 0:
                 self._lose(line.epoch, line.rows, line.span)
         if failure is not None:
-            self._warn_once(
+            self.warn_once(
                 f"{self._path} could not be written ({failure.strerror or failure}). What is logged "
                 "is dropped until there is room again; the training goes on."
             )
@@ -551,7 +582,6 @@ class Journal:
         return written, failure
 
     def _lose(self, epoch: str, rows: int, span: tuple[float, float]) -> None:
-        self._lost += rows
         gap = self._gaps.setdefault(epoch, [0, span[0], span[1]])
         gap[0] += rows
         gap[1] = min(gap[1], span[0])
@@ -569,7 +599,8 @@ class Journal:
             for epoch, (rows, begin, end) in self._gaps.items()
         ]
 
-    def _warn_once(self, message: str) -> None:
+    def warn_once(self, message: str) -> None:
+        """Warns of what can't be written; once, until a flush proves that it can be again."""
         if not self._warned:
             self._warned = True
             warn(message)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 from . import _folder
 from ._errors import EpochtreeError
 
 TOUCH_SECONDS = 10.0
 _YOUNG_SECONDS = 60.0
+_LOCKED_BYTE = 1 << 30
+"""Windows keeps others from reading what is locked, so it is a byte behind the content."""
 
 
 class RunLock:
@@ -26,7 +29,7 @@ class RunLock:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
             works = _try_lock(self._fd)
-            if works is False or (works is None and self._is_young(run)):
+            if works is False or (works is None and is_young(self._alive, _YOUNG_SECONDS)):
                 raise EpochtreeError(
                     "session-running",
                     f"The session {os.path.basename(run)} is being trained by {_holder(path)}. "
@@ -64,29 +67,22 @@ class RunLock:
             os.close(self._fd)
             self._fd = -1
 
-    def _is_young(self, run: str) -> bool:
-        """Without working locks a recent sign of life counts, by the file server's clock."""
-        probe = os.path.join(run, f"alive.{os.getpid()}")
+
+def is_young(path: str, seconds: float) -> bool:
+    """Whether a file was written less than so long ago, by the file server's clock."""
+    probe = os.path.join(os.path.dirname(path), f"alive.{os.getpid()}")
+    try:
+        written = os.stat(path).st_mtime
         try:
             with open(probe, "w", encoding="ascii"):
                 pass
-            return os.stat(probe).st_mtime - os.stat(self._alive).st_mtime < _YOUNG_SECONDS
-        except OSError:
-            return False
-        finally:
-            _folder.remove_quietly(probe)
-
-
-def is_held(run: str) -> bool:
-    """Whether an engine holds the lock now."""
-    try:
-        fd = os.open(os.path.join(run, "lock"), os.O_RDWR)
+            return os.stat(probe).st_mtime - written < seconds
+        except PermissionError:
+            return time.time() - written < seconds
     except OSError:
         return False
-    try:
-        return _try_lock(fd) is False
     finally:
-        os.close(fd)
+        _folder.remove_quietly(probe)
 
 
 def _try_lock(fd: int) -> bool | None:
@@ -97,7 +93,7 @@ def _try_lock(fd: int) -> bool | None:
         if os.name == "nt":
             import msvcrt
 
-            os.lseek(fd, 0, os.SEEK_SET)
+            os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
         else:
             import fcntl

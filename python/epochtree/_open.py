@@ -14,6 +14,8 @@ from ._lock import RunLock
 from ._resume import History, Start, marks, start_of
 from ._session import Session
 
+_LARGEST_SETTINGS = 3 * 1024 * 1024
+
 
 def open_session(
     model_name: str,
@@ -39,6 +41,8 @@ def open_session(
     model_name = _values.whole_characters(model_name)
     wanted = _values.mapping(hyperparameters, "hyperparameters")
     plan = None if pruning_plan is None else _values.mapping(pruning_plan, "a pruning plan")
+    if _distributed.is_imported_by_a_worker():
+        return Session(_folder.find_folder(dir), None, _folder.new_id(), base, wanted, plan, None, None)
     rank = _distributed.rank()
     writes = enabled if enabled is not None else not rank
     # Said to write or not to, it may be one of several that only the script tells apart.
@@ -48,8 +52,30 @@ def open_session(
     folder = launched[0] if launched else _folder.find_folder(dir)
     if not writes:
         return _follow(folder, launch, bool(rank), launched, base, wanted, plan)
-    _folder.make_folder(folder)
     wanted_key = key if key is not None else _distributed.job()
+    with _folder.writable(folder):
+        return _begin(
+            folder, launch, launched, model_name, base, wanted, plan, name, tags, fork_from, resume, key, wanted_key
+        )
+
+
+def _begin(
+    folder: str,
+    launch: str | None,
+    launched: tuple[str, str] | None,
+    model_name: str,
+    base: str,
+    wanted: dict[str, Any],
+    plan: dict[str, Any] | None,
+    name: str | None,
+    tags: Sequence[str] | None,
+    fork_from: str | None,
+    resume: str,
+    key: str | None,
+    wanted_key: str | None,
+) -> Session:
+    """The session that this process writes."""
+    _folder.make_folder(folder)
     attempt = _folder.new_id()
     lock: RunLock | None = None
     session_id: str | None
@@ -156,9 +182,7 @@ def _latest(folder: str, model_name: str, key: str | None, name: str | None) -> 
     )
 
 
-def _create(
-    folder: str, model_name: str, base: str, tags: Sequence[str] | None, key: str | None
-) -> str:
+def _create(folder: str, model_name: str, base: str, tags: Sequence[str] | None, key: str | None) -> str:
     session_id = _folder.new_id()
     run = _folder.run_folder(folder, session_id)
     os.makedirs(run)
@@ -215,9 +239,7 @@ def _session_file(run: str) -> dict[str, Any]:
     return content
 
 
-def _enter(
-    folder: str, run: str, session_id: str, wanted: dict[str, Any], plan: dict[str, Any] | None
-) -> Session:
+def _enter(folder: str, run: str, session_id: str, wanted: dict[str, Any], plan: dict[str, Any] | None) -> Session:
     """The session as its files tell it; nothing is written."""
     content = _session_file(run)
     forked = content.get("forkedFrom") or {}
@@ -227,8 +249,10 @@ def _enter(
         name = _folder.reserve_name(folder, _folder.mend_name(str(content.get("modelName"))), session_id)
     start = start_of(folder, run, {**content, "name": name}, history)
     if start is not None and start.weights_number != start.number:
-        found = "no earlier one has any either" if start.weights_number is None else (
-            f"weights_path is that of epoch {start.weights_number}"
+        found = (
+            "no earlier one has any either"
+            if start.weights_number is None
+            else (f"weights_path is that of epoch {start.weights_number}")
         )
         warn(f"epoch {start.number}, where the session goes on, was committed without weights; {found}.")
     overrides = content.get("overrides") or {}
@@ -260,10 +284,22 @@ def _started(session: Session, attempt: str) -> dict[str, Any]:
         "pid": os.getpid(),
         "host": _folder.host(),
         "bootId": _folder.boot_id(),
-        "hyperparameters": session.hyperparameters,
-        "pruningPlan": session.pruning_plan,
+        "hyperparameters": _fitting(session.hyperparameters, "hyperparameters"),
+        "pruningPlan": session.pruning_plan and _fitting(session.pruning_plan, "the pruning plan"),
         "environment": _folder.environment(),
     }
+
+
+def _fitting(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """As JSON that fits in one line of the journal; the longest values are left out where it does not."""
+    told: dict[str, Any] = _values.plain(settings)
+    sizes = {name: len(_values.to_utf8(_values.encode({name: value}))) for name, value in told.items()}
+    for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
+        if sum(sizes.values()) <= _LARGEST_SETTINGS:
+            break
+        warn(f"{what} are too long for the record: {name[:80]!r} has {sizes[name]} bytes and is left out.")
+        told[name] = f"left out: {sizes.pop(name)} bytes"
+    return told
 
 
 def _published(session: Session, attempt: str) -> dict[str, Any]:
@@ -294,8 +330,10 @@ def _follow(
     if launched:
         os.environ.pop("EPOCHTREE_SESSION", None)
     if record is None:
-        if must:
+        if must and _distributed.world_size() > 1:
             raise _distributed.missing()
+        if must:
+            warn("this process has a rank, and there is no rank 0 that writes: nothing is recorded here.")
         if launched:
             return _enter(folder, _folder.run_folder(*launched), launched[1], wanted, plan)
         return Session(folder, None, _folder.new_id(), base, wanted, plan, None, None)

@@ -11,7 +11,7 @@ from typing import Any
 from . import _folder
 from ._errors import EpochtreeError
 
-_STEP = re.compile(rb'"step":(null|\[[^\]]*\])')
+_STEP = re.compile(rb'"step"\s*:\s*(null|\[[^\]]*\])')
 _DOCUMENTS = (b'{"type":"metrics"', b'{"type":"samples"', b'{"type":"gap"')
 _EPOCH_OF = re.compile(rb'"epoch":"([0-9a-f]{24})"')
 
@@ -94,6 +94,8 @@ class History:
                 number = record.get("number")
                 if isinstance(number, int) and number > self._number:
                     numbers[epoch_id] = number
+            elif kind == "metrics" and isinstance(epoch_id, str):  # by an engine that writes spaces
+                steps.setdefault(epoch_id, []).append((begin, len(line)))
             elif kind == "commit" and isinstance(epoch_id, str):
                 number = numbers.pop(epoch_id, 0)
                 if number > self._number:
@@ -101,7 +103,7 @@ class History:
                     self.last = Committed(epoch_id, number, record)
                     if self.last.weights:
                         self.weighted = self.last
-                    self._steps = steps.pop(epoch_id, None) or self._steps
+                    self._steps = steps.pop(epoch_id, []) or self._steps
 
 
 def _highest_step(line: bytes) -> int | None:
@@ -112,10 +114,8 @@ def _highest_step(line: bytes) -> int | None:
 
 
 def _named_file(record: Any) -> dict[str, Any] | None:
-    if isinstance(record, dict) and isinstance(record.get("file"), str):
-        if isinstance(record.get("sha256"), str):
-            return record
-    return None
+    named = isinstance(record, dict) and isinstance(record.get("file"), str)
+    return record if named and isinstance(record.get("sha256"), str) else None
 
 
 class Start:
@@ -196,15 +196,9 @@ class Start:
         for path in (own, stored, own, stored):
             kept = self._keep(path, own, named)
             try:
-                sha256, size = _folder.hash_file(kept)
+                _folder.verify(what, kept, named, path, remedy)
             except FileNotFoundError:
                 continue
-            if sha256 != named["sha256"]:
-                raise EpochtreeError(
-                    f"{what}-damaged",
-                    f"The {what} file {path} ({size} bytes) is not what was committed "
-                    f"({named.get('bytes')} bytes, SHA-256 {named['sha256'][:12]}...). {remedy}",
-                )
             return kept
         raise EpochtreeError(f"{what}-missing", f"The {what} file {own} is missing. {remedy}")
 
@@ -214,10 +208,13 @@ class Start:
         if os.path.dirname(own) == parent and path == own:
             return path
         link = os.path.join(parent, f"resumed-{os.path.basename(own)}")
+        # Ranks share it, so it is never away for a moment.
+        temporary = f"{link}.{os.getpid()}.tmp"
         try:
             os.makedirs(parent, exist_ok=True)
-            _folder.remove_quietly(link)
-            os.link(path, link)
+            os.link(path, temporary)
+            _folder.replace(temporary, link)
+            _folder.remove_quietly(temporary)  # still there where both were the same file
         except OSError:
             return path
         self._links.append(link)
@@ -240,8 +237,7 @@ def start_of(folder: str, run: str, session: Mapping[str, Any], history: History
         if session.get("forkedFrom"):
             raise EpochtreeError(
                 "parent-missing",
-                f"The fork {os.path.basename(run)} has no parent/start.json. Create it again with "
-                "`epochtree fork`.",
+                f"The fork {os.path.basename(run)} has no parent/start.json. Create it again with `epochtree fork`.",
             )
         return None
     step = history.step if history.step is not None else (parent or {}).get("step")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import json
 import os
@@ -13,12 +14,12 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import _folder, _values
+from . import _folder, _process, _values
 from ._errors import EpochtreeError, warn
 from ._resume import Start
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import FrameType, TracebackType
     from typing import Literal
 
     from ._journal import Journal
@@ -62,10 +63,8 @@ class Recorder:
         _live.add(self)
         _install_hooks()
         self._journal.put_and_flush(started, lasting=True)
-        try:
+        with contextlib.suppress(OSError):
             _folder.flush_folder(self._run)
-        except OSError:
-            pass
 
     def _tick(self, now: float) -> None:
         """Runs in the writer's thread: shows that this engine lives, and looks for `stop`."""
@@ -150,13 +149,21 @@ class Recorder:
         self._journal = self._lock = None
         self._commit_lock = threading.RLock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, as a worker process gets one, does not write."""
+        mute = dict.fromkeys(("_journal", "_lock", "_commit_lock"))
+        return {**self.__dict__, **mute}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _commit_lock=threading.RLock())
+
     def _mute(self) -> None:
         """Called when something is logged and there is no journal."""
         if self._ended and self._run is not None and not self._warned_ended:
             self._warned_ended = True
             warn("the session has ended; what is logged now is not recorded.")
 
-    def _exit(self, error: BaseException | None) -> None:
+    def _exit(self, error: BaseException | str | None) -> None:
         if isinstance(error, SystemExit) and error.code in (None, 0):
             error = None
         self.finish(error=None if isinstance(error, GeneratorExit) else error)
@@ -259,11 +266,9 @@ class Session(Recorder):
             self._graph_known = True
             named = self.starts_from.record.get("graph") if self.starts_from else None
             if named and self._run:
-                try:
+                with contextlib.suppress(OSError):
                     sha256, _ = _folder.hash_file(os.path.join(self._run, *named.split("/")))
                     self._graph = (named, sha256)
-                except OSError:
-                    pass
         return self._graph
 
     def _write_graph(self, epoch: Epoch, graph: bytes | None) -> str | None:
@@ -277,11 +282,11 @@ class Session(Recorder):
             with open(os.path.join(self._run, *last[0].split("/")), "rb") as file:
                 graph = file.read()
         sha256 = hashlib.sha256(graph).hexdigest()
-        if last is not None and last[1] == sha256 and last[0].startswith("graphs/"):
-            if os.path.exists(os.path.join(self._run, *last[0].split("/"))):
-                return last[0]
+        same = last is not None and last[1] == sha256 and last[0].startswith("graphs/")
+        if last is not None and same and os.path.exists(os.path.join(self._run, *last[0].split("/"))):
+            return last[0]
         name = f"graphs/{epoch.number}-{epoch.id[-6:]}.json"
-        os.makedirs(os.path.join(self._run, "graphs"), exist_ok=True)
+        _folder.make_durable_folder(os.path.join(self._run, "graphs"))
         _folder.write_durably(os.path.join(self._run, *name.split("/")), graph)
         self._graph = (name, sha256)
         return name
@@ -352,8 +357,8 @@ class Epoch:
 
         Args:
             graph: ``{"id", "nodes"}``, or the path of such a JSON file; the last one by default.
-            weights: bytes, or the path of a file, which is copied; None for an epoch that can't be
-                forked.
+            weights: bytes, or the path of a file, which is copied, or what `epochtree.torch.weights`
+                makes of a model; None for an epoch that can't be forked.
             state: of optimizer, scheduler and random generators; like `weights`.
             format: what kind of file the weights are; the path's suffix by default.
 
@@ -396,10 +401,13 @@ class Epoch:
                 "pruned": before is not None and after is not None and before[1] != after[1],
                 "time": time.time(),
             }
-            if journal.put_and_flush(line):
+            outcome = journal.put_and_flush(line)
+            if outcome:
                 self.committed = True
                 session._committed = self.number
                 return True
+            if outcome is None:
+                made.clear()  # the journal names them
             reason = "its journal could not be written"
         except OSError as error:
             reason = str(error)
@@ -409,14 +417,14 @@ class Epoch:
                     source[0].close()
         for path in made:
             _folder.remove_quietly(path)
-        warn(f"epoch {self.number} could not be committed: {reason}.")
+        journal.warn_once(f"epoch {self.number} could not be committed: {reason}. The training goes on.")
         return False
 
     def _store(self, run: str, source: tuple[Any, str], mark: str, made: list[str]) -> dict[str, Any]:
         opened, suffix = source
         name = f"weights/{self.number}-{self.id[-6:]}{mark}.{suffix}"
         path = os.path.join(run, *name.split("/"))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        _folder.make_durable_folder(os.path.dirname(path))
         made.append(path)
         sha256, size = _folder.copy_durably(opened, path)
         return {"file": name, "sha256": sha256, "bytes": size, "format": suffix}
@@ -442,6 +450,9 @@ def _open_source(given: Any, kind: str | None) -> tuple[Any, str] | None:
     """What the weights are read from, and their format."""
     if given is None:
         return None
+    open_reader = getattr(given, "open_reader", None)
+    if callable(open_reader):  # tensors
+        return open_reader(), _format(kind or given.format)
     getbuffer = getattr(given, "getbuffer", None)
     if callable(getbuffer):
         given = getbuffer()
@@ -467,8 +478,9 @@ def _graph_bytes(graph: Any) -> bytes | None:
         data = _values.to_utf8(_values.encode(graph))
     elif isinstance(graph, (str, os.PathLike)):
         with open(graph, "rb") as file:
-            data = file.read()
-        graph = json.loads(data)
+            graph = json.loads(file.read())
+        # Written anew: NaN, an integer beyond 2**53 or another encoding would be refused by readers.
+        data = _values.to_utf8(_values.encode(graph))
     else:
         raise TypeError(f"epochtree: a graph is a mapping or a path, not {type(graph).__name__}")
     nodes = graph.get("nodes") if isinstance(graph, Mapping) else None
@@ -496,11 +508,19 @@ def _error_text(error: BaseException | str | None) -> str | None:
 
 _live: set[Recorder] = set()
 _hooked = False
+_worker: tuple[int, FrameType] | None = None
 _uncaught: BaseException | None = None
 
 
 def _install_hooks() -> None:
-    global _hooked
+    global _hooked, _worker
+    frame = _process.worker_frame() if _worker is None or _worker[0] != os.getpid() else None
+    if frame is not None:
+        from multiprocessing.util import Finalize
+
+        # The processes that multiprocessing starts leave out what is registered with `atexit`.
+        _worker = os.getpid(), frame
+        Finalize(None, _at_exit, exitpriority=100)
     if _hooked:
         return
     _hooked = True
@@ -509,9 +529,7 @@ def _install_hooks() -> None:
         os.register_at_fork(after_in_child=_after_fork)
     before = sys.excepthook
 
-    def hook(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         global _uncaught
         if not hasattr(sys, "ps1"):  # at a prompt an error is not the end
             _uncaught = error
@@ -521,8 +539,11 @@ def _install_hooks() -> None:
 
 
 def _at_exit() -> None:
+    error: BaseException | str | None = _uncaught or sys.exc_info()[1]
+    if error is None and _worker is not None and _worker[0] == os.getpid():
+        error = "an exception ended the worker process" if _process.was_left_by_exception(_worker[1]) else None
     for recorder in list(_live):
-        recorder._exit(_uncaught)
+        recorder._exit(error)
 
 
 def _after_fork() -> None:
@@ -547,6 +568,4 @@ def _interrupt_main_thread() -> None:
     # Started in a shell's background, where SIGINT is ignored.
     import ctypes
 
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(main.ident or 0), ctypes.py_object(KeyboardInterrupt)
-    )
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(main.ident or 0), ctypes.py_object(KeyboardInterrupt))

@@ -12,11 +12,12 @@ from typing import Any
 SAFE_INTEGER = 2**53 - 1
 """Whole numbers beyond this are not exact in readers that have 64-bit floats only."""
 
+DEEPEST = 90
+"""Readers pass over a line that is nested deeper than 100 levels; what is nested here is cut before."""
+
 _LONG_INTEGER = re.compile(r"(?<![\d.])\d{16,}(?![\d.])")
 _PLAIN = {int, float, str, bool, type(None)}
-_dumps = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=True
-).encode
+_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=True).encode
 
 
 def to_utf8(text: str) -> bytes:
@@ -56,7 +57,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
     if kind in _PLAIN:
         return value
-    if depth > 200:
+    if depth > DEEPEST:
         return "..."
     if isinstance(value, str):
         return str.__str__(value)
@@ -70,19 +71,27 @@ def plain(value: Any, depth: int = 0) -> Any:
         return plain(float(value))
     if isinstance(value, int):
         return plain(int(value))
-    tolist = getattr(value, "tolist", None)
-    if callable(tolist):  # arrays, tensors and their scalars
-        try:
-            return plain(tolist(), depth + 1)
-        except Exception:
-            return str(value)
-    isoformat = getattr(value, "isoformat", None)
-    if callable(isoformat):
-        return str(isoformat())
     try:
-        return plain(operator.index(value))
-    except TypeError:
+        tolist = getattr(value, "tolist", None)
+        if callable(tolist):  # arrays, tensors and their scalars
+            return plain(tolist(), depth + 1)
+        isoformat = getattr(value, "isoformat", None)
+        if callable(isoformat):
+            return str(isoformat())
+        if hasattr(value, "__index__"):
+            return plain(operator.index(value))
+        if hasattr(value, "__float__"):
+            return plain(float(value))
+    except Exception:  # whatever the value's own type raises
+        pass
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    try:
         return str(value)
+    except Exception:
+        return type(value).__name__
 
 
 def _key(key: Any) -> str:
@@ -101,18 +110,12 @@ def number(value: Any, what: str) -> float:
         TypeError: when it is not one number.
     """
     try:
-        return float(value) if not isinstance(value, (str, bytes, bytearray)) else _refuse(value, what)
+        if not isinstance(value, (str, bytes, bytearray)):
+            return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
-    except (TypeError, ValueError):
+    except Exception:  # whatever the value's own type raises, such as a tensor without data
         pass
-    items = items_of(value)
-    if items is not None and len(items) == 1:
-        return number(items[0], what)
-    return _refuse(value, what)
-
-
-def _refuse(value: Any, what: str) -> float:
     raise TypeError(f"epochtree: {what} must be a number, not {type(value).__name__}")
 
 
@@ -140,11 +143,26 @@ def items_of(value: Any) -> list[Any] | None:
         return None
     tolist = getattr(value, "tolist", None)
     if callable(tolist):
-        items = tolist()
+        try:
+            items = tolist()
+        except Exception:  # a tensor without data
+            return None
         return items if isinstance(items, list) else None
-    if isinstance(value, (list, tuple)) or isinstance(value, Iterable):
-        return list(value)
-    return None
+    return list(value) if isinstance(value, Iterable) else None
+
+
+def detached(value: Any) -> Any:
+    """The value outside of the graph that its gradients flow through; torch warns about it inside."""
+    detach = getattr(value, "detach", None)
+    return detach() if callable(detach) else value
+
+
+def single(value: Any) -> Any:
+    """What an array of one item holds, however deep it lies; else the list, or the value itself."""
+    items = items_of(value)
+    while items is not None and len(items) == 1:
+        value, items = items[0], items_of(items[0])
+    return value if items is None else items
 
 
 def column(items: list[Any]) -> list[Any]:
@@ -164,9 +182,10 @@ def encode_column(items: list[Any]) -> str:
 
 def _ordinary(items: list[Any], types: set[type]) -> bool:
     if types == {float}:
-        return math.isfinite(sum(items))  # an overflow of the sum only costs the slower way
+        total: float = sum(items)
+        return math.isfinite(total)  # an overflow of the sum only costs the slower way
     if types == {int}:
-        return -SAFE_INTEGER <= min(items) and max(items) <= SAFE_INTEGER
+        return bool(min(items) >= -SAFE_INTEGER and max(items) <= SAFE_INTEGER)
     return False
 
 
@@ -184,12 +203,14 @@ def mapping(value: Any, what: str) -> dict[str, Any]:
         return {}
     if isinstance(value, Mapping):
         return {_key(key): item for key, item in value.items()}
+    named = getattr(value, "_fields", None) or getattr(value, "__dataclass_fields__", None)
+    if named and not isinstance(value, type):  # a named tuple, or a dataclass perhaps with slots
+        return {str(name): getattr(value, name) for name in named}
     try:
         return dict(vars(value))
     except TypeError:
         raise TypeError(
-            f"epochtree: {what} must be a mapping or an object with attributes, "
-            f"not {type(value).__name__}"
+            f"epochtree: {what} must be a mapping or an object with attributes, not {type(value).__name__}"
         ) from None
 
 

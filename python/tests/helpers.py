@@ -45,9 +45,7 @@ class FolderCase(unittest.TestCase):
     def start(self, code: str, *words: str, **environment: str) -> subprocess.Popen[str]:
         """A child process that runs the code, with `epochtree` imported."""
         script = self.root / f"script-{time.monotonic_ns()}.py"
-        script.write_text(
-            "import os, sys, time, signal\nimport epochtree\n" + textwrap.dedent(code), "utf-8"
-        )
+        script.write_text("import os, sys, time, signal\nimport epochtree\n" + textwrap.dedent(code), "utf-8")
         child = subprocess.Popen(
             [sys.executable, str(script), *words],
             stdin=subprocess.PIPE,
@@ -63,7 +61,7 @@ class FolderCase(unittest.TestCase):
     def run_code(self, code: str, *words: str, status: int | None = 0, **environment: str) -> str:
         """Runs the code to its end; returns what it printed."""
         child = self.start(code, *words, **environment)
-        out, err = child.communicate(timeout=60)
+        out, err = child.communicate(timeout=180)
         self.errors = err
         if status is not None:
             self.assertEqual(child.returncode, status, err)

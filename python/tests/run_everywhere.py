@@ -40,16 +40,15 @@ def interpreters():
     return sorted(found.items())
 
 
-def run(interpreter):
+def run(interpreter, pattern="test*.py"):
     (major, minor), program = interpreter
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
     for name in [name for name in environment if name.startswith("EPOCHTREE_")]:
         del environment[name]
-    command = [program, "-W", "error::ResourceWarning", "-m", "unittest", "discover", "-s", HERE, "-t", HERE]
+    discover = ["discover", "-s", HERE, "-t", HERE, "-p", pattern]
+    command = [program, "-W", "error::ResourceWarning", "-m", "unittest", *discover]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, cwd=HERE, timeout=SUITE_SECONDS
-        )
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=HERE, timeout=SUITE_SECONDS)
         text, status = done.stderr + done.stdout, done.returncode
     except subprocess.TimeoutExpired:
         text, status = f"not done after {SUITE_SECONDS} s", 1
@@ -61,9 +60,20 @@ def run(interpreter):
     return f"{major}.{minor}", ran - min(ran, failed) - skipped, failed, skipped, text
 
 
+def has_torch(program):
+    asked = [program, "-c", "import torch"]
+    return subprocess.run(asked, capture_output=True, timeout=300).returncode == 0
+
+
 def main():
+    found = interpreters()
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(run, interpreters()))
+        results = list(pool.map(run, found))
+    torch = next((interpreter for interpreter in reversed(found) if has_torch(interpreter[1])), None)
+    if torch is not None:
+        results.append(run(torch, "with_torch.py"))
+    else:
+        print("No interpreter here has PyTorch: run tests/with_torch.py with one that has.")
     for version, passed, failed, skipped, text in results:
         if failed:
             print(text)

@@ -106,7 +106,7 @@ class Resume(FolderCase):
             self.assertEqual(next(iter(session.epochs(9))).number, 5)
 
     def test_a_journal_that_others_wrote_or_broke(self) -> None:
-        a, b, c = ("%024x" % n for n in (1, 2, 3))
+        a, b, c = (f"{n:024x}" for n in (1, 2, 3))
         lines: list[Any] = [
             {"type": "started"},
             {"type": "epoch", "epoch": a, "number": 1},
@@ -123,7 +123,9 @@ class Resume(FolderCase):
             {"type": "epoch", "epoch": 7, "number": "x"},
             {"type": "unknown"},
         ]
-        text = "".join((line if isinstance(line, str) else json.dumps(line, separators=(",", ":"))) + "\n" for line in lines)
+        text = "".join(
+            (line if isinstance(line, str) else json.dumps(line, separators=(",", ":"))) + "\n" for line in lines
+        )
         self.root.joinpath("journal.jsonl").write_text(text)
         history = History(str(self.root))
         assert history.last
@@ -207,7 +209,7 @@ class Resume(FolderCase):
         code = """
         import subprocess
         session = epochtree.session('m')
-        child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], stdout=-3, stderr=-3)
         pid = os.fork()
         if not pid:
             os.close(1); os.close(2)
@@ -230,13 +232,12 @@ class Resume(FolderCase):
 
         from epochtree import _lock
 
-        with mock.patch.object(_lock, "_try_lock", return_value=None):
-            with epochtree.session("m") as session:
-                with self.assertRaises(epochtree.EpochtreeError) as failed:
-                    epochtree.session("m", resume="must")
-                self.assertEqual(failed.exception.code, "session-running")
-                os.utime(self.run_of(session) / "alive", (1, 1))
-                epochtree.session("m", resume="must").finish()
+        with mock.patch.object(_lock, "_try_lock", return_value=None), epochtree.session("m") as session:
+            with self.assertRaises(epochtree.EpochtreeError) as failed:
+                epochtree.session("m", resume="must")
+            self.assertEqual(failed.exception.code, "session-running")
+            os.utime(self.run_of(session) / "alive", (1, 1))
+            epochtree.session("m", resume="must").finish()
 
 
 class Forks(FolderCase):
@@ -245,7 +246,12 @@ class Forks(FolderCase):
         session_id = _folder.new_id()
         run = self.dir / "runs" / session_id
         (run / "parent").mkdir(parents=True)
-        weights = {"file": "parent/weights.raw", "sha256": hashlib.sha256(b"w30").hexdigest(), "bytes": 3, "format": "raw"}
+        weights = {
+            "file": "parent/weights.raw",
+            "sha256": hashlib.sha256(b"w30").hexdigest(),
+            "bytes": 3,
+            "format": "raw",
+        }
         (run / "parent" / "weights.raw").write_bytes(b"w30")
         (run / "parent" / "graph.json").write_text(json.dumps(graph(30)))
         start = {

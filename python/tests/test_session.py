@@ -19,6 +19,7 @@ from helpers import FolderCase, graph
 
 import epochtree
 from epochtree import _folder
+from epochtree._lock import RunLock
 
 
 class Files(FolderCase):
@@ -42,9 +43,7 @@ class Files(FolderCase):
         self.assertEqual((content["tags"], content["forkedFrom"]), (["a"], None))
         self.assertIsInstance(content["createdAt"], float)
         kinds = [line["type"] for line in self.lines()]
-        self.assertEqual(
-            kinds, ["started", *["epoch", "metrics", "commit"] * 2, "finished"]
-        )
+        self.assertEqual(kinds, ["started", *["epoch", "metrics", "commit"] * 2, "finished"])
         started = self.lines(kind="started")[0]
         self.assertEqual(started["hyperparameters"], {"lr": 0.1, "layers": [1, 2]})
         self.assertEqual(started["pruningPlan"], plan)
@@ -64,7 +63,9 @@ class Files(FolderCase):
             self.assertEqual(commit["pruned"], number == 2)
         finished = self.lines(kind="finished")[0]
         self.assertEqual((finished["status"], finished["error"]), ("completed", None))
-        self.assertEqual(sorted(p.name for p in run.iterdir()), ["graphs", "journal.jsonl", "lock", "session.json", "weights"])
+        self.assertEqual(
+            sorted(p.name for p in run.iterdir()), ["graphs", "journal.jsonl", "lock", "session.json", "weights"]
+        )
         self.assertEqual((self.dir / ".gitignore").read_text(), "*\n")
         self.assertEqual(list(self.dir.rglob("*.tmp")), [])
 
@@ -115,9 +116,7 @@ class Files(FolderCase):
         with epochtree.session("m", given) as session:
             self.assertEqual(session.hyperparameters["path"], Path("x"))
         told = self.lines(kind="started")[0]["hyperparameters"]
-        self.assertEqual(
-            told, {"lr": "Infinity", "path": "x", "seed": str(2**60), "deep": {"s": [1], "3": None}}
-        )
+        self.assertEqual(told, {"lr": "Infinity", "path": "x", "seed": str(2**60), "deep": {"s": [1], "3": None}})
         with self.assertRaises(TypeError):
             epochtree.session("m", 3)
 
@@ -313,8 +312,8 @@ class Ends(FolderCase):
 
     def test_an_exception_fails_and_goes_on(self) -> None:
         with self.assertRaises(ZeroDivisionError), epochtree.session("m") as session:
-            for _ in session.epochs(3):
-                1 / 0
+            for epoch in session.epochs(3):
+                epoch.log({"x": 1 / 0})
         self.assertEqual(self.ending(), ("failed", "ZeroDivisionError: division by zero"))
         self.assertEqual(self.lines(kind="commit"), [])
 
@@ -327,7 +326,9 @@ class Ends(FolderCase):
         for code, status in ((0, "completed"), (None, "completed"), (3, "failed"), ("why", "failed")):
             with self.assertRaises(SystemExit), epochtree.session("m"):
                 raise SystemExit(code)
-            self.assertEqual(json.loads((self.newest() / "journal.jsonl").read_text().splitlines()[-1])["status"], status)
+            self.assertEqual(
+                json.loads((self.newest() / "journal.jsonl").read_text().splitlines()[-1])["status"], status
+            )
 
     def newest(self) -> Path:
         return max(self.runs(), key=lambda run: (run / "journal.jsonl").stat().st_mtime_ns)
@@ -346,8 +347,6 @@ class Ends(FolderCase):
         self.assertIn(("failed", "I say so"), [(s["status"], s["error"]) for s in statuses])
 
     def test_os_exit_and_kill_leave_it_unfinished_and_unlocked(self) -> None:
-        from epochtree._lock import is_held
-
         begin = "s = epochtree.session('m'); e = s.epoch(); e.commit()\n"
         self.run_code(begin + "os._exit(0)")
         self.run_code(begin + "os.kill(os.getpid(), signal.SIGKILL)", status=-9)
@@ -356,7 +355,7 @@ class Ends(FolderCase):
         for run in self.runs():
             self.assertEqual([line["type"] for line in self.lines(run)], ["started", "epoch", "commit"])
             self.assertTrue((run / "alive").exists())
-            self.assertFalse(is_held(str(run)))
+            RunLock(str(run), "0" * 24).release()
 
     def test_the_stop_file(self) -> None:
         cases = {
