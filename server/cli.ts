@@ -10,7 +10,6 @@ import { renderCompare } from './cli/text/compare'
 import { renderDiff } from './cli/text/diff'
 import { renderGraph } from './cli/text/graph'
 import { renderLog } from './cli/text/log'
-import { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted } from './cli/text/outcomes'
 import { renderQuery } from './cli/text/query'
 import { renderSessions } from './cli/text/sessions'
 import { renderShow } from './cli/text/show'
@@ -23,11 +22,10 @@ import { LocalStores } from './storage/local/stores'
 import type { MetricName } from './storage/ports'
 import { parseMetric } from './tracking/reference'
 
-const { collect, parseKeep } = later(() => import('./actions/gc'))
-const changes = later(() => import('./actions/changes'))
-const { fork, resume, train } = later(() => import('./actions/newSession'))
-const { demo } = later(() => import('./cli/demo'))
-const { follow } = later(() => import('./cli/watch'))
+const acts = () => import('./cli/acts')
+const { collect, parseKeep, fork, resume, train, demo, follow } = later(acts)
+const { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted } = later(acts)
+const changes = later(async () => (await acts()).changes)
 
 interface Common {
   readonly dir?: string
@@ -45,7 +43,7 @@ interface Spec<Answer> {
   readonly reference?: boolean
   readonly options?: (command: Command) => Command
   readonly answer: (place: Place, words: readonly string[], options: Common & Record<string, unknown>) => Promise<Answer>
-  readonly text: (answer: Answer, style: Style, now: number) => string
+  readonly text: (answer: Answer, style: Style, now: number) => string | Promise<string>
   readonly exit?: (answer: Answer) => number
 }
 
@@ -69,13 +67,13 @@ function add<Answer>({ usage, about, example, reference, options: extend = (comm
       const options = (args.at(-1) as Command).opts<Common & Record<string, unknown>>()
       const { dir, stores } = open(options)
       try {
-        if (options.ingest !== false) await withProgress((progress) => stores.ingest({ progress }))
+        if (options.ingest !== false) await withProgress((progress) => stores.ingest({ progress, closely: command.name() === 'ingest' }))
         const words = args
           .slice(0, -2)
           .flat()
           .filter((word) => word !== undefined) as string[]
         const found = await answer({ dir, stores }, words, options)
-        await print(options.json ? JSON.stringify(found) : text(found, styleFor(process.stdout, process.env), Date.now() / 1000))
+        await print(options.json ? JSON.stringify(found) : await text(found, styleFor(process.stdout, process.env), Date.now() / 1000))
         process.exitCode = exit?.(found) ?? 0
       } finally {
         await stores.close()
@@ -309,8 +307,8 @@ add<IngestJson | undefined>({
   options: (command) => command.option('--watch', 'follow the journals until interrupted'),
   answer: async (place, _, options) => {
     if (options['watch']) {
-      await follow(place.dir, (session) =>
-        print(options.json ? JSON.stringify(session) : renderChanged(session, 'read', styleFor(process.stdout, process.env))),
+      await follow(place.dir, async (session) =>
+        print(options.json ? JSON.stringify(session) : await renderChanged(session, 'read', styleFor(process.stdout, process.env))),
       )
       return undefined
     }
@@ -423,7 +421,7 @@ program
       for (const suffix of ['', '-wal', '-shm']) if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.old${suffix}`)
     try {
       const built = existsSync(file)
-      await withProgress((progress) => stores.ingest({ progress }))
+      await withProgress((progress) => stores.ingest({ progress, closely: true }))
       const damage = await stores.use((db) => db.damage())
       if (damage)
         throw new EpochtreeError(
@@ -439,7 +437,7 @@ program
         sessions: (await stores.sessions.sessions()).length,
         problems: await stores.sessions.problems(),
       }
-      await print(options.json ? JSON.stringify(answer) : renderDoctor(answer))
+      await print(options.json ? JSON.stringify(answer) : await renderDoctor(answer))
     } finally {
       await stores.close()
     }

@@ -5,15 +5,21 @@ import { folders, signature } from './runFiles'
 
 const SESSION_ID = /^[0-9a-f]{24}$/
 
-type Known = readonly [id: string, file: string, marks: string, journal: string | null]
+type Known = readonly [id: string, folder: string, journal: string | null, file: string | null, marks: string | null]
 
-/** The sessions whose files are not what they were when they were read: one look at each of three files, because ten thousand are looked at before every answer. */
-export function changedSessions(db: LocalDatabase, dir: string): string[] {
+/**
+ * The sessions whose files are not what they were when they were read. Ten thousand are looked at before every answer, so of one that is
+ * finished only the journal and the folder are, which tells any file that was replaced. `closely` looks at each file, and notices one that
+ * was edited in place.
+ */
+export function changedSessions(db: LocalDatabase, dir: string, closely = false): string[] {
   const { runs } = folders(dir)
   if (!existsSync(runs)) return []
   const known = new Map<string, Known>()
   for (const row of db.rows<Known>(
-    'SELECT s.id, s.file_signature, s.marks_signature, p.signature FROM session s LEFT JOIN place p ON p.session = s.id',
+    `SELECT s.id, s.folder_signature, p.signature, CASE WHEN looked THEN s.file_signature END, CASE WHEN looked THEN s.marks_signature END
+     FROM (SELECT *, ? OR finished IS NULL looked FROM session) s LEFT JOIN place p ON p.session = s.id`,
+    closely ? 1 : 0,
   ))
     known.set(row[0], row)
   return readdirSync(runs)
@@ -21,12 +27,13 @@ export function changedSessions(db: LocalDatabase, dir: string): string[] {
       if (!SESSION_ID.test(id)) return false
       const before = known.get(id)
       if (!before) return true
-      const run = runs + sep + id + sep
-      const [, file, marks, journal] = before
+      const run = runs + sep + id
+      const [, folder, journal, file, marks] = before
       return (
-        (journal ?? '') !== signature(`${run}journal.jsonl`) ||
-        file !== signature(`${run}session.json`) ||
-        marks !== signature(`${run}marks.json`)
+        folder !== signature(run) ||
+        (journal ?? '') !== signature(`${run}${sep}journal.jsonl`) ||
+        (file !== null && file !== signature(`${run}${sep}session.json`)) ||
+        (marks !== null && marks !== signature(`${run}${sep}marks.json`))
       )
     })
     .sort()

@@ -106,7 +106,12 @@ export class Follower {
         if (this.#options.ingest !== false) {
           if (now - all >= allEveryMs) {
             all = now
-            await this.#stores.ingest({ verify: false, signal, ...(this.#options.progress ? { progress: this.#options.progress } : {}) })
+            await this.#stores.ingest({
+              verify: false,
+              closely: true,
+              signal,
+              ...(this.#options.progress ? { progress: this.#options.progress } : {}),
+            })
           } else if (ids.length) await this.#stores.ingest({ only: ids, verify: false, signal })
         } else all = now
         await this.#refresh()

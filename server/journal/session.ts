@@ -15,11 +15,21 @@ export const TOO_DEEP = 'It is nested deeper than 100 levels and was passed over
 /** False when the folder holds no session (yet). */
 export function readSession(db: LocalDatabase, dir: string, id: string): boolean {
   const run = folders(dir).run(id)
-  const known = db.get<{ file: string; marks: string }>('SELECT file_signature file, marks_signature marks FROM session WHERE id = ?', id)
+  // Looked at before its files: whatever changes while they are read is seen the next time.
+  const folder = signature(run)
+  const known = db.get<{ folder: string; file: string; marks: string }>(
+    'SELECT folder_signature folder, file_signature file, marks_signature marks FROM session WHERE id = ?',
+    id,
+  )
   const file = signature(join(run, 'session.json'))
   if (!file) return known !== undefined
-  if (known?.file === file && known.marks === signature(join(run, 'marks.json'))) return true
-  return db.transaction(() => takeSession(db, dir, id)) || known !== undefined
+  const same = known?.file === file && known.marks === signature(join(run, 'marks.json'))
+  if (same && known.folder === folder) return true
+  return db.transaction(() => {
+    const taken = same || takeSession(db, dir, id)
+    if (taken) db.run('UPDATE session SET folder_signature = ? WHERE id = ?', folder, id)
+    return taken || known !== undefined
+  })
 }
 
 const holds = (db: LocalDatabase, name: string, otherThan: string) =>

@@ -210,6 +210,8 @@ export interface Stores {
 export interface IngestOptions {
   /** Only these sessions. */
   readonly only?: readonly string[]
+  /** Also notices a session.json or marks.json that was edited in place and not replaced, at the cost of a look at each. */
+  readonly closely?: boolean
   /** False leaves new weights unverified, for whoever can't wait. */
   readonly verify?: boolean
   readonly progress?: (progress: Progress) => void

@@ -95,7 +95,11 @@ export async function inheritedCounts(
     const gapless = session.latest !== null && session.latest.number - base === session.own
     return gapless ? Math.min(Math.max(number - base, 0), session.own) : count(session.id, number)
   }
-  for (const { id } of sessions) {
+  for (const { id, forkPoint } of sessions) {
+    if (!forkPoint) {
+      counts.set(id, 0)
+      continue
+    }
     // From the session up to one whose count is known, then down again: forks of forks may go deep.
     const line: Counted[] = []
     const seen = new Set<string>()

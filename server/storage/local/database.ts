@@ -55,7 +55,6 @@ CREATE TRIGGER session_changed AFTER UPDATE OF name, model, tags, selected, dele
   `
 CREATE TABLE axis (id INTEGER PRIMARY KEY, step BLOB, time BLOB NOT NULL);
 ALTER TABLE chunk ADD COLUMN axis INTEGER;
-ALTER TABLE session DROP COLUMN folder_signature;
 `,
 ]
 const SCHEMA_VERSION = MIGRATIONS.length

@@ -38,7 +38,7 @@ export class LocalStores implements Stores {
       graphSummary: (hash) => ask((db) => sessions.graphSummary(db, hash)),
       problems: (sessionId) => ask((db) => sessions.problems(db, sessionId)),
       mark: async (sessionId, marks) => {
-        const { mark } = await import('../../journal/marks')
+        const { mark } = await import('../../journal/writing')
         return ask((db) => (mark(db, dir, sessionId, marks), sessions.session(db, sessionId)!))
       },
     }
@@ -90,7 +90,7 @@ export class LocalStores implements Stores {
     const db = new LocalDatabase(this.file)
     try {
       if (!built) {
-        const { read } = await import('../../journal/ingest')
+        const { read } = await import('../../journal/writing')
         read(db, this.dir, changedSessions(db, this.dir), {})
       }
       return db
@@ -103,11 +103,11 @@ export class LocalStores implements Stores {
   async ingest(options: IngestOptions = {}): Promise<void> {
     try {
       const db = await this.#current()
-      const ids = options.only ?? changedSessions(db, this.dir)
+      const ids = options.only ?? changedSessions(db, this.dir, options.closely)
       const { verify = true } = options
       if (ids.length === 0 && !(verify && db.get("SELECT 1 FROM epoch WHERE state IN ('verifying', 'missing')"))) return
       // Loaded where there is something to read: most commands find nothing new.
-      const { read } = await import('../../journal/ingest')
+      const { read } = await import('../../journal/writing')
       read(await this.#current(), this.dir, ids, options)
     } catch (error) {
       throw storeError(error, this.file)
