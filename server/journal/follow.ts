@@ -1,4 +1,4 @@
-import { existsSync, type FSWatcher, watch as watchFolder } from 'node:fs'
+import { existsSync, type FSWatcher, readdirSync, statSync, watch as watchFolder } from 'node:fs'
 import type { Status } from '../protocol/model'
 import type { Progress, SessionOverview, Stores, StoreVersion } from '../storage/ports'
 import { statusOf } from './liveness'
@@ -32,6 +32,7 @@ const GATHER_MS = 30
 const MOST_WATCHED = 256
 /** An interrupted run may be taken up again at any time, but hardly after so long without being noticed by the look at all of them. */
 const RECENT_SECONDS = 24 * 3600
+const EXPECTED_MS = 60_000
 const SESSION_ID = /^[0-9a-f]{24}$/
 
 /** Keeps an up-to-date list of a folder's sessions: told by the file system where that works, and looking for itself where it does not. */
@@ -42,6 +43,8 @@ export class Follower {
   readonly #options: FollowOptions
   readonly #stopped = new AbortController()
   readonly #touched = new Set<string>()
+  /** Folders that came and hold no session yet, with the time until which one is waited for: session.json is written last. */
+  readonly #expected = new Map<string, number>()
   readonly #watchers = new Map<string, FSWatcher>()
   #at: StoreVersion | undefined
   #pending = false
@@ -101,7 +104,7 @@ export class Follower {
         if (first) await this.#refresh()
         const due = now - unfinished >= unfinishedEveryMs
         if (due) unfinished = now
-        const ids = [...new Set([...this.#touched, ...(due ? this.#unfinished() : [])])].filter((id) => SESSION_ID.test(id))
+        const ids = [...new Set([...this.#touched, ...(due ? this.#unfinished() : [])])]
         this.#touched.clear()
         if (this.#options.ingest !== false) {
           if (now - all >= allEveryMs) {
@@ -115,6 +118,7 @@ export class Follower {
           } else if (ids.length) await this.#stores.ingest({ only: ids, verify: false, signal })
         } else all = now
         await this.#refresh()
+        if (all === now) this.#expectYoung()
         this.#verify()
         this.#troubled = false
       } catch (error) {
@@ -142,7 +146,10 @@ export class Follower {
   /** Takes over what changed in the store, and whose engine came to its end without a word. */
   async #refresh() {
     const { at, sessionIds, all } = await this.#stores.sessions.changes(this.#at)
-    const fresh = sessionIds.length ? await this.#stores.sessions.sessions({ deleted: true, ids: sessionIds }) : []
+    // A fork whose parent was unknown may have found it: nothing of its own changed then.
+    const orphans = sessionIds.length ? [...this.sessions.values()].filter(({ forkedFrom, forkPoint }) => forkedFrom && !forkPoint) : []
+    const ids = [...new Set([...sessionIds, ...orphans.map(({ id }) => id)])]
+    const fresh = ids.length ? await this.#stores.sessions.sessions({ deleted: true, ids }) : []
     const { run } = folders(this.#dir)
     const sessions = fresh.map((session): Followed => ({ ...session, status: statusOf(session, run(session.id)) }))
     const came = new Set(sessions.map(({ id }) => id))
@@ -159,6 +166,17 @@ export class Follower {
     if (sessions.length || gone.length) await this.#options.changed({ sessions, removed: gone })
   }
 
+  /** Folders that came before they were watched, and whose session may still be on its way. */
+  #expectYoung() {
+    const { runs, run } = folders(this.#dir)
+    if (!existsSync(runs)) return
+    for (const id of readdirSync(runs)) {
+      if (!SESSION_ID.test(id) || this.sessions.has(id)) continue
+      const changed = statSync(run(id), { throwIfNoEntry: false })?.mtimeMs ?? 0
+      if (Date.now() - changed < EXPECTED_MS) this.#expected.set(id, performance.now() + EXPECTED_MS)
+    }
+  }
+
   async #forget() {
     const removed = [...this.sessions.keys()]
     this.sessions.clear()
@@ -173,6 +191,9 @@ export class Follower {
     for (const session of this.sessions.values())
       if (session.finished === null && (session.status === 'running' || Math.max(session.engine?.time ?? 0, session.createdAt) > recently))
         ids.push(session.id)
+    for (const [id, until] of this.#expected)
+      if (this.sessions.has(id) || performance.now() > until) this.#expected.delete(id)
+      else ids.push(id)
     return ids
   }
 
@@ -181,7 +202,11 @@ export class Follower {
     const whole = process.platform !== 'linux'
     this.#watchOne(this.#dir, false, (file) => file?.startsWith('store.sqlite') || file === 'runs')
     this.#watchOne(runs, whole, (file) => {
-      if (file) this.#touched.add(file.split(/[/\\]/)[0]!)
+      const id = file?.split(/[/\\]/)[0]
+      if (id !== undefined && SESSION_ID.test(id)) {
+        this.#touched.add(id)
+        if (!this.sessions.has(id)) this.#expected.set(id, performance.now() + EXPECTED_MS)
+      }
       return true
     })
     if (whole) return

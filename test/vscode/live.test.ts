@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { root } from '../../scripts/vscode/root'
+import { demoCopy } from './bench'
+import { openEditor } from './editor'
+import { expand, row, rowLike, rows } from './tree'
+import { until } from './until'
+import { notifications, reload, showContainer } from './workbench'
+
+const SESSIONS = 'Sessions'
+const python = process.env['PYTHON'] ?? (process.platform === 'win32' ? 'python' : 'python3')
+
+/** A training that takes its time: an epoch every 0.4 s, until the file \`end\` is there. */
+const SLOW = `import os, sys, time, epochtree
+with epochtree.session("slow", hyperparameters={"lr": 0.1}) as session:
+    for epoch in session.epochs(500):
+        for step in range(4):
+            epoch.log({"loss": 1 / (epoch.number + step)}, step=4 * epoch.number + step)
+            time.sleep(0.1)
+        epoch.log({"accuracy": 1 - 1 / epoch.number}, split="val")
+        epoch.commit(graph={"id": "g", "nodes": {}}, weights=b"w%d" % epoch.number)
+        if os.path.exists("fail"):
+            raise RuntimeError("the loss went to infinity")
+        if os.path.exists("end"):
+            break
+`
+
+function train(folder: string): {
+  readonly process: ChildProcess
+  readonly ended: Promise<unknown>
+  readonly end: (how?: 'end' | 'fail') => void
+} {
+  writeFileSync(join(folder, 'slow.py'), SLOW)
+  const child = spawn(python, ['slow.py'], {
+    cwd: folder,
+    env: { ...process.env, EPOCHTREE_DIR: join(folder, '.epochtree'), PYTHONPATH: join(root, 'python') },
+    stdio: 'ignore',
+  })
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  return { process: child, ended, end: (how = 'end') => writeFileSync(join(folder, how), '') }
+}
+
+const epochOf = (description: string) => Number(/epoch (\d+)/.exec(description)?.[1] ?? 0)
+
+/** The language servers of this folder's editor: processes whose program is ours. */
+function servers(of: number): number[] {
+  const parents = new Map<number, number>()
+  const ours: number[] = []
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]))
+      if (readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('dist/server.js')) ours.push(Number(name))
+    } catch {
+      // Ended meanwhile.
+    }
+  }
+  const below = (pid: number): boolean => pid === of || (pid > 1 && below(parents.get(pid) ?? 0))
+  return ours.filter(below)
+}
+
+describe('a training that runs', () => {
+  const running = (page: Page) =>
+    rowLike(page, SESSIONS, 'the running session', ({ text, description }) => text === 'slow' && /epoch \d+/.test(description))
+
+  it('appears, goes on epoch by epoch, and is completed, without a click', async () => {
+    const folder = await demoCopy()
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    await row(page, SESSIONS, 'digits').waitFor()
+    const training = train(folder)
+    try {
+      const first = epochOf((await running(page)).description)
+      await until('two more epochs', async () => epochOf((await running(page)).description) >= first + 2)
+      await expand(page, SESSIONS, 'slow')
+      await rowLike(
+        page,
+        SESSIONS,
+        'its newest epoch',
+        ({ text, description }) => /^Epoch \d+$/.test(text) && description.includes('latest'),
+      )
+      const badge = page.locator('.activitybar .action-item', { has: page.locator('[aria-label*="1 session is running"]') })
+      assert.ok((await badge.count()) > 0)
+      training.end()
+      await training.ended
+      await rowLike(page, SESSIONS, 'its end', ({ text, description }) => text === 'slow' && description.startsWith('completed'))
+      assert.deepEqual(await notifications(page), [])
+    } finally {
+      training.process.kill('SIGKILL')
+    }
+  })
+
+  it('is shown in two windows at once, and after a reload', async () => {
+    const folder = await demoCopy()
+    const editor = await openEditor({ folder })
+    const { page } = editor
+    const training = train(folder)
+    try {
+      const second = await editor.window()
+      for (const window of [page, second]) {
+        await showContainer(window, 'Epochtree')
+        await running(window)
+      }
+      await reload(page)
+      await showContainer(page, 'Epochtree')
+      const at = epochOf((await running(page)).description)
+      await until('the next epoch in both', async () => {
+        for (const window of [page, second]) if (epochOf((await running(window)).description) <= at) return false
+        return true
+      })
+      training.end()
+      await training.ended
+      for (const window of [page, second])
+        await rowLike(window, SESSIONS, 'its end', ({ text, description }) => text === 'slow' && description.startsWith('completed'))
+    } finally {
+      training.process.kill('SIGKILL')
+    }
+  })
+
+  it('goes on being shown when the server is killed: one message, nothing lost', async () => {
+    const folder = await demoCopy()
+    const { page, server } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    const training = train(folder)
+    try {
+      await running(page)
+      for (let round = 0; round < 2; round++) {
+        const [pid] = await until('the server', () => servers(server.pid).length > 0 && servers(server.pid))
+        process.kill(pid!, 'SIGKILL')
+        await until('another server', () => servers(server.pid).some((one) => one !== pid))
+        const at = epochOf((await running(page)).description)
+        await until('the next epoch', async () => epochOf((await running(page)).description) > at)
+      }
+      const told = (await notifications(page)).filter((text) => text.includes('server ended unexpectedly'))
+      assert.equal(told.length, 1)
+      training.end()
+      await training.ended
+      await rowLike(page, SESSIONS, 'its end', ({ text, description }) => text === 'slow' && description.startsWith('completed'))
+      assert.equal((await rows(page, SESSIONS)).filter(({ text }) => text === 'slow').length, 1)
+    } finally {
+      training.process.kill('SIGKILL')
+    }
+  })
+
+  it('is shown as interrupted when it is killed', async () => {
+    const folder = await demoCopy()
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    const training = train(folder)
+    await running(page)
+    training.process.kill('SIGKILL')
+    await rowLike(page, SESSIONS, 'the interruption', ({ text, description }) => text === 'slow' && description.startsWith('interrupted'))
+  })
+})
