@@ -109,8 +109,8 @@ async function closed(context: BrowserContext, server: Serving) {
   await server.stop()
 }
 
-/** What was on the screens when a test failed, and what the servers and the extension said. */
-async function keepEvidence(title: string) {
+/** Keeps what was on the screens when a test failed, and what the servers and the extension said. */
+export async function keepEvidence(title: string) {
   mkdirSync(results, { recursive: true })
   const name = title.replaceAll(/[^\p{L}\p{N}]+/gu, '-').slice(0, 120)
   let count = 0
