@@ -1,5 +1,5 @@
 // Makes dist/epochtree-<version>.vsix. What goes into it is listed here, and nothing else does.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -9,7 +9,15 @@ import { notices } from './notices.mjs'
 import { copyPython, product } from './product.mjs'
 
 const LARGEST = 2 * 1024 * 1024
-const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'bin/epochtree.mjs', 'examples/two-days']
+const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'schemas', 'bin/epochtree.mjs', 'examples/two-days']
+
+/** Every file that a part of the manifest names: icons, schemas, pictures of the walkthrough. */
+const filesIn = (part) =>
+  typeof part === 'string'
+    ? /^(\.\/)?(dist|media|schemas|l10n)\/[\w./-]+$/.test(part)
+      ? [part]
+      : []
+    : Object.values(part ?? {}).flatMap(filesIn)
 
 const root = dirname(import.meta.dirname)
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -32,6 +40,8 @@ try {
   const ours = new Set(['private', 'scripts', 'dependencies', 'devDependencies', 'optionalDependencies'])
   const shipped = Object.fromEntries(Object.entries(manifest).filter(([key]) => !ours.has(key)))
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify({ ...shipped, files: ['**'] }, null, 2)}\n`)
+  const missing = filesIn(shipped).find((path) => !existsSync(join(stage, path)))
+  if (missing) throw new Error(`package.json names ${missing}, which is not in the package. Make it, or list it in scripts/package.mjs.`)
   mkdirSync(dirname(file), { recursive: true })
   await vsce.createVSIX({ cwd: stage, packagePath: file, dependencies: false, allowMissingRepository: true, rewriteRelativeLinks: false })
   const { size } = statSync(file)

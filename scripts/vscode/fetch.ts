@@ -76,7 +76,13 @@ async function fetchInto(home: string, { described, node, version, say }: Fetchi
     if (name.startsWith(`${basename(home)}.part-`)) rmSync(join(dirname(home), name), { recursive: true, force: true })
   const temporary = mkdtempSync(`${home}.part-`)
   const headers = node.headers === undefined ? {} : { npm_config_nodedir: node.headers, npm_package_config_node_gyp_nodedir: node.headers }
-  const env = cleanEnvironment(node, { ...headers, npm_config_audit: 'false', npm_config_fund: 'false', npm_config_yes: 'true' })
+  const env = cleanEnvironment(node, {
+    ...headers,
+    npm_config_audit: 'false',
+    npm_config_fund: 'false',
+    npm_config_yes: 'true',
+    JOBS: 'max',
+  })
   const npm = async (what: string, cwd: string, ...args: string[]) => {
     const began = performance.now()
     await quietly('npm', args, cwd, env)

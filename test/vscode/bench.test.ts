@@ -31,7 +31,7 @@ describe('the bench', () => {
     const target = row(page, 'Explorer', 'train.py')
     assert.ok((await contextItems(page, target)).includes('Copy Path'))
     await contextMenu(page, target, 'Copy Path')
-    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), join(folder, 'train.py'))
+    await until('the copied path', async () => (await page.evaluate(() => navigator.clipboard.readText())) === join(folder, 'train.py'))
     await view(page, 'Explorer').waitFor()
   })
 

@@ -1,5 +1,5 @@
-import { copyFileSync, mkdirSync, mkdtempSync } from 'node:fs'
-import { join } from 'node:path'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import type { BrowserContext, Page } from 'playwright-core'
 import { root } from '../../scripts/vscode/root'
 import { serve, type Serving } from '../../scripts/vscode/serve'
@@ -109,8 +109,8 @@ async function closed(context: BrowserContext, server: Serving) {
   await server.stop()
 }
 
-/** What was on the screens when a test failed, and what the servers said. */
-async function keepEvidence(title: string) {
+/** Keeps what was on the screens when a test failed, and what the servers and the extension said. */
+export async function keepEvidence(title: string) {
   mkdirSync(results, { recursive: true })
   const name = title.replaceAll(/[^\p{L}\p{N}]+/gu, '-').slice(0, 120)
   let count = 0
@@ -119,8 +119,13 @@ async function keepEvidence(title: string) {
       await page
         .screenshot({ path: join(results, `${name}-${++count}.png`), timeout: 10_000 })
         .catch((error: unknown) => console.error(error))
-    copyFileSync(server.log, join(results, `${name}-${count}.log`))
+    writeFileSync(join(results, `${name}-${count}.log`), logs(server))
   }
+}
+
+function logs({ log, home }: Serving): string {
+  const others = globSync('user/logs/**/{Epochtree,remoteexthost}.log', { cwd: home }).map((file) => join(home, file))
+  return [log, ...others].map((file) => `== ${basename(file)}\n${readFileSync(file, 'utf8')}`).join('\n')
 }
 
 export const rootHooks = {

@@ -40,7 +40,18 @@ describe('the package', () => {
       readdirSync(installed())
         .filter((entry) => !entry.startsWith('.'))
         .sort(),
-      ['LICENSE.txt', 'THIRD-PARTY-NOTICES.txt', 'bin', 'changelog.md', 'dist', 'examples', 'media', 'package.json', 'readme.md'],
+      [
+        'LICENSE.txt',
+        'THIRD-PARTY-NOTICES.txt',
+        'bin',
+        'changelog.md',
+        'dist',
+        'examples',
+        'media',
+        'package.json',
+        'readme.md',
+        'schemas',
+      ],
     )
     const files = readdirSync(installed(), { recursive: true, encoding: 'utf8' })
     assert.deepEqual(

@@ -5,7 +5,8 @@ import type { Page } from 'playwright-core'
 import { explain } from '../../server/errors'
 import { root } from '../../scripts/vscode/root'
 import { demoCopy, endBench, bench } from './bench'
-import { openEditor } from './editor'
+import { keepEvidence, openEditor } from './editor'
+import { codeLens, hover } from './script'
 import { row } from './tree'
 import { openFile, showContainer, widenSideBar } from './workbench'
 
@@ -15,6 +16,8 @@ const SIZE = { width: 1200, height: 720 }
 const calm = {
   'breadcrumbs.enabled': false,
   'editor.fontSize': 13,
+  // What stands over the line is part of the picture.
+  'editor.hover.above': false,
   'editor.minimap.enabled': false,
   'editor.scrollbar.horizontal': 'hidden',
   'editor.scrollbar.vertical': 'hidden',
@@ -30,6 +33,8 @@ const pictures: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await showContainer(page, 'Epochtree')
     await widenSideBar(page, 430)
     await row(page, 'Sessions', 'digits-2').waitFor()
+    await codeLens(page, '2 sessions').waitFor()
+    await hover(page, '"digits"', { says: /digits-2/ })
   },
 }
 
@@ -47,7 +52,10 @@ async function draw(word: string) {
         scale: 1.5,
         settings: calm,
       })
-      await show(editor.page)
+      await show(editor.page).catch(async (error: unknown) => {
+        await keepEvidence(`picture ${name} ${theme}`)
+        throw error
+      })
       await editor.page.evaluate(() => document.fonts.ready)
       const path = join(to, `${name}-${theme}.png`)
       await editor.page.screenshot({ path, animations: 'disabled', caret: 'hide' })

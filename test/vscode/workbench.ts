@@ -22,19 +22,27 @@ export const reload = (page: Page) => openFolder(page, page.url())
 export const quickInput = (page: Page): Locator => page.locator('.quick-input-widget:visible')
 const quickRows = (page: Page) => quickInput(page).locator('.quick-input-list .monaco-list-row')
 
+/** Presses a key until the palette has opened: while a menu closes, none is heard. */
+async function openPalette(page: Page, key: 'F1' | 'Control+P'): Promise<Locator> {
+  const input = quickInput(page).locator('input.input')
+  await until(`the palette after ${key}`, async () => {
+    await page.keyboard.press(key)
+    await input.waitFor({ timeout: 3000 })
+    return true
+  })
+  return input
+}
+
 /** Runs a command from the palette, by its whole title such as `Epochtree: Train...`, by keyboard alone. */
 export async function command(page: Page, title: string): Promise<void> {
-  await page.keyboard.press('F1')
-  const input = quickInput(page).locator('input.input')
-  await input.fill(`>${title}`)
+  await (await openPalette(page, 'F1')).fill(`>${title}`)
   await until(`the command "${title}" to be the first in the palette`, async () => (await labels(quickRows(page)))[0]?.text === title)
   await page.keyboard.press('Enter')
 }
 
 /** What the palette offers for a beginning of a title. */
 export async function commandsLike(page: Page, text: string): Promise<readonly string[]> {
-  await page.keyboard.press('F1')
-  await quickInput(page).locator('input.input').fill(`>${text}`)
+  await (await openPalette(page, 'F1')).fill(`>${text}`)
   await until('the palette', async () => (await quickRows(page).count()) > 0)
   const found = (await labels(quickRows(page))).map(({ text }) => text)
   await page.keyboard.press('Escape')
@@ -85,10 +93,7 @@ export async function showContainer(page: Page, title: string): Promise<void> {
 /** Opens a file of the workspace by keyboard, with the cursor on a line, in a tab that stays. */
 export async function openFile(page: Page, path: string, line?: number): Promise<void> {
   const name = path.split('/').at(-1)!
-  await page.keyboard.press('Control+P')
-  await quickInput(page)
-    .locator('input.input')
-    .fill(line === undefined ? path : `${path}:${line}`)
+  await (await openPalette(page, 'Control+P')).fill(line === undefined ? path : `${path}:${line}`)
   await quickRows(page)
     .filter({ has: page.locator('.label-name', { hasText: name }) })
     .first()
@@ -117,6 +122,7 @@ export const dialog = (page: Page): Locator => page.locator('.monaco-dialog-box'
 export async function contextMenu(page: Page, target: Locator, ...items: readonly string[]): Promise<void> {
   await target.click({ button: 'right' })
   for (const item of items) await page.locator('.monaco-menu .action-item', { hasText: item }).last().click()
+  await page.locator('.monaco-menu').first().waitFor({ state: 'hidden' })
 }
 
 /** The titles in the context menu of something. */
@@ -125,6 +131,7 @@ export async function contextItems(page: Page, target: Locator): Promise<readonl
   await page.locator('.monaco-menu .action-label').first().waitFor()
   const items = (await page.locator('.monaco-menu .action-label').allInnerTexts()).map((text) => text.trim()).filter(Boolean)
   await page.keyboard.press('Escape')
+  await page.locator('.monaco-menu').first().waitFor({ state: 'hidden' })
   return items
 }
 
