@@ -1,6 +1,7 @@
 import { existsSync, renameSync, statSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
+import { type Keep, parseKeep } from './actions/gc'
 import type { Edits, Launching } from './actions/newSession'
 import { completionScript, type Shell, shells } from './cli/completion'
 import { later } from './cli/later'
@@ -13,7 +14,7 @@ import { renderLog } from './cli/text/log'
 import { renderQuery } from './cli/text/query'
 import { renderSessions } from './cli/text/sessions'
 import { renderShow } from './cli/text/show'
-import { type Style, styleFor } from './cli/text/terminal'
+import { safe, type Style, styleFor } from './cli/text/terminal'
 import { EpochtreeError, explain } from './errors'
 import { findFolder, makeFolder } from './folder'
 import type { DoctorJson, IngestJson, StartedJson } from './protocol/model'
@@ -23,7 +24,7 @@ import type { MetricName } from './storage/ports'
 import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
-const { collect, parseKeep, fork, resume, train, demo, follow } = later(acts)
+const { collect, fork, resume, train, demo, follow } = later(acts)
 const { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted } = later(acts)
 const changes = later(async () => (await acts()).changes)
 
@@ -51,6 +52,7 @@ const program = new Command('epochtree')
   .description('Version control for models: sessions of epochs, forks, comparisons.')
   .version(packageJson.version)
   .exitOverride()
+  .configureOutput({ outputError: () => {} }) // said below, in the words of all errors
   .showSuggestionAfterError()
   .enablePositionalOptions()
 const takesReference = new Set<string>()
@@ -103,7 +105,18 @@ const print = (text: string) =>
     process.stdout.write(`${text}\n`, (error) => (error && (error as NodeJS.ErrnoException).code !== 'EPIPE' ? reject(error) : resolve())),
   )
 
-const several = (value: string, before: string[] = []) => [...before, value]
+const LONGEST_ERROR = 4000
+function setting(value: string, before: string[] = []): string[] {
+  if (value.indexOf('=') < 1) throw new InvalidArgumentError('Write key=value, such as optimizer.lr=0.01.')
+  return [...before, value]
+}
+function keepOption(value: string): Keep {
+  try {
+    return parseKeep(value)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
 const metricOption = (value: string, before: MetricName[] = []) => [...before, parseMetric(value)]
 function count(value: string): number {
   const number = Number(value)
@@ -144,7 +157,7 @@ add({
 const edits = (command: Command) =>
   command
     .option('--name <name>', "the new session's name")
-    .option('--set <key=value>', 'change a hyper-parameter; dots are paths, the value is JSON or a text', several)
+    .option('--set <key=value>', 'change a hyper-parameter; dots are paths, the value is JSON or a text', setting)
     .option('--plan <file>', 'another pruning plan, a JSON file')
     .option('--epochs <number>', 'train up to this epoch', count)
 const edited = (options: Record<string, unknown>): Edits => ({
@@ -356,11 +369,9 @@ add({
   options: (command) =>
     command
       .option('--dry-run', 'only list it, with bytes')
-      .option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay"),
-  answer: async (place, _, options) => {
-    const keep = options['keep'] === undefined ? undefined : await parseKeep(options['keep'] as string)
-    return place.stores.use((db) => collect(db, place.dir, { dryRun: options['dryRun'] === true, keep }))
-  },
+      .option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay", keepOption),
+  answer: (place, _, options) =>
+    place.stores.use((db) => collect(db, place.dir, { dryRun: options['dryRun'] === true, keep: options['keep'] as Keep | undefined })),
   text: renderCollected,
 })
 
@@ -443,6 +454,22 @@ program
     }
   })
 
+/** One line, whatever the error: what a foreign folder wrote into it can't move the cursor or begin another line. */
+function errorLine(error: unknown): string {
+  const command = process.argv.slice(2).find((word) => program.commands.some((one) => one.name() === word))
+  const { code, message } =
+    error instanceof CommanderError
+      ? { code: 'usage', message: `${sentence(error.message)} See \`epochtree ${command ? `${command} ` : ''}--help\`.` }
+      : explain(error)
+  return `epochtree: ${code}: ${safe(message.replaceAll('\n', ' '), LONGEST_ERROR)}\n`
+}
+
+/** Commander's message, as a sentence. */
+const sentence = (message: string) => {
+  const text = message.replace(/^error: /, '')
+  return `${text[0]?.toUpperCase()}${text.slice(1)}${/[.)]$/.test(text) ? '' : '.'}`
+}
+
 // A reader that has seen enough, such as `head`, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
@@ -452,9 +479,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
-  else {
-    const { code, message } = explain(error)
-    process.stderr.write(`epochtree: ${code}: ${message.replaceAll('\n', ' ')}\n`)
-    process.exitCode = 1
-  }
+  else process.exitCode = 1
+  // Help that was asked for, or shown because no command was named, is no error.
+  if (!(error instanceof CommanderError && /^commander\.(help|version)/.test(error.code))) process.stderr.write(errorLine(error))
 }

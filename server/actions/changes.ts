@@ -1,8 +1,9 @@
 import { randomBytes, createHash } from 'node:crypto'
-import { constants, copyFileSync, createReadStream, existsSync, mkdirSync, renameSync, rmSync, writeFileSync, chmodSync } from 'node:fs'
+import { constants, copyFileSync, createReadStream, existsSync, renameSync, rmSync, writeFileSync, chmodSync } from 'node:fs'
 import { join, resolve as resolvePath } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { EpochtreeError } from '../errors'
+import { makeFolders } from '../folder'
 import { engineOf, statusOf } from '../journal/liveness'
 import { checkName } from '../journal/marks'
 import { folders } from '../journal/runFiles'
@@ -90,7 +91,7 @@ export async function checkout(context: Context, text: string, to: string, cwd: 
   for (const path of [graphPath, weights?.path, state?.path])
     if (path && existsSync(path))
       throw new EpochtreeError('bad-argument', `${path} is there already. Name another folder, or move it away.`)
-  mkdirSync(folder, { recursive: true })
+  makeFolders(folder)
   for (const copied of [weights, state]) if (copied) await copyVerified(context, copied.file, copied.path)
   if (graphPath) {
     writeFileSync(`${graphPath}.tmp`, JSON.stringify(graph, null, 2))

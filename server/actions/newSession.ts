@@ -13,7 +13,8 @@ import type { EpochRecord, FileRecord, SessionRecord } from '../storage/ports'
 import { upTo } from '../tracking/lineage'
 import { planProblem } from '../tracking/plan'
 import { mendName } from '../tracking/reference'
-import { isOurs, launchOf, maskSecrets, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
+import { isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
+import { maskSecrets } from './secrets'
 
 /** What a user changes for a new training. */
 export interface Edits {

@@ -1,4 +1,5 @@
-import { shellText, maskSecrets } from '../../actions/command'
+import { shellText } from '../../actions/command'
+import { maskSecrets } from '../../actions/secrets'
 import type { CheckoutJson, CollectedJson, DoctorJson, IngestJson, ProblemJson, SessionJson, StartedJson } from '../../protocol/model'
 import { bytes, plural, safe, type Style, table } from './terminal'
 import { epochText, shortId, statusText } from './words'
