@@ -1,9 +1,9 @@
 import { existsSync, renameSync, statSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
-import { type Keep, parseKeep } from './actions/gc'
 import type { Edits, Launching } from './actions/newSession'
-import { completionScript, type Shell, shells } from './cli/completion'
+import { type Keep, parseKeep } from './actions/keep'
+import { candidates, completionScript, type Shell, shells } from './cli/completion'
 import { later } from './cli/later'
 import { progressBar } from './cli/progress'
 import { renderBest } from './cli/text/best'
@@ -24,7 +24,7 @@ import type { MetricName } from './storage/ports'
 import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
-const { collect, fork, resume, train, demo, follow } = later(acts)
+const { collect, lostWeights, fork, resume, train, demo, follow } = later(acts)
 const { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted } = later(acts)
 const changes = later(async () => (await acts()).changes)
 
@@ -397,14 +397,16 @@ program
   .command('completion')
   .argument('[shell]', shells.join(', '))
   .description('Print a script that completes commands, sessions and epochs in your shell')
-  .option('--names', "print the sessions' names")
+  .option('--names [word]', "print the sessions' names, or the epochs of the session before the word's @")
   .option('--dir <folder>', 'the .epochtree folder')
   .addHelpText('after', '\nExample:\n  eval "$(epochtree completion bash)"')
-  .action(async (shell: string | undefined, options: Common & { names?: boolean }) => {
-    if (options.names) {
+  .action(async (shell: string | undefined, options: Common & { names?: string | true }) => {
+    if (options.names !== undefined) {
+      // The Tab key makes no folder.
+      if (!existsSync(findFolder(options.dir, process.cwd(), process.env))) return
       const { stores } = open(options)
       try {
-        return await print((await stores.sessions.sessions()).map(({ name }) => name).join('\n'))
+        return await print((await candidates(stores, options.names === true ? '' : options.names)).join('\n'))
       } finally {
         await stores.close()
       }
@@ -444,9 +446,14 @@ program
         node: process.versions.node,
         sqlite: process.versions['sqlite'] ?? null,
         dir,
-        store: { file, state: 'ok', bytes: statSync(file).size, rebuilt: !built },
+        store: {
+          file,
+          state: 'ok',
+          bytes: [file, `${file}-wal`].reduce((sum, one) => sum + (statSync(one, { throwIfNoEntry: false })?.size ?? 0), 0),
+          rebuilt: !built,
+        },
         sessions: (await stores.sessions.sessions()).length,
-        problems: await stores.sessions.problems(),
+        problems: [...(await stores.sessions.problems()), ...(await stores.use((db) => lostWeights(db, dir)))],
       }
       await print(options.json ? JSON.stringify(answer) : await renderDoctor(answer))
     } finally {

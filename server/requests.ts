@@ -23,7 +23,7 @@ import { differences } from './tracking/differences'
 import { summarize } from './tracking/graph'
 import { diffGraphs } from './tracking/graphDiff'
 import { inheritedCounts, sharedSegments } from './tracking/lineage'
-import { formatMetric, parseReference } from './tracking/reference'
+import { formatMetric, nearest, parseReference } from './tracking/reference'
 
 /** What every answer needs: the stores and the folder they belong to. */
 export interface Context {
@@ -293,6 +293,7 @@ export async function query(context: Context, text: string, options: QueryOption
   const wanted =
     (await known(context, scope, options.metrics)) ??
     (await stores.documents.metrics(scope)).filter(({ split }) => options.split === undefined || split === options.split)
+  if (options.split !== undefined && !wanted.length) throw noSplit(options.split, await stores.documents.metrics(scope))
   const values = await metricsOf(context, scope, wanted)
   const metrics = new Map<string, MetricCurve>()
   for (const metric of wanted) {
@@ -306,6 +307,14 @@ export async function query(context: Context, text: string, options: QueryOption
     })
   }
   return { ...about, metrics: Object.fromEntries(metrics) }
+}
+
+function noSplit(split: string, known: readonly MetricName[]): EpochtreeError {
+  const splits = [...new Set(known.map((metric) => metric.split))]
+  return new EpochtreeError(
+    'unknown-metric',
+    `Nothing was logged with the split "${split.slice(0, 100)}". ${splits.length ? `There are ${nearest(split, splits, 5).join(', ')}.` : 'Log something first.'}`,
+  )
 }
 
 async function groupsOf(
@@ -343,8 +352,12 @@ async function groupsOf(
 
 export async function bestOf(context: Context, text: string, asked: MetricName, direction: Direction, pareto: boolean): Promise<BestJson> {
   const { stores } = context
-  const session = await findSession(stores, parseReference(text).session)
-  const history = await stores.sessions.history(session.id)
+  const reference = parseReference(text)
+  const alone = reference.epoch.kind === 'absent' && reference.back === 0
+  // A session alone is all of it here, also where an epoch is selected: the best may come after that.
+  const history = alone
+    ? await stores.sessions.history((await findSession(stores, reference.session)).id)
+    : scopeOf(await resolve(stores, text))
   const epochs = await stores.sessions.epochs(history)
   const metric = await knownMetric(stores, history, asked)
   const found = await bestEpoch(stores, history, metric, direction)

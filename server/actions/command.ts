@@ -146,7 +146,8 @@ export function run({ argv, cwd, env }: LaunchJson, quiet: boolean): Promise<num
       )
     })
     child.on('exit', (code, signal) => {
-      done()
+      // One signal may come twice, from the group and from whoever handed it on.
+      setTimeout(done, 1000).unref()
       resolve(code ?? 128 + (signal ? (constants.signals[signal] ?? 1) : 1))
     })
   })

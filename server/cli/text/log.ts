@@ -1,5 +1,6 @@
 import type { EpochJson, LogJson } from '../../protocol/model'
-import { directionOf, mainMetrics } from './better'
+import { directionOf } from '../../tracking/direction'
+import { mainMetrics } from './better'
 import { number, plural, rangeOf, relativeTime, safe, sparkline, table, toNumber, type Style } from './terminal'
 import { originText, sessionNotes } from './sessions'
 import { shortId, statusText } from './words'

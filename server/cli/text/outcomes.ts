@@ -66,6 +66,6 @@ export const renderDoctor = ({ version, node, sqlite, dir, store, sessions, prob
     `Epochtree ${version}, Node ${node}, SQLite ${sqlite ?? 'unknown'}`,
     `folder  ${safe(dir, 300)}`,
     `store   ${safe(store.file, 300)}: sound, ${bytes(store.bytes)}${store.rebuilt ? ', built again from the run folders' : ''}`,
-    `${plural(sessions, 'session')}, ${plural(problems.length, 'problem')} in the journals${problems.length ? ':' : '.'}`,
+    `${plural(sessions, 'session')}, ${plural(problems.length, 'problem')}${problems.length ? ':' : '.'}`,
     ...problemLines(problems),
   ].join('\n')
