@@ -135,7 +135,7 @@ add({
   example: 'sessions',
   options: (command) => command.option('--deleted', 'also those that were deleted'),
   answer: (place, _, options) => requests.listSessions(place, { deleted: options['deleted'] === true }),
-  text: renderSessions,
+  text: (answer, style, now) => renderSessions(answer, style, now, process.stdout.columns),
 })
 add({
   usage: 'log <reference>',
@@ -143,7 +143,7 @@ add({
   example: 'log resnet50',
   reference: true,
   answer: (place, [text]) => requests.log(place, text!),
-  text: renderLog,
+  text: (answer, style, now) => renderLog(answer, style, now, { columns: process.stdout.columns }),
 })
 add({
   usage: 'show <reference>',
