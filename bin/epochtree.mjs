@@ -39,6 +39,11 @@ function fail(code, sentence) {
 
 if (!existsSync(cli)) fail('not-built', `The program is not built yet. Run \`npm ci && npm run build\` in ${root}.`)
 if (hasSqlite()) {
+  // Node 22 calls its SQLite experimental on stderr, where only errors belong.
+  const { emitWarning } = process
+  process.emitWarning = (warning, ...about) => {
+    if (!String(warning).includes('SQLite is an experimental feature')) emitWarning.call(process, warning, ...about)
+  }
   const module = await import('node:module')
   module.enableCompileCache?.()
   await import(pathToFileURL(cli).href)
