@@ -121,7 +121,7 @@ function write(dir: string, one: Planned, index: number, before: readonly Model[
   mkdirSync(run, { recursive: true })
   const parent = one.forked ? before[one.parent % Math.max(1, before.length)] : undefined
   const start = parent?.history[one.at % Math.max(1, parent.history.length)]
-  const past = start ? parent!.history.slice(0, parent!.history.indexOf(start) + 1) : []
+  const past = parent && start ? parent.history.slice(0, parent.history.indexOf(start) + 1) : []
   const lines: object[] = [
     { type: 'started', format: 1, time: 1, attempt: 'e'.repeat(24), hyperparameters: {}, pruningPlan: null, environment: {} },
   ]
