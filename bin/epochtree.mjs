@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Starts the command line on a Node that has `node:sqlite`: this one, or the one that the project's packages bring.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -20,6 +21,17 @@ function packagedNode() {
   return existsSync(file) ? file : undefined
 }
 
+/** Whether Ctrl-C may come from a terminal, also where the streams lead elsewhere. */
+function hasTerminal() {
+  if (process.platform === 'win32' || process.stdin.isTTY) return true
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
+}
+
 function fail(code, sentence) {
   process.stderr.write(`epochtree: ${code}: ${sentence}\n`)
   process.exit(1)
@@ -27,6 +39,11 @@ function fail(code, sentence) {
 
 if (!existsSync(cli)) fail('not-built', `The program is not built yet. Run \`npm ci && npm run build\` in ${root}.`)
 if (hasSqlite()) {
+  // Node 22 calls its SQLite experimental on stderr, where only errors belong.
+  const { emitWarning } = process
+  process.emitWarning = (warning, ...about) => {
+    if (!String(warning).includes('SQLite is an experimental feature')) emitWarning.call(process, warning, ...about)
+  }
   const module = await import('node:module')
   module.enableCompileCache?.()
   await import(pathToFileURL(cli).href)
@@ -38,9 +55,10 @@ if (hasSqlite()) {
       `Node ${process.versions.node} has no SQLite. Install Node 24 (or any from 22.13), or run \`npm ci\` in ${root}, which brings one where there is a package for ${process.platform} ${process.arch}.`,
     )
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
-  // The terminal sends its signals to the child too; this process only waits to hand on the exit status.
-  for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {})
-  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  // A terminal's Ctrl-C reaches the child as well; whatever else is sent to this process is handed on.
+  const terminal = hasTerminal()
+  process.on('SIGINT', () => terminal || child.kill('SIGINT'))
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => fail('node-failed', `${node} could not be started: ${error.message}. Run \`npm ci\` in ${root} again.`))
-  child.on('exit', (code, signal) => process.exit(code ?? 128 + ({ SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 1)))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 1)))
 }

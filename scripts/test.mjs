@@ -1,44 +1,62 @@
-// Runs the suites one after another and closes with the one line that counts them all.
-import { spawnSync } from 'node:child_process'
+// Runs the suites one after another, shown as they go, and closes with the one line that counts them all.
+import { spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 
 const root = join(import.meta.dirname, '..')
 const total = { passed: 0, failed: 0, skipped: 0 }
 
-function suite(name, command, args, env = {}) {
+/** Its output is passed through as it comes, and kept for counting. */
+function suite(name, command, args) {
   console.log(`\n# ${name}`)
-  const done = spawnSync(command, args, { cwd: root, encoding: 'utf8', env: { ...process.env, ...env }, maxBuffer: 256 * 1024 * 1024 })
-  process.stdout.write(done.stdout ?? '')
-  process.stderr.write(done.stderr ?? '')
-  return { status: done.status ?? 1, text: `${done.stdout}` }
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+    let text = ''
+    child.stdout.setEncoding('utf8').on('data', (part) => {
+      process.stdout.write(part)
+      text += part
+    })
+    child.on('error', (error) => resolve({ end: `could not be started: ${error.message}`, text }))
+    child.on('close', (code, signal) =>
+      resolve({
+        end: code === 0 ? undefined : signal ? `was ended by ${signal}` : `ended with status ${code}`,
+        text: stripVTControlCharacters(text),
+      }),
+    )
+  })
 }
 
-function add(name, { passed, failed, skipped }, status) {
+function add(name, { passed, failed, skipped }, end) {
   total.passed += passed
   total.failed += failed
   total.skipped += skipped
-  if (passed + failed === 0) {
-    console.error(`${name}: no test ran`)
-    total.failed++
-  } else if (status !== 0 && failed === 0) {
-    console.error(`${name}: ended with status ${status}`)
-    total.failed++
-  }
+  const trouble = end !== undefined && failed === 0 ? end : passed + failed === 0 ? 'ran no test' : undefined
+  if (trouble === undefined) return
+  console.error(`${name} ${trouble}`)
+  total.failed++
+}
+
+/** The last figure that mocha gives: what tests print may look like it. Where it died before that, the tests it had ticked off. */
+function mochaCounts(text) {
+  const count = (pattern) => [...text.matchAll(new RegExp(`^ {2}(\\d+) ${pattern}`, 'gm'))].at(-1)?.[1]
+  const passed = count('passing \\(')
+  if (passed === undefined) return { passed: text.match(/^ +✔ /gm)?.length ?? 0, failed: 0, skipped: 0 }
+  return { passed: Number(passed), failed: Number(count('failing') ?? 0), skipped: Number(count('pending') ?? 0) }
 }
 
 const files = globSync('out/test/**/*.test.js', { cwd: root, exclude: ['out/test/vscode/**'] }).sort()
-const mocha = suite('TypeScript', process.execPath, ['node_modules/mocha/bin/mocha.js', '--timeout', '120000', ...files])
-const count = (word) => Number(new RegExp(`^\\s*(\\d+) ${word}`, 'm').exec(mocha.text)?.[1] ?? 0)
-add('TypeScript', { passed: count('passing'), failed: count('failing'), skipped: count('pending') }, mocha.status)
+const colour = process.stdout.isTTY ? '--color' : '--no-color'
+const mocha = await suite('TypeScript', process.execPath, ['node_modules/mocha/bin/mocha.js', colour, '--timeout', '120000', ...files])
+add('TypeScript', mochaCounts(mocha.text), mocha.end)
 
 if (existsSync(join(root, 'python/tests/run_everywhere.py'))) {
-  const python = suite('Python', process.env.PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3'), [
-    'python/tests/run_everywhere.py',
-  ])
-  const [, passed = 0, failed = 0, skipped = 0] = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/m.exec(python.text) ?? []
-  add('Python', { passed: Number(passed), failed: Number(failed), skipped: Number(skipped) }, python.status)
+  const interpreter = process.env.PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3')
+  const python = await suite('Python', interpreter, ['python/tests/run_everywhere.py'])
+  const [, passed = 0, failed = 0, skipped = 0] =
+    [...python.text.matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/gm)].at(-1) ?? []
+  add('Python', { passed: Number(passed), failed: Number(failed), skipped: Number(skipped) }, python.end)
 }
 
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
-process.exit(total.failed > 0 ? 1 : 0)
+process.exitCode = total.failed > 0 ? 1 : 0

@@ -2,7 +2,8 @@ import { existsSync, renameSync, statSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Edits, Launching } from './actions/newSession'
-import { completionScript, type Shell, shells } from './cli/completion'
+import { type Keep, parseKeep } from './actions/keep'
+import { candidates, completionScript, type Shell, shells } from './cli/completion'
 import { later } from './cli/later'
 import { progressBar } from './cli/progress'
 import { renderBest } from './cli/text/best'
@@ -13,7 +14,7 @@ import { renderLog } from './cli/text/log'
 import { renderQuery } from './cli/text/query'
 import { renderSessions } from './cli/text/sessions'
 import { renderShow } from './cli/text/show'
-import { type Style, styleFor } from './cli/text/terminal'
+import { safe, type Style, styleFor } from './cli/text/terminal'
 import { EpochtreeError, explain } from './errors'
 import { findFolder, makeFolder } from './folder'
 import type { DoctorJson, IngestJson, StartedJson } from './protocol/model'
@@ -23,7 +24,7 @@ import type { MetricName } from './storage/ports'
 import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
-const { collect, parseKeep, fork, resume, train, demo, follow } = later(acts)
+const { collect, lostWeights, fork, resume, train, demo, follow } = later(acts)
 const { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted } = later(acts)
 const changes = later(async () => (await acts()).changes)
 
@@ -51,6 +52,7 @@ const program = new Command('epochtree')
   .description('Version control for models: sessions of epochs, forks, comparisons.')
   .version(packageJson.version)
   .exitOverride()
+  .configureOutput({ outputError: () => {} }) // said below, in the words of all errors
   .showSuggestionAfterError()
   .enablePositionalOptions()
 const takesReference = new Set<string>()
@@ -103,7 +105,18 @@ const print = (text: string) =>
     process.stdout.write(`${text}\n`, (error) => (error && (error as NodeJS.ErrnoException).code !== 'EPIPE' ? reject(error) : resolve())),
   )
 
-const several = (value: string, before: string[] = []) => [...before, value]
+const LONGEST_ERROR = 4000
+function setting(value: string, before: string[] = []): string[] {
+  if (value.indexOf('=') < 1) throw new InvalidArgumentError('Write key=value, such as optimizer.lr=0.01.')
+  return [...before, value]
+}
+function keepOption(value: string): Keep {
+  try {
+    return parseKeep(value)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
 const metricOption = (value: string, before: MetricName[] = []) => [...before, parseMetric(value)]
 function count(value: string): number {
   const number = Number(value)
@@ -122,7 +135,7 @@ add({
   example: 'sessions',
   options: (command) => command.option('--deleted', 'also those that were deleted'),
   answer: (place, _, options) => requests.listSessions(place, { deleted: options['deleted'] === true }),
-  text: renderSessions,
+  text: (answer, style, now) => renderSessions(answer, style, now, process.stdout.columns),
 })
 add({
   usage: 'log <reference>',
@@ -130,7 +143,7 @@ add({
   example: 'log resnet50',
   reference: true,
   answer: (place, [text]) => requests.log(place, text!),
-  text: renderLog,
+  text: (answer, style, now) => renderLog(answer, style, now, { columns: process.stdout.columns }),
 })
 add({
   usage: 'show <reference>',
@@ -144,7 +157,7 @@ add({
 const edits = (command: Command) =>
   command
     .option('--name <name>', "the new session's name")
-    .option('--set <key=value>', 'change a hyper-parameter; dots are paths, the value is JSON or a text', several)
+    .option('--set <key=value>', 'change a hyper-parameter; dots are paths, the value is JSON or a text', setting)
     .option('--plan <file>', 'another pruning plan, a JSON file')
     .option('--epochs <number>', 'train up to this epoch', count)
 const edited = (options: Record<string, unknown>): Edits => ({
@@ -356,11 +369,9 @@ add({
   options: (command) =>
     command
       .option('--dry-run', 'only list it, with bytes')
-      .option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay"),
-  answer: async (place, _, options) => {
-    const keep = options['keep'] === undefined ? undefined : await parseKeep(options['keep'] as string)
-    return place.stores.use((db) => collect(db, place.dir, { dryRun: options['dryRun'] === true, keep }))
-  },
+      .option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay", keepOption),
+  answer: (place, _, options) =>
+    place.stores.use((db) => collect(db, place.dir, { dryRun: options['dryRun'] === true, keep: options['keep'] as Keep | undefined })),
   text: renderCollected,
 })
 
@@ -386,14 +397,16 @@ program
   .command('completion')
   .argument('[shell]', shells.join(', '))
   .description('Print a script that completes commands, sessions and epochs in your shell')
-  .option('--names', "print the sessions' names")
+  .option('--names [word]', "print the sessions' names, or the epochs of the session before the word's @")
   .option('--dir <folder>', 'the .epochtree folder')
   .addHelpText('after', '\nExample:\n  eval "$(epochtree completion bash)"')
-  .action(async (shell: string | undefined, options: Common & { names?: boolean }) => {
-    if (options.names) {
+  .action(async (shell: string | undefined, options: Common & { names?: string | true }) => {
+    if (options.names !== undefined) {
+      // The Tab key makes no folder.
+      if (!existsSync(findFolder(options.dir, process.cwd(), process.env))) return
       const { stores } = open(options)
       try {
-        return await print((await stores.sessions.sessions()).map(({ name }) => name).join('\n'))
+        return await print((await candidates(stores, options.names === true ? '' : options.names)).join('\n'))
       } finally {
         await stores.close()
       }
@@ -433,15 +446,36 @@ program
         node: process.versions.node,
         sqlite: process.versions['sqlite'] ?? null,
         dir,
-        store: { file, state: 'ok', bytes: statSync(file).size, rebuilt: !built },
+        store: {
+          file,
+          state: 'ok',
+          bytes: [file, `${file}-wal`].reduce((sum, one) => sum + (statSync(one, { throwIfNoEntry: false })?.size ?? 0), 0),
+          rebuilt: !built,
+        },
         sessions: (await stores.sessions.sessions()).length,
-        problems: await stores.sessions.problems(),
+        problems: [...(await stores.sessions.problems()), ...(await stores.use((db) => lostWeights(db, dir)))],
       }
       await print(options.json ? JSON.stringify(answer) : await renderDoctor(answer))
     } finally {
       await stores.close()
     }
   })
+
+/** One line, whatever the error: what a foreign folder wrote into it can't move the cursor or begin another line. */
+function errorLine(error: unknown): string {
+  const command = process.argv.slice(2).find((word) => program.commands.some((one) => one.name() === word))
+  const { code, message } =
+    error instanceof CommanderError
+      ? { code: 'usage', message: `${sentence(error.message)} See \`epochtree ${command ? `${command} ` : ''}--help\`.` }
+      : explain(error)
+  return `epochtree: ${code}: ${safe(message.replaceAll('\n', ' '), LONGEST_ERROR)}\n`
+}
+
+/** Commander's message, as a sentence. */
+const sentence = (message: string) => {
+  const text = message.replace(/^error: /, '')
+  return `${text[0]?.toUpperCase()}${text.slice(1)}${/[.)]$/.test(text) ? '' : '.'}`
+}
 
 // A reader that has seen enough, such as `head`, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -452,9 +486,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
-  else {
-    const { code, message } = explain(error)
-    process.stderr.write(`epochtree: ${code}: ${message.replaceAll('\n', ' ')}\n`)
-    process.exitCode = 1
-  }
+  else process.exitCode = 1
+  // Help that was asked for, or shown because no command was named, is no error.
+  if (!(error instanceof CommanderError && /^commander\.(help|version)/.test(error.code))) process.stderr.write(errorLine(error))
 }

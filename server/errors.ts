@@ -61,7 +61,23 @@ export function explain(error: unknown): EpochtreeError {
         'read-only',
         `The folder can't be written${where}. Give yourself the right to write it, or name another folder with --dir.`,
       )
+    case 'ENOENT':
+      return new EpochtreeError(
+        'not-found',
+        `It is not there${where}. Something may have removed it just now: try again, or check the path.`,
+      )
+    case 'EEXIST':
+    case 'ENOTDIR':
+    case 'EISDIR':
+      return new EpochtreeError('bad-argument', `A file is where a folder should be, or the other way round${where}. Name another path.`)
+    case 'ENAMETOOLONG':
+      return new EpochtreeError('bad-argument', `That path is longer than the system allows${where}. Give a shorter one.`)
+    case 'EMFILE':
+    case 'ENFILE':
+      return new EpochtreeError('failed', `Too many files are open${where}. Close other programs, or raise the limit (\`ulimit -n\`).`)
     default:
-      return new EpochtreeError('failed', message ?? String(error), { cause: error })
+      return new EpochtreeError('failed', `${message ?? String(error)}. If it comes again, \`epochtree doctor\` may tell why.`, {
+        cause: error,
+      })
   }
 }

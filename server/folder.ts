@@ -16,8 +16,20 @@ export function findFolder(named: string | undefined, cwd: string, env: Readonly
   return join(root ?? cwd, '.epochtree')
 }
 
+/** A folder and what is missing above it. Node's own recursive way never ends where the system refuses with ENOENT, as in /proc. */
+export function makeFolders(path: string) {
+  if (existsSync(path) && statSync(path).isDirectory()) return
+  if (dirname(path) !== path) makeFolders(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Made by another process at the same moment.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(path).isDirectory()) throw error
+  }
+}
+
 export function makeFolder(dir: string) {
-  mkdirSync(join(dir, 'runs'), { recursive: true })
+  makeFolders(join(dir, 'runs'))
   const ignore = join(dir, '.gitignore')
   if (!existsSync(ignore)) writeFileSync(ignore, '*\n')
 }

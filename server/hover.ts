@@ -1,5 +1,5 @@
 import { bytes, number, percent, plural, relativeTime } from './cli/text/terminal'
-import { directionOf, judge, mainMetrics } from './cli/text/better'
+import { judge, mainMetrics } from './cli/text/better'
 import type { Followed } from './journal/follow'
 import { changeText, commandLink, literal, tableOf, valueText } from './markdown'
 import { type ModelFacts, modelFacts, sparsity } from './modelFacts'
@@ -12,6 +12,7 @@ import type { Range, ScriptModel, SessionCall, Setting, WrittenReference } from 
 import type { TrackedFolder } from './trackedFolder'
 import { between } from './tracking/lineage'
 import { differences } from './tracking/differences'
+import { directionOf } from './tracking/direction'
 
 export interface HoverText extends Range {
   readonly markdown: string

@@ -150,3 +150,15 @@ export async function bestEpoch({ documents }: Stores, scope: Scope, metric: Met
 
 /** What was named: the model's history up to that epoch, or all of it where only a session was named. */
 export const scopeOf = ({ history, epoch, named }: Found): History => (named ? upTo(history, epoch) : history)
+
+/** A model as lists of epochs show it: all of it where a session alone was named, also without any epoch yet, or where one is selected. */
+export async function modelOf(stores: Stores, text: string): Promise<{ readonly session: SessionRecord; readonly scope: History }> {
+  const { session: word, epoch, back } = parseReference(text)
+  const alone = epoch.kind === 'absent' && back === 0 && !(/^[0-9a-f]{24}$/i.test(word) && (await loneEpoch(stores, word.toLowerCase())))
+  if (!alone) {
+    const found = await resolve(stores, text)
+    return { session: found.session, scope: scopeOf(found) }
+  }
+  const session = await findSession(stores, word)
+  return { session, scope: await stores.sessions.history(session.id) }
+}

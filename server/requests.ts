@@ -16,14 +16,14 @@ import type {
   SessionJson,
   ShowJson,
 } from './protocol/model'
-import { bestEpoch, findSession, knownMetric, resolve, scopeOf } from './references'
+import { bestEpoch, knownMetric, modelOf, resolve, scopeOf } from './references'
 import type { EpochRecord, MetricName, Scope, SessionOverview, SessionRecord, Stores } from './storage/ports'
 import { type Direction, paretoFront } from './tracking/best'
 import { differences } from './tracking/differences'
 import { summarize } from './tracking/graph'
 import { diffGraphs } from './tracking/graphDiff'
 import { inheritedCounts, sharedSegments } from './tracking/lineage'
-import { formatMetric, parseReference } from './tracking/reference'
+import { formatMetric, nearest } from './tracking/reference'
 
 /** What every answer needs: the stores and the folder they belong to. */
 export interface Context {
@@ -112,14 +112,7 @@ function epochJson(epoch: EpochRecord, sessionId: string, metrics: Metrics): Epo
 }
 
 export async function log(context: Context, text: string): Promise<LogJson> {
-  const reference = parseReference(text)
-  const { session, scope } =
-    reference.epoch.kind === 'absent' && reference.back === 0
-      ? await findSession(context.stores, reference.session).then(async (found) => ({
-          session: found,
-          scope: await context.stores.sessions.history(found.id),
-        }))
-      : await resolve(context.stores, text).then((found) => ({ session: found.session, scope: scopeOf(found) }))
+  const { session, scope } = await modelOf(context.stores, text)
   const epochs = await context.stores.sessions.epochs(scope)
   const metrics = await metricsOf(context, scope)
   return {
@@ -293,6 +286,7 @@ export async function query(context: Context, text: string, options: QueryOption
   const wanted =
     (await known(context, scope, options.metrics)) ??
     (await stores.documents.metrics(scope)).filter(({ split }) => options.split === undefined || split === options.split)
+  if (options.split !== undefined && !wanted.length) throw noSplit(options.split, await stores.documents.metrics(scope))
   const values = await metricsOf(context, scope, wanted)
   const metrics = new Map<string, MetricCurve>()
   for (const metric of wanted) {
@@ -306,6 +300,14 @@ export async function query(context: Context, text: string, options: QueryOption
     })
   }
   return { ...about, metrics: Object.fromEntries(metrics) }
+}
+
+function noSplit(split: string, known: readonly MetricName[]): EpochtreeError {
+  const splits = [...new Set(known.map((metric) => metric.split))]
+  return new EpochtreeError(
+    'unknown-metric',
+    `Nothing was logged with the split "${split.slice(0, 100)}". ${splits.length ? `There are ${nearest(split, splits, 5).join(', ')}.` : 'Log something first.'}`,
+  )
 }
 
 async function groupsOf(
@@ -343,8 +345,7 @@ async function groupsOf(
 
 export async function bestOf(context: Context, text: string, asked: MetricName, direction: Direction, pareto: boolean): Promise<BestJson> {
   const { stores } = context
-  const session = await findSession(stores, parseReference(text).session)
-  const history = await stores.sessions.history(session.id)
+  const { scope: history } = await modelOf(stores, text)
   const epochs = await stores.sessions.epochs(history)
   const metric = await knownMetric(stores, history, asked)
   const found = await bestEpoch(stores, history, metric, direction)

@@ -1,6 +1,7 @@
 import { DraftBases } from './drafts/baseCache'
 import { EpochtreeError, explain } from './errors'
-import { directionOf, mainMetrics } from './cli/text/better'
+import { mainMetrics } from './cli/text/better'
+import { directionOf } from './tracking/direction'
 import { type Followed, Follower } from './journal/follow'
 import { jsonNumber } from './json'
 import type { Changed, Failed, FolderState, MainMetric, MetricValue, SessionRow } from './protocol/editor'

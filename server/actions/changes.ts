@@ -1,8 +1,9 @@
 import { randomBytes, createHash } from 'node:crypto'
-import { constants, copyFileSync, createReadStream, existsSync, mkdirSync, renameSync, rmSync, writeFileSync, chmodSync } from 'node:fs'
+import { chmodSync, constants, copyFileSync, createReadStream, linkSync, lstatSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve as resolvePath } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { EpochtreeError } from '../errors'
+import { makeFolders } from '../folder'
 import { engineOf, statusOf } from '../journal/liveness'
 import { checkName } from '../journal/marks'
 import { folders } from '../journal/runFiles'
@@ -28,6 +29,9 @@ export const remove = (context: Context, text: string) => mark(context, text, { 
 export const restore = (context: Context, text: string) => mark(context, text, { deleted: null })
 
 export async function tag(context: Context, text: string, tags: readonly string[], untag: boolean): Promise<SessionJson> {
+  const bad = tags.find((one) => one.trim() === '' || /\p{Cc}|\p{Cs}/u.test(one))
+  if (bad !== undefined && !untag)
+    throw new EpochtreeError('bad-argument', 'A tag is a word: it is not empty and holds no control characters. Give another.')
   const { id, tags: before } = await findSession(context.stores, text)
   const after = untag ? before.filter((one) => !tags.includes(one)) : [...new Set([...before, ...tags])]
   return mark(context, id, { tags: after })
@@ -87,14 +91,14 @@ export async function checkout(context: Context, text: string, to: string, cwd: 
       `The weights of ${session.name}@${epoch.number} were let go by \`epochtree gc --keep\`; \`epochtree graph\` still shows its graph.`,
     )
   const graphPath = graph ? join(folder, 'graph.json') : null
-  for (const path of [graphPath, weights?.path, state?.path])
-    if (path && existsSync(path))
-      throw new EpochtreeError('bad-argument', `${path} is there already. Name another folder, or move it away.`)
-  mkdirSync(folder, { recursive: true })
-  for (const copied of [weights, state]) if (copied) await copyVerified(context, copied.file, copied.path)
-  if (graphPath) {
-    writeFileSync(`${graphPath}.tmp`, JSON.stringify(graph, null, 2))
-    renameSync(`${graphPath}.tmp`, graphPath)
+  for (const path of [graphPath, weights?.path, state?.path]) if (path && lstatSync(path, { throwIfNoEntry: false })) throw isThere(path)
+  makeFolders(folder)
+  try {
+    for (const copied of [weights, state]) if (copied) await copyVerified(context, copied.file, copied.path)
+    if (graphPath) await placeNew(graphPath, (temporary) => writeFileSync(temporary, JSON.stringify(graph, null, 2)))
+  } catch (error) {
+    removeEmpty(folder)
+    throw error
   }
   return {
     session: { id: session.id, name: session.name },
@@ -109,8 +113,7 @@ async function copyVerified({ stores }: Context, { sha256 }: FileRecord, to: str
   const from = await stores.weights.path(sha256)
   if (!from)
     throw new EpochtreeError('no-weights', `The weights file ${sha256} is not here any more. Bring it back, or take another epoch.`)
-  const temporary = `${to}.${randomBytes(4).toString('hex')}.tmp`
-  try {
+  await placeNew(to, async (temporary) => {
     copyFileSync(from, temporary, constants.COPYFILE_FICLONE)
     const hash = createHash('sha256')
     for await (const block of createReadStream(temporary, { highWaterMark: 4 * 1024 * 1024 })) hash.update(block as Buffer)
@@ -120,9 +123,31 @@ async function copyVerified({ stores }: Context, { sha256 }: FileRecord, to: str
         `${from} is damaged: its content is not what was committed. Restore it from a backup, or take another epoch.`,
       )
     chmodSync(temporary, 0o644)
-    renameSync(temporary, to)
+  })
+}
+
+/** A whole file or none; one that came there in the meantime is not overwritten either. */
+async function placeNew(to: string, write: (temporary: string) => void | Promise<void>) {
+  const temporary = `${to}.${randomBytes(4).toString('hex')}.tmp`
+  try {
+    await write(temporary)
+    linkSync(temporary, to)
   } catch (error) {
+    const { code, syscall } = error as NodeJS.ErrnoException
+    if (syscall !== 'link') throw error
+    if (code === 'EEXIST') throw isThere(to)
+    copyFileSync(temporary, to, constants.COPYFILE_EXCL) // no hard links here
+  } finally {
     rmSync(temporary, { force: true })
-    throw error
+  }
+}
+
+const isThere = (path: string) => new EpochtreeError('bad-argument', `${path} is there already. Name another folder, or move it away.`)
+
+function removeEmpty(folder: string) {
+  try {
+    rmdirSync(folder)
+  } catch {
+    // Something is in it, which was there before.
   }
 }

@@ -5,6 +5,7 @@ import { constants, homedir, hostname, userInfo } from 'node:os'
 import { dirname, posix, win32 } from 'node:path'
 import * as z from 'zod/mini'
 import { EpochtreeError } from '../errors'
+import { maskSecrets } from './secrets'
 import type { JsonObject, LaunchJson } from '../protocol/model'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -91,20 +92,6 @@ function commandKey(env: Environment): string | undefined {
   }
 }
 
-const SECRET_NAME = /pass(word|wd|phrase)?|secret|token|api[-_]?key|access[-_]?key|credential|private[-_]?key|auth/i
-const SECRET_VALUE = /^(sk-|gh[pousr]_|github_pat_|hf_|xox[abprs]-|AKIA|ASIA|AIza|ya29\.|eyJ)[\w.-]{8,}|:\/\/[^/@\s]+:[^/@\s]+@/
-
-/** A command as it may be shown: what looks like a secret is masked. */
-export function maskSecrets(argv: readonly string[]): string[] {
-  return argv.map((word, i) => {
-    const [, name, value] = /^([^=]+)=(.*)$/s.exec(word) ?? []
-    if (name !== undefined && value && SECRET_NAME.test(name)) return `${name}=***`
-    if (SECRET_VALUE.test(value ?? word)) return name === undefined ? '***' : `${name}=***`
-    const before = argv[i - 1]
-    return i > 0 && before?.startsWith('-') && !before.includes('=') && SECRET_NAME.test(before) && !word.startsWith('-') ? '***' : word
-  })
-}
-
 /** For a person to read and to paste: POSIX shells' quoting, or PowerShell's. */
 export function shellText(argv: readonly string[], platform: NodeJS.Platform = process.platform): string {
   const plain = platform === 'win32' ? /^[\w@%+:,./\\-]+$/ : /^[\w@%+=:,./-]+$/
@@ -118,6 +105,17 @@ export const launchOf = (command: RecordedCommand, dir: string, sessionId: strin
   env: { EPOCHTREE_SESSION: sessionId, EPOCHTREE_DIR: dir },
 })
 
+/** Whether Ctrl-C may come from a terminal, also where the streams lead elsewhere. */
+function hasTerminal(): boolean {
+  if (process.platform === 'win32' || process.stdin.isTTY) return true
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Runs the engine to its end with its output passed through; resolves to its exit status. */
 export function run({ argv, cwd, env }: LaunchJson, quiet: boolean): Promise<number> {
   const [file, ...rest] = argv as [string, ...string[]]
@@ -128,10 +126,10 @@ export function run({ argv, cwd, env }: LaunchJson, quiet: boolean): Promise<num
       stdio: ['inherit', quiet ? 2 : 'inherit', 'inherit'],
       windowsHide: true,
     })
-    // A terminal sends its signals to the child as well; here they only must not end the waiting.
+    // A terminal's Ctrl-C reaches the child as well; here it only must not end the waiting.
     const forward = (signal: NodeJS.Signals) => () => void child.kill(signal)
     const handlers: [NodeJS.Signals, () => void][] = [
-      ['SIGINT', process.stdin.isTTY ? () => {} : forward('SIGINT')],
+      ['SIGINT', hasTerminal() ? () => {} : forward('SIGINT')],
       ['SIGTERM', forward('SIGTERM')],
       ['SIGHUP', forward('SIGHUP')],
     ]
@@ -148,7 +146,8 @@ export function run({ argv, cwd, env }: LaunchJson, quiet: boolean): Promise<num
       )
     })
     child.on('exit', (code, signal) => {
-      done()
+      // One signal may come twice, from the group and from whoever handed it on.
+      setTimeout(done, 1000).unref()
       resolve(code ?? 128 + (signal ? (constants.signals[signal] ?? 1) : 1))
     })
   })

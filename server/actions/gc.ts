@@ -1,56 +1,22 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { EpochtreeError } from '../errors'
 import { statusOf } from '../journal/liveness'
 import { mark } from '../journal/marks'
 import { nameFile } from '../journal/names'
-import { folders, removeQuietly } from '../journal/runFiles'
+import { folders, readText, removeQuietly } from '../journal/runFiles'
+import { summarizeSession } from '../journal/summary'
 import type { CollectedJson } from '../protocol/model'
 import { documentBytes, removeDocuments } from '../storage/local/chunks'
 import type { LocalDatabase } from '../storage/local/database'
 import * as documents from '../storage/local/documents'
 import * as stored from '../storage/local/sessions'
 import type { EpochRecord, SessionOverview } from '../storage/ports'
-import { best, type Direction } from '../tracking/best'
-import { parseMetric } from '../tracking/reference'
+import { best } from '../tracking/best'
+import { type Freed, freedBytes } from './freed'
+import type { Keep } from './keep'
 
 const YOUNG_SECONDS = 3600
-
-/** Whose weights stay. */
-export interface Keep {
-  readonly latest: boolean
-  readonly selected: boolean
-  readonly forks: boolean
-  readonly every: number | undefined
-  readonly best: readonly { readonly metric: ReturnType<typeof parseMetric>; readonly direction: Direction }[]
-}
-
-/** `latest,selected,best:val/loss,max:val/acc,forks,every:10` */
-export function parseKeep(text: string): Keep {
-  const words = text
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== '')
-  const kept: { -readonly [K in keyof Keep]: Keep[K] } = { latest: false, selected: false, forks: false, every: undefined, best: [] }
-  for (const word of words) {
-    const [, kind, metric] = /^(best|min|max):(.+)$/s.exec(word) ?? []
-    const [, every] = /^every:([1-9]\d{0,8})$/.exec(word) ?? []
-    if (word === 'latest' || word === 'selected' || word === 'forks') kept[word] = true
-    else if (every) kept.every = Number(every)
-    else if (kind && metric)
-      kept.best = [...kept.best, { metric: parseMetric(metric), direction: kind === 'best' ? directionOf(metric) : (kind as Direction) }]
-    else
-      throw new EpochtreeError(
-        'bad-argument',
-        `--keep does not know "${word.slice(0, 60)}". It takes latest, selected, forks, best:METRIC, min:METRIC, max:METRIC, every:N, with commas between them.`,
-      )
-  }
-  if (!words.length) throw new EpochtreeError('bad-argument', '--keep needs at least one word, such as latest,selected,forks.')
-  return kept
-}
-
-const directionOf = (metric: string): Direction =>
-  /acc|auc|f1|precision|recall|iou|map|bleu|score|psnr|ssim|reward/i.test(metric) ? 'max' : 'min'
+const LARGEST_NAME_FILE = 1024 * 1024
 
 export interface GcOptions {
   readonly dryRun?: boolean | undefined
@@ -61,20 +27,35 @@ export interface GcOptions {
 
 type Item = CollectedJson['items'][number]
 
+/** One run of gc. */
+interface Sweep {
+  readonly db: LocalDatabase
+  readonly dir: string
+  readonly dryRun: boolean
+  readonly youngSeconds: number
+  readonly all: readonly SessionOverview[]
+  readonly items: Item[]
+  readonly freed: Freed
+  /** Rows of epochs whose weights are let go of in this run. */
+  readonly gone: Set<number>
+  /** Sessions whose run folder goes as a whole. */
+  readonly removed: Set<string>
+}
+
 /** Takes away what nothing reaches any more. Each step is a small transaction that looks again before it removes. */
 export function collect(
   db: LocalDatabase,
   dir: string,
   { dryRun = false, keep, youngSeconds = YOUNG_SECONDS }: GcOptions = {},
 ): CollectedJson {
-  const items: Item[] = []
   const all = stored.sessions(db, { deleted: true })
-  const gone = new Set<number>() // rows of epochs whose weights are let go of in this run
-  for (const session of all) if (session.deletedAt !== null) collectDeleted(db, dir, session, all, dryRun, items, gone)
-  for (const session of all) if (session.deletedAt === null) discardUncommitted(db, dir, session, dryRun, items)
-  if (keep) release(db, dir, all, keep, dryRun, items, gone)
-  sweepWeights(db, dir, dryRun, items, gone, youngSeconds)
-  sweepLeftovers(db, dir, dryRun, items, youngSeconds)
+  const items: Item[] = []
+  const sweep: Sweep = { db, dir, dryRun, youngSeconds, all, items, freed: freedBytes(), gone: new Set(), removed: new Set() }
+  for (const session of all) if (session.deletedAt !== null) collectDeleted(sweep, session)
+  for (const session of all) if (session.deletedAt === null) discardUncommitted(sweep, session)
+  if (keep) release(sweep, keep)
+  sweepWeights(sweep)
+  sweepLeftovers(sweep)
   if (!dryRun) db.db.exec('PRAGMA incremental_vacuum')
   return { items, bytes: items.reduce((sum, { bytes }) => sum + bytes, 0), dryRun }
 }
@@ -87,15 +68,7 @@ function neededUpTo(db: LocalDatabase, sessionId: string, all: readonly SessionO
   return needed.length ? needed.reduce((a, b) => Math.max(a, b)) : undefined
 }
 
-function collectDeleted(
-  db: LocalDatabase,
-  dir: string,
-  session: SessionOverview,
-  all: readonly SessionOverview[],
-  dryRun: boolean,
-  items: Item[],
-  gone: Set<number>,
-) {
+function collectDeleted({ db, dir, dryRun, all, items, freed, gone, removed }: Sweep, session: SessionOverview) {
   const run = folders(dir).run(session.id)
   if (statusOf(session, run) === 'running') return
   const documentsFreed = db.transaction(() => {
@@ -120,18 +93,21 @@ function collectDeleted(
         for (const table of ['problem', 'session'])
           db.run(`DELETE FROM ${table} WHERE ${table === 'session' ? 'id' : 'session'} = ?`, session.id)
         db.run('DELETE FROM lines WHERE source = ?', session.id)
-      } else
+      } else {
         db.run(
           "UPDATE epoch SET state = 'discarded', weights_sha = NULL, state_sha = NULL WHERE row IN (SELECT value FROM json_each(?))",
           JSON.stringify(rows),
         )
+        summarizeSession(db, session.id)
+      }
     }
     return { bytes, upTo, epochs: rows.length }
   })
   if (!documentsFreed) return
   const { bytes, upTo, epochs } = documentsFreed
   if (upTo === undefined) {
-    items.push({ kind: 'session', what: session.name, bytes: bytes + folderBytes(run) })
+    items.push({ kind: 'session', what: session.name, bytes: bytes + freed(run) + freed(nameFile(dir, session.name)) })
+    removed.add(session.id)
     if (!dryRun) {
       rmSync(run, { recursive: true, force: true })
       removeQuietly(nameFile(dir, session.name))
@@ -142,7 +118,7 @@ function collectDeleted(
   }
 }
 
-function discardUncommitted(db: LocalDatabase, dir: string, session: SessionOverview, dryRun: boolean, items: Item[]) {
+function discardUncommitted({ db, dir, dryRun, items }: Sweep, session: SessionOverview) {
   const running = statusOf(session, folders(dir).run(session.id)) === 'running'
   const states = running ? "('abandoned', 'refused', 'damaged')" : "('abandoned', 'refused', 'damaged', 'open')"
   const found = db.all<{ row: number; id: string }>(
@@ -166,46 +142,44 @@ function discardUncommitted(db: LocalDatabase, dir: string, session: SessionOver
       "UPDATE epoch SET state = 'discarded' WHERE state IN ('abandoned', 'open') AND row IN (SELECT value FROM json_each(?))",
       JSON.stringify(rows),
     )
-    db.run(
-      "UPDATE session SET open = NULL, open_number = NULL WHERE id = ? AND open IN (SELECT id FROM epoch WHERE state = 'discarded')",
-      session.id,
-    )
+    summarizeSession(db, session.id)
   })
 }
 
-function release(
-  db: LocalDatabase,
-  dir: string,
-  all: readonly SessionOverview[],
-  keep: Keep,
-  dryRun: boolean,
-  items: Item[],
-  gone: Set<number>,
-) {
-  const forked = new Set(all.flatMap(({ forkedFrom, deletedAt }) => (forkedFrom && deletedAt === null ? forkedFrom.epochId : [])))
-  const selected = new Set(all.flatMap((session) => session.selected?.id ?? []))
+/** What each model's whole history holds to be kept: the best epoch may be one that it inherited. */
+function keptEpochs(db: LocalDatabase, all: readonly SessionOverview[], keep: Keep): ReadonlySet<string> {
+  const kept = new Set<string>()
   for (const session of all) {
-    if (session.deletedAt !== null || statusOf(session, folders(dir).run(session.id)) === 'running') continue
-    const own = stored.epochs(db, { segments: [{ sessionId: session.id, from: 1, to: Number.MAX_SAFE_INTEGER }] })
-    const kept = new Set<string>()
-    const scope = { epochIds: own.map(({ id }) => id) }
+    if (session.deletedAt !== null) continue
+    const { forkedFrom, latest, selected } = session
+    const newest = latest?.id ?? forkedFrom?.epochId
+    if (keep.latest && newest) kept.add(newest)
+    if (keep.selected && selected) kept.add(selected.id)
+    if (keep.forks && forkedFrom) kept.add(forkedFrom.epochId)
+    if (!keep.best.length) continue
+    const epochs = stored.epochs(db, stored.history(db, session.id))
+    const numbers = new Map(epochs.map(({ id, number }) => [id, number]))
     for (const { metric, direction } of keep.best) {
-      const numbers = new Map(own.map(({ id, number }) => [id, number]))
+      const values = documents.last(db, { epochIds: [...numbers.keys()] }, [metric])
       const found = best(
-        documents.last(db, scope, [metric]).map(({ epochId, value }) => ({ epochId, number: numbers.get(epochId)!, value })),
+        values.map(({ epochId, value }) => ({ epochId, number: numbers.get(epochId)!, value })),
         direction,
       )
       if (found) kept.add(found.epochId)
     }
-    if (keep.latest && session.latest) kept.add(session.latest.id)
-    // Nothing that a resume or a running engine starts from is ever let go of.
-    const last = own.findLast(({ weights, released }) => weights && !released)
-    if (last && session.finished?.status !== 'completed') kept.add(last.id)
+  }
+  return kept
+}
+
+function release({ db, dir, dryRun, all, items, gone }: Sweep, keep: Keep) {
+  const kept = keptEpochs(db, all, keep)
+  for (const session of all) {
+    if (session.deletedAt !== null || statusOf(session, folders(dir).run(session.id)) === 'running') continue
+    const own = stored.epochs(db, { segments: [{ sessionId: session.id, from: 1, to: Number.MAX_SAFE_INTEGER }] })
+    // Nothing that a resume starts from is ever let go of.
+    const last = session.finished?.status === 'completed' ? undefined : own.findLast(({ weights, released }) => weights && !released)
     const stays = ({ id, number }: EpochRecord) =>
-      kept.has(id) ||
-      (keep.selected && selected.has(id)) ||
-      (keep.forks && forked.has(id)) ||
-      (keep.every !== undefined && number % keep.every === 0)
+      kept.has(id) || id === last?.id || (keep.every !== undefined && number % keep.every === 0)
     const letGo = own.filter((epoch) => epoch.weights && !epoch.released && !stays(epoch))
     if (!letGo.length) continue
     for (const { id } of letGo) gone.add(db.get<{ row: number }>('SELECT row FROM epoch WHERE id = ?', id)!.row)
@@ -217,7 +191,7 @@ function release(
   }
 }
 
-function sweepWeights(db: LocalDatabase, dir: string, dryRun: boolean, items: Item[], gone: ReadonlySet<number>, youngSeconds: number) {
+function sweepWeights({ db, dir, dryRun, items, gone, youngSeconds, freed }: Sweep) {
   const { weights } = folders(dir)
   if (!existsSync(weights)) return
   for (const shelf of readdirSync(weights)) {
@@ -233,35 +207,34 @@ function sweepWeights(db: LocalDatabase, dir: string, dryRun: boolean, items: It
           .some(({ row }) => !gone.has(row))
       const stat = statSync(path, { throwIfNoEntry: false })
       if (!stat || isYoung(stat, youngSeconds) || reached()) continue
-      // A second name, as in a fork's parent folder, keeps the bytes on the disk.
-      const item: Item = { kind: 'weights', what: sha, bytes: stat.nlink > 1 ? 0 : stat.size }
-      if (dryRun) items.push(item)
-      else
-        db.transaction(() => {
-          if (reached()) return
-          removeQuietly(path)
-          items.push(item)
-        })
+      const remove = () => {
+        items.push({ kind: 'weights', what: sha, bytes: freed(path) })
+        if (!dryRun) removeQuietly(path)
+      }
+      if (dryRun) remove()
+      else db.transaction(() => reached() || remove())
     }
   }
 }
 
-const isYoung = ({ mtimeMs, ctimeMs }: { mtimeMs: number; ctimeMs: number }, seconds: number) =>
-  Date.now() - Math.max(mtimeMs, ctimeMs) < seconds * 1000
+const isYoung = ({ mtimeMs }: { readonly mtimeMs: number }, seconds: number) => Date.now() - mtimeMs < seconds * 1000
 
 /** What dead writers left behind: half-made run folders, temporary files, weights of epochs that never committed. */
-function sweepLeftovers(db: LocalDatabase, dir: string, dryRun: boolean, items: Item[], youngSeconds: number) {
+function sweepLeftovers({ db, dir, dryRun, items, youngSeconds, freed, removed }: Sweep) {
   const { runs } = folders(dir)
   const remove = (path: string) => {
-    items.push({ kind: 'leftover', what: path.slice(dir.length + 1), bytes: folderBytes(path) })
+    items.push({ kind: 'leftover', what: path.slice(dir.length + 1), bytes: freed(path) })
     if (!dryRun) rmSync(path, { recursive: true, force: true })
   }
   for (const id of existsSync(runs) ? readdirSync(runs) : []) {
     const run = join(runs, id)
     const stat = statSync(run, { throwIfNoEntry: false })
-    if (!stat?.isDirectory() || !/^[0-9a-f]{24}$/.test(id)) continue
+    if (!stat?.isDirectory() || !/^[0-9a-f]{24}$/.test(id) || removed.has(id)) continue
     if (!existsSync(join(run, 'session.json'))) {
-      if (!isYoung(stat, youngSeconds)) remove(run)
+      if (!isYoung(stat, youngSeconds)) {
+        remove(run)
+        removed.add(id)
+      }
       continue
     }
     const session = stored.session(db, id)
@@ -286,15 +259,26 @@ function sweepLeftovers(db: LocalDatabase, dir: string, dryRun: boolean, items: 
       }
     }
   }
+  sweepNames()
+
+  /** A name whose writer died before its session was there would stay taken for good. */
+  function sweepNames() {
+    const { names } = folders(dir)
+    for (const file of existsSync(names) ? readdirSync(names) : []) {
+      const path = join(names, file)
+      const stat = statSync(path, { throwIfNoEntry: false })
+      const owner = stat?.isFile() && !isYoung(stat, youngSeconds) ? ownerOf(path) : undefined
+      if (owner !== undefined && (removed.has(owner) || !existsSync(join(runs, owner))) && !stored.session(db, owner)) remove(path)
+    }
+  }
 }
 
-/** Bytes that removing would truly free: a file with a second name elsewhere frees none. */
-function folderBytes(path: string): number {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  if (!stat) return 0
-  if (stat.isFile()) return stat.nlink > 1 ? 0 : stat.size
-  return readdirSync(path, { recursive: true, withFileTypes: true }).reduce((sum, entry) => {
-    const inner = entry.isFile() ? statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false }) : undefined
-    return sum + (inner && inner.nlink <= 1 ? inner.size : 0)
-  }, 0)
+/** The session that a file in `names/` reserves its name for. */
+function ownerOf(path: string): string | undefined {
+  try {
+    const { sessionId } = JSON.parse(readText(path, LARGEST_NAME_FILE)) as { sessionId?: unknown }
+    return typeof sessionId === 'string' && /^[0-9a-f]{24}$/.test(sessionId) ? sessionId : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, isAbsolute, join, resolve as resolvePath } from 'node:path'
 import { EpochtreeError } from '../errors'
-import { reserveName } from '../journal/names'
+import { nameFile, reserveName } from '../journal/names'
 import { checkName } from '../journal/marks'
 import { flush, folders } from '../journal/runFiles'
 import { isObject, mergeDeep, setOverride } from '../json'
@@ -13,7 +13,8 @@ import type { EpochRecord, FileRecord, SessionRecord } from '../storage/ports'
 import { upTo } from '../tracking/lineage'
 import { planProblem } from '../tracking/plan'
 import { mendName } from '../tracking/reference'
-import { isOurs, launchOf, maskSecrets, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
+import { isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
+import { maskSecrets } from './secrets'
 
 /** What a user changes for a new training. */
 export interface Edits {
@@ -204,7 +205,7 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const name = edits.name === undefined ? undefined : checkName(edits.name)
   if (launching.dryRun) {
     return {
-      session: { id: null, name: name ?? mendName(modelName), modelName, overrides },
+      session: { id: null, name: freeName(context.dir, name ?? mendName(modelName)), modelName, overrides },
       runDir: null,
       forkedFrom,
       launch: command ? { argv: command.argv, cwd: command.cwd, env: { EPOCHTREE_DIR: context.dir } } : null,
@@ -245,7 +246,7 @@ export const forkCommand = (trainer: SessionRecord, seen: SessionRecord): Record
   readCommand(trainer.command) ?? readCommand(seen.command)
 
 /** Refuses an epoch where nothing can start, with the nearest that can. */
-export async function checkForkable({ stores }: Context, { history, session: { name }, epoch }: Found) {
+export async function checkForkable({ stores, dir }: Context, { history, session: { name }, epoch }: Found) {
   if (epoch.state === 'verifying')
     throw new EpochtreeError(
       'not-verified',
@@ -269,8 +270,16 @@ export async function checkForkable({ stores }: Context, { history, session: { n
     throw new EpochtreeError('weights-released', `The weights of ${name}@${epoch.number} were let go by \`epochtree gc --keep\`. ${remedy}`)
   throw new EpochtreeError(
     'no-weights',
-    `The weights file of ${name}@${epoch.number} is not in ${folders('').weights} any more. Bring it back, or take another epoch. ${remedy}`,
+    `The weights file ${epoch.weights.sha256} of ${name}@${epoch.number} is not in ${folders(dir).weights} any more. Bring it back from a backup, or take another epoch. ${remedy}`,
   )
+}
+
+/** The name that a session made now would get. */
+function freeName(dir: string, base: string): string {
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? base : `${base}-${n}`
+    if (!existsSync(nameFile(dir, name))) return name
+  }
 }
 
 /** The same session going on from its last committed epoch. */

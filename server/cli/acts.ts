@@ -1,6 +1,7 @@
 /** What changes something or runs something, and its words: loaded apart, because a command that only looks needs none of it. */
 export * as changes from '../actions/changes'
-export { collect, parseKeep } from '../actions/gc'
+export { lostWeights } from '../actions/doctor'
+export { collect } from '../actions/gc'
 export { fork, resume, train } from '../actions/newSession'
 export { demo } from './demo'
 export { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted } from './text/outcomes'

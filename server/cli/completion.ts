@@ -1,3 +1,7 @@
+import { findSession } from '../references'
+import type { Stores } from '../storage/ports'
+import { formatMetric } from '../tracking/reference'
+
 export type Shell = 'bash' | 'zsh' | 'fish'
 export const shells: readonly Shell[] = ['bash', 'zsh', 'fish']
 export interface CommandWords {
@@ -11,6 +15,25 @@ export interface CommandWords {
 /** A script that the user's shell reads. Candidates never go through eval or `compgen -W`, which would run a `$(...)` in a session's name. */
 export function completionScript(shell: Shell, commands: readonly CommandWords[]): string {
   return { bash, zsh, fish }[shell](commands)
+}
+
+/** Options that a path follows. */
+const takesFile = ['--dir', '--plan', '--to']
+
+/** What a word of a command line may become: a session's name, or after its @ one of its epochs. */
+export async function candidates(stores: Stores, word: string): Promise<string[]> {
+  const at = word.indexOf('@')
+  const { sessions, documents } = stores
+  if (at <= 0) return (await sessions.sessions()).map(({ name }) => name)
+  const session = await findSession(stores, word.slice(0, at))
+  const history = await sessions.history(session.id)
+  const metrics = (await documents.metrics(history)).map(formatMetric)
+  return [
+    'latest',
+    ...(session.selected ? ['selected'] : []),
+    ...(await sessions.epochs(history)).map(({ number }) => String(number)),
+    ...metrics.flatMap((metric) => [`min:${metric}`, `max:${metric}`]),
+  ].map((epoch) => word.slice(0, at + 1) + epoch)
 }
 
 const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`
@@ -39,6 +62,8 @@ _epochtree() {
     [[ $word == -- ]] && return 0
     [[ -z $command && $word != -* ]] && command="$word"
   done
+  # A path follows: bash completes those itself.
+  case "\${COMP_WORDS[COMP_CWORD - 1]}" in ${takesFile.join(' | ')}) return 0 ;; esac
   if [[ -z $command ]]; then
     candidates=(${words(commands.map(({ name }) => name))})
   else
@@ -50,7 +75,7 @@ ${arms(commands, '      ')}
     elif ((references)); then
       while IFS= read -r candidate; do
         candidates+=("$candidate")
-      done < <(epochtree completion --names 2>/dev/null)
+      done < <(epochtree completion --names "$typed" 2>/dev/null)
     fi
   fi
   # Readline puts back what it broke off, so that much of each candidate is left away.
@@ -81,13 +106,14 @@ _epochtree() {
     _files
     return
   fi
+  case "\${words[CURRENT - 1]}" in ${takesFile.join(' | ')}) _files; return ;; esac
   case "\${words[2]}" in
 ${arms(commands, '    ')}
   esac
   if [[ "\${words[CURRENT]}" == -* ]]; then
     compadd -- "\${options[@]}"
   elif ((references)); then
-    names=("\${(@f)$(epochtree completion --names 2>/dev/null)}")
+    names=("\${(@f)$(epochtree completion --names "\${words[CURRENT]}" 2>/dev/null)}")
     compadd -- "\${names[@]}"
   else
     _files
@@ -107,9 +133,12 @@ const fish = (commands: readonly CommandWords[]) =>
       return [
         `complete -c epochtree -n __fish_use_subcommand -f -a ${fishQuote(name)}`,
         ...options.map(
-          (option) => `complete -c epochtree -n ${seen} -${option.startsWith('--') ? 'l' : 'o'} ${fishQuote(option.replace(/^-+/, ''))}`,
+          (option) =>
+            `complete -c epochtree -n ${seen} -${option.startsWith('--') ? 'l' : 'o'} ${fishQuote(option.replace(/^-+/, ''))}${takesFile.includes(option) ? ' -r -F' : ''}`,
         ),
-        ...(takesReference ? [`complete -c epochtree -n ${seen} -f -a '(epochtree completion --names 2>/dev/null)'`] : []),
+        ...(takesReference
+          ? [`complete -c epochtree -n ${seen} -f -a '(epochtree completion --names (commandline -ct) 2>/dev/null)'`]
+          : []),
       ]
     }),
     '',

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { shellText } from '../actions/command'
 import { fork, type Launching, train } from '../actions/newSession'
 import { EpochtreeError } from '../errors'
 import { makeFolder } from '../folder'
@@ -60,7 +61,7 @@ export async function demo({ folder, into, json, print, style, width }: Demo): P
       await print(`\n${renderCompare(compared, style, width)}`)
       await print(renderRestored(restored, style))
       await print(`\n${await better(context, compared, style)}`)
-      await print(`\nAsk on: \`epochtree log ${second} --dir ${dir}\``)
+      await print(`\nAsk on: \`${shellText(['epochtree', 'log', second, '--dir', dir])}\``)
     }
     return restored.every(({ equal }) => equal) && restored.length > 0 ? 0 : 1
   } finally {

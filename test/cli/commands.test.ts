@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BestJson, CollectedJson, CompareJson, LogJson, QueryJson, SessionJson, StartedJson } from '../../server/protocol/model'
@@ -88,16 +88,69 @@ describe('the commands, on a script that really trains', () => {
     )
   })
 
+  it('hands a signal on to the training, and tells how it ended', async function () {
+    if (process.platform === 'win32') this.skip()
+    writeFileSync(
+      join(root, 'endless.py'),
+      'import time, epochtree\nwith epochtree.session("endless") as s:\n  for e in s.epochs(100000):\n    e.commit(weights=b"w"); print("epoch", e.number, flush=True); time.sleep(0.02)\n',
+    )
+    for (const [signal, status, state] of [
+      ['SIGINT', 130, 'stopped'],
+      ['SIGTERM', 143, 'interrupted'],
+    ] as const) {
+      // In a session of its own there is no terminal that would send it to the training as well.
+      const child = spawn(process.execPath, [launcher, 'train', '--name', `endless-${signal}`, '--', python, 'endless.py'], {
+        cwd: root,
+        env: environment(dir),
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+      })
+      await new Promise<void>((resolve) => child.stdout.on('data', (data: Buffer) => data.toString().includes('epoch 3\n') && resolve()))
+      child.kill(signal)
+      const ended = await new Promise<number | null>((resolve) => child.on('close', resolve))
+      assert.equal(ended, status)
+      assert.equal(json<SessionJson[]>('sessions').find(({ name }) => name === `endless-${signal}`)?.status, state)
+    }
+  })
+
+  it('a dry run makes nothing and tells the name that would be free', () => {
+    const there = () => readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((file) => !file.startsWith('store.sqlite'))
+    json('fork', 'clouds@5', '--name', 'tried')
+    const before = there()
+    const { session, runDir, forkedFrom } = json<StartedJson>(
+      'fork',
+      'clouds@5',
+      '--name',
+      'tried',
+      '--set',
+      'a.b=[1]',
+      '--epochs',
+      '7',
+      '--dry-run',
+    )
+    assert.deepEqual(session, {
+      id: null,
+      name: 'tried-2',
+      modelName: 'clouds',
+      overrides: { hyperparameters: { a: { b: [1] } }, epochs: 7 },
+    })
+    assert.deepEqual([runDir, forkedFrom?.epochNumber], [null, 5])
+    assert.deepEqual(there(), before)
+  })
+
   it('a command that somebody else recorded is shown, and runs with --yes only', () => {
     const { runDir } = json<StartedJson>('fork', 'clouds@3', '--name', 'foreign')
     const file = join(runDir!, 'session.json')
     const session = JSON.parse(readFileSync(file, 'utf8')) as { command: { argv: string[] } }
-    session.command.argv = [python, '-c', 'open("pwned", "w")', '--api-key', 'sk-abcdefghijk']
+    session.command.argv = [python, '-c', 'open("pwned", "w")', '--api-key', 'sk-abcdefghijk', '\x1b[2K\rharmless']
     writeFileSync(`${file}.new`, JSON.stringify(session))
     renameSync(`${file}.new`, file)
     const said = refused(1, 'resume', 'foreign', '--run')
     assert.match(said, /^epochtree: command-not-recorded-here: .*--yes/)
     assert.ok(!said.includes('sk-abc'))
+    // What would hide the command on a terminal is spelled out.
+    assert.ok(said.includes('\\x1b[2K\\rharmless'))
+    assert.doesNotMatch(said.trimEnd(), /\p{Cc}/u)
     assert.ok(!existsSync(join(root, 'pwned')))
     ok('resume', 'foreign', '--run', '--yes')
     assert.ok(existsSync(join(root, 'pwned')))
@@ -127,6 +180,13 @@ describe('the commands, on a script that really trains', () => {
       json<{ number: number }>('show', 'clouds@min(val/loss)').number,
       json<BestJson>('best', 'clouds', '--min', 'val/loss').best.number,
     )
+    for (const alone of [fifth.id, fifth.id.toUpperCase()]) {
+      assert.deepEqual(json<LogJson>('log', alone), json<LogJson>('log', 'clouds@5'))
+      assert.equal(json<BestJson>('best', alone, '--min', 'val/loss').best.number, 5)
+    }
+    assert.match(refused(1, 'query', 'clouds', '--split', 'vla'), /^epochtree: unknown-metric: .*val/)
+    assert.match(refused(1, 'tag', 'clouds', ''), /^epochtree: bad-argument: /)
+    assert.match(refused(1, 'show', 'clouds@5~5'), /^epochtree: unknown-epoch: .*nearest: clouds@1\./)
     assert.match(refused(1, 'show', 'cluods'), /^epochtree: unknown-session: .*clouds/)
     assert.match(refused(1, 'show', 'clouds@99'), /^epochtree: unknown-epoch: /)
     assert.match(refused(1, 'show', 'clouds@9007199254740993'), /^epochtree: /)
@@ -147,8 +207,19 @@ describe('the commands, on a script that really trains', () => {
   })
 
   it('usage errors end with 2, every command has an example', () => {
-    for (const words of [['nothing'], ['show'], ['best', 'clouds'], ['log', 'clouds', '--wrong'], ['compare', 'clouds', '--points', 'x']])
-      refused(2, ...words)
+    for (const words of [
+      ['nothing'],
+      ['show'],
+      ['sesions'],
+      ['best', 'clouds'],
+      ['log', 'clouds', '--wrong'],
+      ['compare', 'clouds', '--points', 'x'],
+      ['fork', 'clouds', '--set', 'lr'],
+      ['gc', '--keep', 'all'],
+      ['completion', 'tcsh'],
+      ['train', '--'],
+    ])
+      assert.match(refused(2, ...words), /^epochtree: usage: [^\n]+ See `epochtree [a-z ]*--help`\.\n$/, words.join(' '))
     const commands = [...ok('--help').matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name!)
     assert.ok(commands.length >= 22, commands.join(' '))
     for (const name of commands) assert.match(ok(name, '--help'), /Example:\n {2}.*epochtree /, name)

@@ -1,5 +1,6 @@
 import type { CompareJson, ComparedModel, Difference } from '../../protocol/model'
-import { bestOf, directionOf, judge, mainMetrics } from './better'
+import { directionOf } from '../../tracking/direction'
+import { bestOf, judge, mainMetrics } from './better'
 import { chart, letterOf, paintOf } from './chart'
 import { renderDiff } from './diff'
 import { number, percent, plural, safe, table, toNumber, type Figure, type Style } from './terminal'
@@ -81,7 +82,7 @@ function placesOf(pair: number, count: number): readonly [number, number] {
 }
 
 function charts(compare: CompareJson, metrics: readonly string[], style: Style, columns: number): readonly string[] {
-  const drawable = metrics.filter((metric) => compare.metrics[metric]?.curves.some(({ epochs }) => epochs.length > 1))
+  const drawable = metrics.filter((metric) => compare.metrics[metric]?.curves.some(isLine))
   const drawn = drawable.slice(0, mostCharts).map((metric) => {
     const curves = compare.metrics[metric]?.curves ?? []
     const direction = directionOf(metric)
@@ -91,6 +92,10 @@ function charts(compare: CompareJson, metrics: readonly string[], style: Style, 
   const rest = drawable.length - drawn.length
   return rest > 0 ? [...drawn, style.dim(`${plural(rest, 'more metric')} not drawn; name the ones to see with --metric`)] : drawn
 }
+
+/** One value alone is told by the table. */
+const isLine = ({ values: all }: { readonly values: readonly Figure[] }) =>
+  all.filter((value) => Number.isFinite(toNumber(value))).length > 1
 
 function values(compare: CompareJson, metrics: readonly string[], style: Style) {
   if (!metrics.length) return ''

@@ -1,5 +1,6 @@
 import type { EpochJson, LogJson } from '../../protocol/model'
-import { directionOf, mainMetrics } from './better'
+import { directionOf } from '../../tracking/direction'
+import { mainMetrics } from './better'
 import { number, plural, rangeOf, relativeTime, safe, sparkline, table, toNumber, type Style } from './terminal'
 import { originText, sessionNotes } from './sessions'
 import { shortId, statusText } from './words'
@@ -9,7 +10,7 @@ export interface LogOptions {
   readonly last?: number
   /** These metrics instead of the main six. */
   readonly metrics?: readonly string[]
-  readonly columns?: number
+  readonly columns?: number | undefined
 }
 
 export function renderLog({ session, epochs }: LogJson, style: Style, now: number, options: LogOptions = {}): string {
@@ -48,7 +49,19 @@ export function renderLog({ session, epochs }: LogJson, style: Style, now: numbe
     title,
     ...notes,
     '',
-    table([head, ...rows], { align: ['right', 'left', 'left', ...metrics.map(() => 'right' as const), 'right'] }),
+    table([head, ...rows], {
+      align: ['right', 'left', 'left', ...metrics.map(() => 'right' as const), 'right'],
+      columns: options.columns,
+      // The metrics that matter least, and only then when it was.
+      expendable: [
+        ...metrics
+          .map((_, i) => 3 + i)
+          .slice(1)
+          .reverse(),
+        3 + metrics.length,
+        1,
+      ],
+    }),
     ...(legend.size ? [style.dim([...legend].map(([mark, word]) => `${mark} ${word}`).join('   '))] : []),
     ...(hidden ? [style.dim(`${plural(hidden, 'earlier epoch')} not shown`)] : []),
     ...(left.length

@@ -1,4 +1,5 @@
-import { shellText, maskSecrets } from '../../actions/command'
+import { shellText } from '../../actions/command'
+import { maskSecrets } from '../../actions/secrets'
 import type { CheckoutJson, CollectedJson, DoctorJson, IngestJson, ProblemJson, SessionJson, StartedJson } from '../../protocol/model'
 import { bytes, plural, safe, type Style, table } from './terminal'
 import { epochText, shortId, statusText } from './words'
@@ -65,6 +66,6 @@ export const renderDoctor = ({ version, node, sqlite, dir, store, sessions, prob
     `Epochtree ${version}, Node ${node}, SQLite ${sqlite ?? 'unknown'}`,
     `folder  ${safe(dir, 300)}`,
     `store   ${safe(store.file, 300)}: sound, ${bytes(store.bytes)}${store.rebuilt ? ', built again from the run folders' : ''}`,
-    `${plural(sessions, 'session')}, ${plural(problems.length, 'problem')} in the journals${problems.length ? ':' : '.'}`,
+    `${plural(sessions, 'session')}, ${plural(problems.length, 'problem')}${problems.length ? ':' : '.'}`,
     ...problemLines(problems),
   ].join('\n')

@@ -7,7 +7,7 @@ const nothingYet = `No sessions here yet. To get one:
   track a script with \`import epochtree\`, then run it as usual
   or see how it looks with \`epochtree demo\``
 
-export function renderSessions(sessions: readonly SessionJson[], style: Style, now: number): string {
+export function renderSessions(sessions: readonly SessionJson[], style: Style, now: number, columns?: number): string {
   if (!sessions.length) return nothingYet
   const names = new Map(sessions.map((session) => [session.id, session.name]))
   const head = ['ID', 'NAME', 'STATUS', 'EPOCHS', 'LATEST', 'SELECTED', 'FORKED FROM', 'CREATED'].map(style.bold)
@@ -22,7 +22,10 @@ export function renderSessions(sessions: readonly SessionJson[], style: Style, n
     relativeTime(session.createdAt, now),
   ])
   const notes = sessions.flatMap((session) => sessionNotes(session, style))
-  return [table([head, ...rows], { align: ['left', 'left', 'left', 'right'] }), ...(notes.length ? ['', ...notes] : [])].join('\n')
+  return [
+    table([head, ...rows], { align: ['left', 'left', 'left', 'right'], columns, expendable: [5, 7, 4, 6, 0] }),
+    ...(notes.length ? ['', ...notes] : []),
+  ].join('\n')
 }
 
 function nameText(session: SessionJson, style: Style) {

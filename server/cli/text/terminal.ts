@@ -92,20 +92,30 @@ export function safe(text: string, max = 200): string {
   return start.length < text.length ? `${room}…` : shown
 }
 
+export interface TableOptions {
+  readonly align?: readonly Align[]
+  readonly indent?: number
+  /** Of the terminal; without it the table is as wide as it is. */
+  readonly columns?: number | undefined
+  /** What is left away first, and next, where the terminal is too narrow for all. */
+  readonly expendable?: readonly number[]
+}
+
 /** Aligned columns; cells may hold our own colours. No line ends in spaces. */
-export function table(
-  rows: readonly (readonly string[])[],
-  options: { readonly align?: readonly Align[]; readonly indent?: number } = {},
-): string {
+export function table(rows: readonly (readonly string[])[], options: TableOptions = {}): string {
   const widths: number[] = []
   for (const row of rows)
     row.forEach((cell, i) => {
       widths[i] = Math.max(widths[i] ?? 0, width(cell))
     })
+  const left = new Set<number>()
+  const room = () => widths.reduce((sum, one, i) => (left.has(i) ? sum : sum + one + 2), (options.indent ?? 0) - 2)
+  for (const column of options.expendable ?? []) if (options.columns !== undefined && room() > options.columns) left.add(column)
   const indent = ' '.repeat(options.indent ?? 0)
   return rows
     .map((row) => {
-      const cells = row.map((cell, i) => {
+      const cells = row.flatMap((cell, i) => {
+        if (left.has(i)) return []
         const fill = ' '.repeat((widths[i] ?? 0) - width(cell))
         return options.align?.[i] === 'right' ? fill + cell : cell + fill
       })
