@@ -80,7 +80,7 @@ describe('following a folder', () => {
     writeRuns(dir)
     follow()
     await shown('both', named('net', 'net-2'))
-    cli(dir, 'rename', 'net-2', 'other').json
+    cli(dir, 'rename', 'net-2', 'other')
     await shown('the new name', named('net', 'other'))
     cli(dir, 'delete', 'other')
     await shown('that it is deleted', (sessions) => sessions.some(({ name, deletedAt }) => name === 'other' && deletedAt !== null))
