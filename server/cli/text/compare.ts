@@ -94,8 +94,7 @@ function charts(compare: CompareJson, metrics: readonly string[], style: Style, 
 }
 
 /** One value alone is told by the table. */
-const isLine = ({ values: all }: { readonly values: readonly Figure[] }) =>
-  all.filter((value) => Number.isFinite(toNumber(value))).length > 1
+const isLine = ({ values: all }: { readonly values: readonly Figure[] }) => all.filter((value) => value !== null).length > 1
 
 function values(compare: CompareJson, metrics: readonly string[], style: Style) {
   if (!metrics.length) return ''
