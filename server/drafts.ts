@@ -81,7 +81,8 @@ export async function checkDraft(workspace: Workspace, file: string, text: strin
     })),
   ]
   if (!content) {
-    if (said.length === 0) said.push({ from: 0, to: 0, severity: 'error', path: '', message: 'The draft is empty. Discard it, or undo.', instead: [] })
+    if (said.length === 0)
+      said.push({ from: 0, to: 0, severity: 'error', path: '', message: 'The draft is empty. Discard it, or undo.', instead: [] })
     return { base, about, folder, wanted: undefined, remarks: said }
   }
   const { wanted, remarks } = wantedOf(content, base)
@@ -95,7 +96,11 @@ export async function checkDraft(workspace: Workspace, file: string, text: strin
     remarks: [
       ...said,
       ...plan,
-      ...all.map((remark) => ({ ...problemOf(remark), ...rangeOf(tree, remark), instead: (remark.instead ?? []).map((one) => JSON.stringify(one)) })),
+      ...all.map((remark) => ({
+        ...problemOf(remark),
+        ...rangeOf(tree, remark),
+        instead: (remark.instead ?? []).map((one) => JSON.stringify(one)),
+      })),
     ],
   }
 }
@@ -122,13 +127,21 @@ function surroundings({ dir }: TrackedFolder, { name, command }: Wanted, base: D
   if (name !== null && name !== base.suggestedName) {
     const free = freeName(dir, name.normalize('NFC'))
     if (free !== name.normalize('NFC'))
-      found.push({ severity: 'error', at: ['name'], message: `Another session is called "${name.slice(0, 80)}". "${free}" is free.`, instead: [free] })
+      found.push({
+        severity: 'error',
+        at: ['name'],
+        message: `Another session is called "${name.slice(0, 80)}". "${free}" is free.`,
+        instead: [free],
+      })
   }
   if (command) {
     const { argv, folder } = command
     const there = isAbsolute(folder) && statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true
-    if (!there) found.push({ severity: 'error', at: ['folder'], message: `There is no folder ${folder.slice(0, 200)}. Give the whole path of one.` })
-    const missing = there ? argv.findIndex((word) => word.endsWith('.py') && !word.startsWith('-') && !existsSync(resolvePath(folder, word))) : -1
+    if (!there)
+      found.push({ severity: 'error', at: ['folder'], message: `There is no folder ${folder.slice(0, 200)}. Give the whole path of one.` })
+    const missing = there
+      ? argv.findIndex((word) => word.endsWith('.py') && !word.startsWith('-') && !existsSync(resolvePath(folder, word)))
+      : -1
     if (missing >= 0)
       found.push({ severity: 'error', at: ['command', missing], message: `There is no script ${argv[missing]!} in ${folder}.` })
   }
@@ -148,7 +161,12 @@ export async function previewDraft(workspace: Workspace, file: string, text: str
   const { wanted, base, remarks } = await checkDraft(workspace, file, text)
   return wanted
     ? previewOf(wanted, base, remarks)
-    : { kind: base.kind, name: base.suggestedName, differences: [], problems: remarks.map(({ severity, message, path }) => ({ severity, message, path })) }
+    : {
+        kind: base.kind,
+        name: base.suggestedName,
+        differences: [],
+        problems: remarks.map(({ severity, message, path }) => ({ severity, message, path })),
+      }
 }
 
 const beingMade = new Set<string>()
@@ -181,7 +199,7 @@ export async function applyDraft(workspace: Workspace, file: string, text: strin
 function refused(errors: readonly DraftProblem[]): EpochtreeError {
   const [first, ...others] = errors
   const more = others.length ? ` And ${others.length} more, marked in the draft.` : ''
-  return new EpochtreeError('bad-argument', `${first?.path ? `${first.path}: ` : ''}${first?.message ?? 'The draft can\'t be read.'}${more}`)
+  return new EpochtreeError('bad-argument', `${first?.path ? `${first.path}: ` : ''}${first?.message ?? "The draft can't be read."}${more}`)
 }
 
 export function discardDraft(workspace: Workspace, { file, untouched }: Params<'epochtree/discard'>): null {
@@ -194,7 +212,12 @@ export function discardDraft(workspace: Workspace, { file, untouched }: Params<'
 }
 
 /** What a quick fork would be: the same checks and the same differences as a draft has. */
-export async function previewFork(workspace: Workspace, dir: string, reference: string, edits: QuickEdits): Promise<Result<'epochtree/forkPreview'>> {
+export async function previewFork(
+  workspace: Workspace,
+  dir: string,
+  reference: string,
+  edits: QuickEdits,
+): Promise<Result<'epochtree/forkPreview'>> {
   const folder = workspace.folder(dir)
   const found = await resolve(folder.stores, reference)
   await checkForkable(folder, found)
@@ -213,4 +236,3 @@ export async function previewFork(workspace: Workspace, dir: string, reference: 
   const ofPlan = planRemarks(JSON.stringify({ pruningPlan: wanted.pruningPlan }), wanted.pruningPlan, base)
   return { ...previewOf(wanted, base, [...ofPlan, ...remarks]), epochs: wanted.epochs }
 }
-

@@ -8,7 +8,8 @@ export function findFolder(named: string | undefined, cwd: string, env: Readonly
   const ancestors = [cwd]
   for (let at = cwd; dirname(at) !== at;) ancestors.push((at = dirname(at)))
   const mine = (path: string) =>
-    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && (process.getuid === undefined || statSync(path).uid === process.getuid())
+    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true &&
+    (process.getuid === undefined || statSync(path).uid === process.getuid())
   const found = ancestors.map((folder) => join(folder, '.epochtree')).find(mine)
   if (found) return found
   const root = ancestors.find((folder) => existsSync(join(folder, '.git')) || existsSync(join(folder, 'pyproject.toml')))

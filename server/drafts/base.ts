@@ -21,7 +21,10 @@ export async function forkBase(folder: TrackedFolder, { session, epoch: epochId,
   const epoch = await sessions.epoch(epochId)
   const trainer = epoch && ((await sessions.session(epoch.sessionId)) ?? seen)
   if (!seen || !epoch || !trainer)
-    throw new EpochtreeError('unknown-epoch', 'The epoch that was to be forked is not there any more. Discard this draft, and fork another.')
+    throw new EpochtreeError(
+      'unknown-epoch',
+      'The epoch that was to be forked is not there any more. Discard this draft, and fork another.',
+    )
   const { hyperparameters, pruningPlan } = await settingsOf(folder, trainer)
   const graph = await graphOf(folder, epoch)
   const history = await sessions.history(session)
@@ -81,8 +84,7 @@ export function trainBase(dir: string, { script, root, python, suggestedName, mo
 
 function readScript(script: string): string {
   const stat = statSync(script, { throwIfNoEntry: false })
-  if (!stat?.isFile())
-    throw new EpochtreeError('not-found', `There is no script ${script}. Save it first, or choose another.`)
+  if (!stat?.isFile()) throw new EpochtreeError('not-found', `There is no script ${script}. Save it first, or choose another.`)
   return stat.size > LARGEST_SCRIPT ? '' : readFileSync(script, 'utf8')
 }
 

@@ -16,7 +16,10 @@ export function wantedOf(content: JsonObject, base: DraftBase): { readonly wante
     if (known.includes(key)) continue
     const near = nearest(key, known, 1)
     const place = Object.hasOwn(base.hyperparameters, key) ? ' It is one of the hyper-parameters: write it among them.' : ''
-    error([key], `A draft has no "${key.slice(0, 80)}".${place || ` Its keys are ${known.join(', ')}.`}`, { ofKey: true, instead: place ? [] : near })
+    error([key], `A draft has no "${key.slice(0, 80)}".${place || ` Its keys are ${known.join(', ')}.`}`, {
+      ofKey: true,
+      instead: place ? [] : near,
+    })
   }
   const { name, epochs, hyperparameters, pruningPlan, command, folder } = content
   const given = <Kind extends Json>(value: Json | undefined): value is Kind => value !== undefined && value !== null
@@ -28,8 +31,7 @@ export function wantedOf(content: JsonObject, base: DraftBase): { readonly wante
   const words = commandWords(command)
   if (base.command && given(command) && !words) error(['command'], 'The command is a list of texts: ["python3", "train.py"].')
   if (base.command && given(folder) && typeof folder !== 'string') error(['folder'], 'The folder is a path as a text in double quotes.')
-  for (const at of notFinite(content, []))
-    error(at, 'The number is too large to be kept. Write "Infinity" as a text if you mean that.')
+  for (const at of notFinite(content, [])) error(at, 'The number is too large to be kept. Write "Infinity" as a text if you mean that.')
   return {
     remarks,
     wanted: {
@@ -129,8 +131,19 @@ function settingRemarks(wanted: JsonObject, base: JsonObject, at: readonly (stri
 /** A slip of the pen, a part of a word, or its initials: `lr` and `learning_rate`. */
 function likely(word: string, other: string): boolean {
   const [a, b] = [word.toLowerCase(), other.toLowerCase()]
-  const initials = (text: string) => text.split(/[^a-z0-9]+/).map((part) => part.slice(0, 1)).join('')
-  return a.includes(b) || b.includes(a) || a.slice(0, 3) === b.slice(0, 3) || a.slice(-3) === b.slice(-3) || initials(a) === b || initials(b) === a
+  const initials = (text: string) =>
+    text
+      .split(/[^a-z0-9]+/)
+      .map((part) => part.slice(0, 1))
+      .join('')
+  return (
+    a.includes(b) ||
+    b.includes(a) ||
+    a.slice(0, 3) === b.slice(0, 3) ||
+    a.slice(-3) === b.slice(-3) ||
+    initials(a) === b ||
+    initials(b) === a
+  )
 }
 
 function kindOf(value: Json): string {
@@ -175,7 +188,8 @@ export function differencesOf(wanted: Wanted, base: DraftBase): DraftPreview['di
     ...(before.pruningPlan ? { pruningPlan: before.pruningPlan } : {}),
     ...(before.command ? { command: before.command.argv, folder: before.command.folder } : {}),
   })
-  return differences([compared(base, base.hyperparameters, base.epochs), compared(wanted, mergeDeep(base.hyperparameters, editsOf(wanted, base).hyperparameters ?? {}), epochs)]).map(
-    ({ path, values: [before = null, after = null] }) => ({ path, before, after }),
-  )
+  return differences([
+    compared(base, base.hyperparameters, base.epochs),
+    compared(wanted, mergeDeep(base.hyperparameters, editsOf(wanted, base).hyperparameters ?? {}), epochs),
+  ]).map(({ path, values: [before = null, after = null] }) => ({ path, before, after }))
 }

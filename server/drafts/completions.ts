@@ -32,7 +32,12 @@ export function draftCompletions(document: TextDocument, position: Position, bas
   const at = (where: readonly (string | number)[]) => (tree ? findNodeAtLocation(tree, [...where]) : undefined)
   if (isAtPropertyKey) {
     const around = path.slice(0, -1)
-    const there = new Set((at(around)?.children ?? []).map(({ children }) => children?.[0]).filter((key) => key && key.offset !== typed?.offset).map((key) => String(key!.value)))
+    const there = new Set(
+      (at(around)?.children ?? [])
+        .map(({ children }) => children?.[0])
+        .filter((key) => key && key.offset !== typed?.offset)
+        .map((key) => String(key!.value)),
+    )
     const hasValue = typed && /^\s*:/.test(text.slice(typed.offset + typed.length))
     return Object.entries(offered(around, base))
       .filter(([key]) => !there.has(key))
@@ -47,7 +52,9 @@ export function draftCompletions(document: TextDocument, position: Position, bas
       }))
   }
   if (top === 'pruningPlan' && inner[0] === 'ignoredLayers' && inner.length === 2) {
-    const listed = new Set((at(path.slice(0, -1))?.children ?? []).filter((node) => node.offset !== typed?.offset).map(({ value }) => String(value)))
+    const listed = new Set(
+      (at(path.slice(0, -1))?.children ?? []).filter((node) => node.offset !== typed?.offset).map(({ value }) => String(value)),
+    )
     return (base.fork?.graph?.prunable ?? [])
       .filter((layer) => !listed.has(layer))
       .slice(0, MOST_LAYERS)
@@ -78,7 +85,10 @@ function offered(around: readonly (string | number)[], base: DraftBase): JsonObj
   }
   if (top === 'pruningPlan') return inner.length ? {} : { ...PLAN, ...base.pruningPlan }
   if (top !== 'hyperparameters') return {}
-  const found = inner.reduce<Json | undefined>((value, part) => (isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined), base.hyperparameters)
+  const found = inner.reduce<Json | undefined>(
+    (value, part) => (isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined),
+    base.hyperparameters,
+  )
   return isObject(found) ? found : {}
 }
 

@@ -38,4 +38,3 @@ const MORE_EPOCHS = 10
 export function suggestedEpochs({ epochs, fork }: Pick<DraftBase, 'epochs' | 'fork'>): number | null {
   return epochs !== null && fork && epochs <= fork.number ? fork.number + MORE_EPOCHS : epochs
 }
-

@@ -56,7 +56,10 @@ function sameFolder(a: string, b: string): boolean {
 export function openDraft(workspace: Workspace, file: string): DraftFile & { readonly about: DraftAbout } {
   const draft = draftAt(workspace, file)
   if (!draft)
-    throw new EpochtreeError('not-found', `${file.slice(0, 200)} is no draft of this workspace. Begin one with "Fork from Epoch..." or "Train...".`)
+    throw new EpochtreeError(
+      'not-found',
+      `${file.slice(0, 200)} is no draft of this workspace. Begin one with "Fork from Epoch..." or "Train...".`,
+    )
   return { ...draft, about: readAbout(draft) }
 }
 
@@ -102,4 +105,3 @@ export function removeDraft({ file }: Pick<DraftFile, 'file'>) {
       return // somebody keeps something there
     }
 }
-

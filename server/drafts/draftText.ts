@@ -25,7 +25,9 @@ const MOST_LAYERS = 12
 export function draftText(base: DraftBase): string {
   const parts = [...nameAndCommand(base), epochsPart(base), settingsPart(base), planPart(base)]
   return `${heading(base).map(comment('')).join('\n')}\n{\n${parts
-    .map(({ comments, text }, i) => [...comments.map(comment('  ')), `  ${text}${i < parts.length - 1 && !text.startsWith('//') ? ',' : ''}`].join('\n'))
+    .map(({ comments, text }, i) =>
+      [...comments.map(comment('  ')), `  ${text}${i < parts.length - 1 && !text.startsWith('//') ? ',' : ''}`].join('\n'),
+    )
     .join('\n\n')}\n}\n`
 }
 
@@ -66,7 +68,9 @@ function nameAndCommand({ suggestedName, command }: DraftBase): Part[] {
 function epochsPart(base: DraftBase): Part {
   const { epochs, fork } = base
   const suggested = suggestedEpochs(base)
-  const first = fork ? `Epochs up to ${fork.number} are those of ${oneLine(fork.parent)}; ${fork.number + 1} is the first to be trained.` : ''
+  const first = fork
+    ? `Epochs up to ${fork.number} are those of ${oneLine(fork.parent)}; ${fork.number + 1} is the first to be trained.`
+    : ''
   const comments = ['Train up to the epoch of this number.', ...(first ? [first] : [])]
   if (suggested === null)
     return {
@@ -94,13 +98,21 @@ function planPart({ pruningPlan, fork }: DraftBase): Part {
     'How the optimizer makes the model smaller while it trains. Epoch numbers are those of the whole history.',
     '"ratio" is the share of what is left that goes each time, "targetSparsity" the share of the original at which it ends.',
     ...(layers.length
-      ? [`Layers: ${layers.slice(0, MOST_LAYERS).map(oneLine).join(', ')}${layers.length > MOST_LAYERS ? ` and ${layers.length - MOST_LAYERS} more` : ''}.`]
+      ? [
+          `Layers: ${layers.slice(0, MOST_LAYERS).map(oneLine).join(', ')}${layers.length > MOST_LAYERS ? ` and ${layers.length - MOST_LAYERS} more` : ''}.`,
+        ]
       : []),
-    ...(parameters !== null && parameters > 0 ? [`${(parameters * 100).toFixed(1)} % of the parameters are gone at epoch ${fork!.number} already.`] : []),
+    ...(parameters !== null && parameters > 0
+      ? [`${(parameters * 100).toFixed(1)} % of the parameters are gone at epoch ${fork!.number} already.`]
+      : []),
   ]
   if (pruningPlan === null || !isObject(pruningPlan))
     return {
-      comments: [...comments, 'None: the model keeps its size. A plan looks like this:', '{ "method": "l2-norm", "everyEpochs": 2, "startEpoch": 2, "ratio": 0.1, "targetSparsity": 0.5 }'],
+      comments: [
+        ...comments,
+        'None: the model keeps its size. A plan looks like this:',
+        '{ "method": "l2-norm", "everyEpochs": 2, "startEpoch": 2, "ratio": 0.1, "targetSparsity": 0.5 }',
+      ],
       text: '"pruningPlan": null',
     }
   return { comments, text: `"pruningPlan": ${writeJson(pruningPlan, '  ')}` }

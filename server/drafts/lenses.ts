@@ -22,7 +22,10 @@ export function lensTitles({ base, wanted, remarks }: Pick<CheckedDraft, 'base' 
     { title: '$(trash) Discard', command: 'epochtree.draftDiscard' },
     errors
       ? { title: `$(error) ${errors === 1 ? '1 thing' : `${errors} things`} to mend`, command: 'workbench.actions.view.problems' }
-      : { title: found.length ? [...shown, ...more].join(', ') : base.kind === 'fork' ? 'Nothing is different yet' : 'As the script has it', command: '' },
+      : {
+          title: found.length ? [...shown, ...more].join(', ') : base.kind === 'fork' ? 'Nothing is different yet' : 'As the script has it',
+          command: '',
+        },
   ]
 }
 

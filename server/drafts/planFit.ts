@@ -119,7 +119,11 @@ export function planFit(plan: JsonObject, graph: GraphFacts | null, { from, upTo
   else if (typeof end === 'number' && upTo !== null && end > upTo)
     say('information', 'endEpoch', `Training ends at epoch ${upTo}, before the plan does at epoch ${end}.`)
   if (typeof start === 'number' && upTo !== null && start > upTo)
-    say(severity, 'startEpoch', `The plan starts at epoch ${start}, and training ends at epoch ${upTo}, so it would change nothing. Give an earlier startEpoch, or more epochs.`)
+    say(
+      severity,
+      'startEpoch',
+      `The plan starts at epoch ${start}, and training ends at epoch ${upTo}, so it would change nothing. Give an earlier startEpoch, or more epochs.`,
+    )
   return found
 }
 

@@ -32,7 +32,11 @@ export function readDraft(text: string): ReadDraft {
     if (!(error instanceof RangeError)) throw error
     return whole('The draft is nested too deep to be read. Take out some brackets.')
   }
-  const syntax = errors.map(({ error, offset, length }) => ({ from: offset, to: offset + length, message: syntaxText(printParseErrorCode(error), text, offset) }))
+  const syntax = errors.map(({ error, offset, length }) => ({
+    from: offset,
+    to: offset + length,
+    message: syntaxText(printParseErrorCode(error), text, offset),
+  }))
   if (tree && !isObject(value)) return { ...whole('A draft is one object in braces, such as { "epochs": 40 }.'), tree }
   if (!isShallow(value)) return whole('The draft is nested too deep for a setting. Take out some brackets.')
   return { content: value as JsonObject | undefined, tree, syntax }
@@ -79,7 +83,10 @@ function wordText(text: string, offset: number): string {
 }
 
 /** Where a remark belongs in the text: at its value or key, else at the nearest thing around it that is there. */
-export function rangeOf(tree: Node | undefined, { at, ofKey }: Pick<Remark, 'at' | 'ofKey'>): { readonly from: number; readonly to: number } {
+export function rangeOf(
+  tree: Node | undefined,
+  { at, ofKey }: Pick<Remark, 'at' | 'ofKey'>,
+): { readonly from: number; readonly to: number } {
   for (let length = at.length; tree && length >= 0; length--) {
     const node = findNodeAtLocation(tree, at.slice(0, length))
     if (!node) continue
@@ -112,4 +119,3 @@ export function doubledKeys(tree: Node | undefined): { readonly from: number; re
   if (tree) visit(tree)
   return found
 }
-
