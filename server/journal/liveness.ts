@@ -1,17 +1,48 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Status } from '../protocol/model'
 import type { SessionOverview } from '../storage/ports'
 
 const SILENT_AFTER_SECONDS = 120
 
+const CLOCK_HOLDS_MS = 10_000
+
+let boot: string | null | undefined
+/** Tells one boot of this machine from the next; null where it can't be told. */
 function bootId(): string | null {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  } catch {
-    return null
+  if (boot === undefined) {
+    try {
+      boot =
+        process.platform === 'darwin'
+          ? execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8', timeout: 5000 }).trim() || null
+          : readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    } catch {
+      boot = null
+    }
   }
+  return boot
+}
+
+const clocks = new Map<string, { readonly aheadMs: number; readonly at: number }>()
+/** The time by the clock that the folder's files bear, which on a network may differ from this machine's. */
+function folderNow(dir: string): number {
+  const at = performance.now()
+  let clock = clocks.get(dir)
+  if (!clock || at - clock.at > CLOCK_HOLDS_MS) {
+    const probe = join(dir, `clock.${process.pid}`)
+    let aheadMs = 0
+    try {
+      writeFileSync(probe, '')
+      aheadMs = statSync(probe).mtimeMs - Date.now()
+      unlinkSync(probe)
+    } catch {
+      // A folder that can only be read: the machine's own clock is the best guess.
+    }
+    clocks.set(dir, (clock = { aheadMs, at }))
+  }
+  return Date.now() + clock.aheadMs
 }
 
 function processGone(pid: number): boolean {
@@ -30,7 +61,7 @@ export function statusOf({ started, engine, finished }: SessionOverview, run: st
   if (engine && engine.pid !== null && engine.host === hostname() && engine.bootId === bootId() && processGone(engine.pid))
     return 'interrupted'
   const alive = statSync(join(run, 'alive'), { throwIfNoEntry: false })
-  return alive && Date.now() - alive.mtimeMs < SILENT_AFTER_SECONDS * 1000 ? 'running' : 'interrupted'
+  return alive && folderNow(dirname(dirname(run))) - alive.mtimeMs < SILENT_AFTER_SECONDS * 1000 ? 'running' : 'interrupted'
 }
 
 /** The engine's process, only where it is surely the same one: here, since this boot, and begun before its attempt was. */

@@ -9,6 +9,8 @@ import { forget, report } from './problems'
 import { folders, readText, signature, tryWriting, writeDurably } from './runFiles'
 import * as schema from './schema'
 
+/** What a date can hold. */
+const LATEST_SECONDS = 8.64e12
 const LARGEST_SESSION_FILE = 8 * 1024 * 1024
 export const TOO_DEEP = 'It is nested deeper than 100 levels and was passed over.'
 
@@ -60,11 +62,12 @@ export function takeSession(db: LocalDatabase, dir: string, id: string): boolean
     tryWriting(() => writeDurably(join(run, 'marks.json'), JSON.stringify({ ...marks, name })))
     marksSignature = signature(join(run, 'marks.json'))
   }
-  const created = typeof file.createdAt === 'string' ? Date.parse(file.createdAt) / 1000 : file.createdAt
+  const told = typeof file.createdAt === 'string' ? Date.parse(file.createdAt) / 1000 : (file.createdAt ?? Number.NaN)
+  const created = Math.abs(told) <= LATEST_SECONDS ? told : parseInt(id.slice(0, 8), 16)
   const values = [
     name,
     file.modelName,
-    created ?? parseInt(id.slice(0, 8), 16),
+    created,
     file.key ?? null,
     file.forkedFrom?.sessionId ?? null,
     file.forkedFrom?.epochId ?? null,

@@ -268,6 +268,17 @@ describe('untrusted journals', () => {
     for (const { name, id: one } of all) assert.equal((await log({ stores, dir }, name)).session.id, one)
   })
 
+  it('a time that is none falls back to that of the id', async () => {
+    for (const [i, createdAt] of ['nonsense', 1e308, -1e308, ''].entries()) session(i + 1, { createdAt }).write(whole(100 + i))
+    await stores.ingest()
+    const all = await listSessions({ stores, dir })
+    assert.deepEqual(
+      all.map(({ createdAt }) => createdAt),
+      [0, 0, 0, 0],
+    )
+    assert.deepEqual(await problems(), [])
+  })
+
   it("keys of JavaScript's own in settings and metrics do no harm", async () => {
     const { write } = session()
     write(`{"type":"started","hyperparameters":{"__proto__":{"polluted":1},"constructor":2,"lr":1},"pruningPlan":{"__proto__":3}}\n`)
