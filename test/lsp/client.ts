@@ -86,7 +86,8 @@ export async function openWorkspace({ from, root: given, options }: Opening = {}
 
   connection.listen()
   const initialized = await connection.sendRequest<InitializeResult>('initialize', {
-    processId: process.pid,
+    // A server watches the process that started it by a timer of its own; here that is this process.
+    processId: null,
     rootUri: null,
     capabilities: {},
     workspaceFolders: [{ uri: pathToFileURL(root).href, name: basename(root) }],
