@@ -19,7 +19,7 @@ const SEVERITIES = {
 export interface DraftDocuments {
   covers(uri: string): boolean
   diagnostics(document: TextDocument): Promise<Diagnostic[]>
-  lenses(document: TextDocument): Promise<CodeLens[]>
+  lenses(document: TextDocument, links: boolean): Promise<CodeLens[]>
   completions(document: TextDocument, position: Position): Promise<CompletionItem[]>
   /** Its hyper-parameters and plan as a script would have them, for whoever tells of their values over the sessions. */
   model(document: TextDocument): Promise<ScriptModel>
@@ -34,20 +34,22 @@ export function draftDocuments(workspace: Workspace): DraftDocuments {
   return {
     covers: (uri) => uri.startsWith('file:') && draftAt(workspace, fileURLToPath(uri)) !== undefined,
     diagnostics: async (document) =>
-      (await check(document)).remarks.map((remark): Diagnostic => ({
-        range: rangeIn(document, remark),
-        severity: SEVERITIES[remark.severity],
-        source: 'epochtree',
-        message: remark.message,
-        data: { instead: remark.instead },
-        ...(remark.syntax ? { code: 'syntax' } : {}),
-      })),
-    lenses: async (document) => {
+      (await check(document)).remarks.map(
+        (remark): Diagnostic => ({
+          range: rangeIn(document, remark),
+          severity: SEVERITIES[remark.severity],
+          source: 'epochtree',
+          message: remark.message,
+          data: { instead: remark.instead },
+          ...(remark.syntax ? { code: 'syntax' } : {}),
+        }),
+      ),
+    lenses: async (document, links) => {
       const range = { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } }
       const file = fileURLToPath(document.uri)
       return lensTitles(await check(document)).map(({ title, command }): CodeLens => ({
         range,
-        command: { title, command, ...(command ? { arguments: [{ file }] } : {}) },
+        command: { title, command: links ? command : '', ...(command ? { arguments: [{ file }] } : {}) },
       }))
     },
     completions: async (document, position) => draftCompletions(document, position, (await check(document)).base),

@@ -81,7 +81,7 @@ export function answerAboutScripts(connection: Connection, workspace: Workspace,
 
   connection.onCodeLens(async ({ textDocument }): Promise<CodeLens[]> => {
     const draft = draftOf(textDocument.uri)
-    if (draft) return ((await quietly(connection, () => drafts.lenses(draft))) ?? []).filter(() => options.links())
+    if (draft) return (await quietly(connection, () => drafts.lenses(draft, options.links()))) ?? []
     const found = about(textDocument.uri)
     const model = found && scripts.model(found.document)
     if (!found || !model) return []

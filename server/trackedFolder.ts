@@ -44,6 +44,7 @@ export class TrackedFolder implements Context {
   readonly #loaded: Promise<void>
   #settings: FolderSettings
   #version = 0
+  #closed = false
   #trouble: string | null = null
   #inherited: Promise<ReadonlyMap<string, number>> | undefined
 
@@ -158,7 +159,7 @@ export class TrackedFolder implements Context {
    * Where they are many, what is known is answered, and the rest is told when it is found.
    */
   async mainMetric(session: Followed): Promise<MainMetric | null> {
-    const { id, latest, forkedFrom } = session
+    const { id, latest, forkedFrom, forkPoint } = session
     const newest = latest?.id ?? forkedFrom?.epochId
     if (newest === undefined) return null
     const known = this.#best.get(id)
@@ -171,7 +172,7 @@ export class TrackedFolder implements Context {
       const direction = directionOf(name)
       const value = last.find((one) => formatMetric(one) === name)?.value
       const history = await this.stores.sessions.history(id)
-      const number = latest?.number ?? history.segments.at(-1)?.to ?? 0
+      const number = latest?.number ?? forkPoint?.number ?? 0
       const main = (best: MetricValue | null): MainMetric => ({
         metric: name,
         direction,
@@ -189,7 +190,7 @@ export class TrackedFolder implements Context {
       if (number - from < LOOKED_AT_ONCE) return found(await this.#betterIn(before, history, from, number, metric, direction))
       this.#later(id, async () => {
         let best = before
-        for (let at = from; at <= number; at += LOOKED_AT_ONCE)
+        for (let at = from; at <= number && !this.#closed; at += LOOKED_AT_ONCE)
           best = await this.#betterIn(best, history, at, Math.min(number, at + LOOKED_AT_ONCE - 1), metric, direction)
         found(best)
       })
@@ -286,6 +287,7 @@ export class TrackedFolder implements Context {
   }
 
   async close() {
+    this.#closed = true
     await this.#follower.close()
     await this.stores.close()
   }

@@ -28,17 +28,15 @@ export function draftCompletions(document: TextDocument, position: Position, bas
   const range = typed
     ? { start: document.positionAt(typed.offset), end: document.positionAt(typed.offset + typed.length) }
     : { start: position, end: position }
-  const tree = parseTree(text)
+  const hasValue = typed !== undefined && /^\s*:/.test(text.slice(typed.offset + typed.length))
+  // A word that has no value yet keeps what follows it from being read.
+  const rest = typed && !hasValue ? text.slice(0, typed.offset) + text.slice(typed.offset + typed.length) : text
+  const tree = parseTree(rest, [], { allowTrailingComma: true })
   const at = (where: readonly (string | number)[]) => (tree ? findNodeAtLocation(tree, [...where]) : undefined)
   if (isAtPropertyKey) {
     const around = path.slice(0, -1)
-    const there = new Set(
-      (at(around)?.children ?? [])
-        .map(({ children }) => children?.[0])
-        .filter((key) => key && key.offset !== typed?.offset)
-        .map((key) => String(key!.value)),
-    )
-    const hasValue = typed && /^\s*:/.test(text.slice(typed.offset + typed.length))
+    const keys = (at(around)?.children ?? []).map(({ children }) => children?.[0])
+    const there = new Set(keys.filter((key) => key && !(hasValue && key.offset === typed.offset)).map((key) => String(key!.value)))
     return Object.entries(offered(around, base))
       .filter(([key]) => !there.has(key))
       .map(([key, value], i) => ({
@@ -52,9 +50,7 @@ export function draftCompletions(document: TextDocument, position: Position, bas
       }))
   }
   if (top === 'pruningPlan' && inner[0] === 'ignoredLayers' && inner.length === 2) {
-    const listed = new Set(
-      (at(path.slice(0, -1))?.children ?? []).filter((node) => node.offset !== typed?.offset).map(({ value }) => String(value)),
-    )
+    const listed = new Set((at(path.slice(0, -1))?.children ?? []).map(({ value }) => String(value)))
     return (base.fork?.graph?.prunable ?? [])
       .filter((layer) => !listed.has(layer))
       .slice(0, MOST_LAYERS)
@@ -85,10 +81,7 @@ function offered(around: readonly (string | number)[], base: DraftBase): JsonObj
   }
   if (top === 'pruningPlan') return inner.length ? {} : { ...PLAN, ...base.pruningPlan }
   if (top !== 'hyperparameters') return {}
-  const found = inner.reduce<Json | undefined>(
-    (value, part) => (isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined),
-    base.hyperparameters,
-  )
+  const found = inner.reduce<Json | undefined>((value, part) => (isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined), base.hyperparameters)
   return isObject(found) ? found : {}
 }
 

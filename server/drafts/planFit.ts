@@ -116,7 +116,7 @@ export function planFit(plan: JsonObject, graph: GraphFacts | null, { from, upTo
       'endEpoch',
       `The plan ends at epoch ${end}, and the first epoch trained here is ${from + 1}, so it would change nothing. Give a later endEpoch.`,
     )
-  else if (typeof end === 'number' && upTo !== null && end > upTo)
+  else if (typeof end === 'number' && end !== before?.['endEpoch'] && upTo !== null && end > upTo)
     say('information', 'endEpoch', `Training ends at epoch ${upTo}, before the plan does at epoch ${end}.`)
   if (typeof start === 'number' && upTo !== null && start > upTo)
     say(

@@ -71,8 +71,7 @@ export async function openWorkspace({ from, root: given, options }: Opening = {}
     heard.push({ name, value })
     for (const look of waiting) look()
   }
-  for (const name of ['epochtree/changed', 'epochtree/failed', 'textDocument/publishDiagnostics'])
-    connection.onNotification(name, note(name))
+  for (const name of ['epochtree/changed', 'epochtree/failed', 'textDocument/publishDiagnostics']) connection.onNotification(name, note(name))
   const first = <Value>(name: string, fits: (value: Value) => boolean): Promise<Value> =>
     new Promise((resolve) => {
       const look = () => {
@@ -87,7 +86,8 @@ export async function openWorkspace({ from, root: given, options }: Opening = {}
 
   connection.listen()
   const initialized = await connection.sendRequest<InitializeResult>('initialize', {
-    processId: process.pid,
+    // A server watches the process that started it by a timer of its own; here that is this process.
+    processId: null,
     rootUri: null,
     capabilities: {},
     workspaceFolders: [{ uri: pathToFileURL(root).href, name: basename(root) }],
