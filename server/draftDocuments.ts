@@ -34,16 +34,14 @@ export function draftDocuments(workspace: Workspace): DraftDocuments {
   return {
     covers: (uri) => uri.startsWith('file:') && draftAt(workspace, fileURLToPath(uri)) !== undefined,
     diagnostics: async (document) =>
-      (await check(document)).remarks.map(
-        (remark): Diagnostic => ({
-          range: rangeIn(document, remark),
-          severity: SEVERITIES[remark.severity],
-          source: 'epochtree',
-          message: remark.message,
-          data: { instead: remark.instead },
-          ...(remark.syntax ? { code: 'syntax' } : {}),
-        }),
-      ),
+      (await check(document)).remarks.map((remark): Diagnostic => ({
+        range: rangeIn(document, remark),
+        severity: SEVERITIES[remark.severity],
+        source: 'epochtree',
+        message: remark.message,
+        data: { instead: remark.instead },
+        ...(remark.syntax ? { code: 'syntax' } : {}),
+      })),
     lenses: async (document, links) => {
       const range = { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } }
       const file = fileURLToPath(document.uri)

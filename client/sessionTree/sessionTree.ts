@@ -126,7 +126,7 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const limit = this.#asked.get(moreId) ?? PAGE
     const page = await this.#server.request('epochtree/sessions', {
       dir,
-      nested: group === undefined || group.by === 'model',
+      nested: this.#nested,
       sort,
       deleted,
       offset: 0,
@@ -141,9 +141,17 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
     return left > 0 ? [...nodes, this.#keep({ kind: 'more', id: moreId, dir, left, parent })] : nodes
   }
 
+  /** Whether forks lie under the epochs where they start. */
+  get #nested(): boolean {
+    const { group, filter, deleted } = this.#arrangement
+    return (group === 'none' || group === 'model') && filter === '' && !deleted
+  }
+
   async #inSession(node: SessionNode): Promise<Node[]> {
     const { row } = node
-    const rows = await this.#server.request('epochtree/notable', { dir: row.dir, session: row.id })
+    const found = await this.#server.request('epochtree/notable', { dir: row.dir, session: row.id })
+    // Where all sessions are listed side by side, a fork has its place there.
+    const rows = this.#nested ? found : found.map((epoch) => ({ ...epoch, forks: [] }))
     const all: Node = this.#keep({
       kind: 'epochs',
       id: `epochs:${row.id}:0:${row.epochs}`,

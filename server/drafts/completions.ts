@@ -81,7 +81,10 @@ function offered(around: readonly (string | number)[], base: DraftBase): JsonObj
   }
   if (top === 'pruningPlan') return inner.length ? {} : { ...PLAN, ...base.pruningPlan }
   if (top !== 'hyperparameters') return {}
-  const found = inner.reduce<Json | undefined>((value, part) => (isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined), base.hyperparameters)
+  const found = inner.reduce<Json | undefined>(
+    (value, part) => (isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined),
+    base.hyperparameters,
+  )
   return isObject(found) ? found : {}
 }
 

@@ -71,7 +71,8 @@ export async function openWorkspace({ from, root: given, options }: Opening = {}
     heard.push({ name, value })
     for (const look of waiting) look()
   }
-  for (const name of ['epochtree/changed', 'epochtree/failed', 'textDocument/publishDiagnostics']) connection.onNotification(name, note(name))
+  for (const name of ['epochtree/changed', 'epochtree/failed', 'textDocument/publishDiagnostics'])
+    connection.onNotification(name, note(name))
   const first = <Value>(name: string, fits: (value: Value) => boolean): Promise<Value> =>
     new Promise((resolve) => {
       const look = () => {

@@ -62,7 +62,14 @@ describe('drafts, over the protocol', () => {
     assert.equal(readFileSync(file, 'utf8'), original)
     assert.equal(await client.request('epochtree/original', { file }), original)
     assert.ok(file.startsWith(join(client.dir, 'drafts')))
-    for (const words of ['"name": "digits-2"', '"epochs": 6', '"lr": 0.05', '"hidden": [48, 32]', '"ratio": 0.12', 'Layers: hidden1, hidden2, output.'])
+    for (const words of [
+      '"name": "digits-2"',
+      '"epochs": 6',
+      '"lr": 0.05',
+      '"hidden": [48, 32]',
+      '"ratio": 0.12',
+      'Layers: hidden1, hidden2, output.',
+    ])
       assert.ok(original.includes(words), `${words} in\n${original}`)
     const preview = await client.request('epochtree/preview', { file, text: original })
     assert.deepEqual(preview, { kind: 'fork', name: 'digits-2', differences: [], problems: [] })
@@ -109,11 +116,16 @@ describe('drafts, over the protocol', () => {
       encoding: 'utf8',
     })
     assert.equal(done.status, 0, done.stderr)
-    await client.heard('epochtree/changed', ({ sessions }) => sessions.some(({ id, status }) => id === started.session.id && status === 'completed'))
+    await client.heard('epochtree/changed', ({ sessions }) =>
+      sessions.some(({ id, status }) => id === started.session.id && status === 'completed'),
+    )
     await verified(started.session.id)
     const second = await client.request('epochtree/draft', { dir: client.dir, kind: 'fork', reference: 'digits-2@5' })
     assert.match(second.original, /"lr": 0.01/)
-    const made = await client.request('epochtree/apply', { file: second.file, text: second.original.replace('"momentum": 0.9', '"momentum": 0.5') })
+    const made = await client.request('epochtree/apply', {
+      file: second.file,
+      text: second.original.replace('"momentum": 0.9', '"momentum": 0.5'),
+    })
     assert.deepEqual((sessionJson(made)['overrides'] as JsonObject)['hyperparameters'], { lr: 0.01, momentum: 0.5 })
   })
 
@@ -126,31 +138,94 @@ describe('drafts, over the protocol', () => {
     assert.deepEqual(sessionJson(started)['overrides'], { epochs: 16 })
   })
 
-  const problems: readonly { readonly title: string; readonly edit: readonly [string | RegExp, string]; readonly marks: string; readonly says: RegExp; readonly severity: number }[] = [
+  const problems: readonly {
+    readonly title: string
+    readonly edit: readonly [string | RegExp, string]
+    readonly marks: string
+    readonly says: RegExp
+    readonly severity: number
+  }[] = [
     { title: 'a comma that is missing', edit: ['"lr": 0.05,', '"lr": 0.05'], marks: '"momentum"', says: /comma is missing/, severity: 1 },
     { title: 'words of Python', edit: ['"lr": 0.05', '"lr": None'], marks: 'None', says: /Write null/, severity: 1 },
-    { title: 'a key that drafts do not have', edit: ['"epochs": 6', '"epoch": 6'], marks: '"epoch"', says: /no "epoch".*epochs/, severity: 1 },
+    {
+      title: 'a key that drafts do not have',
+      edit: ['"epochs": 6', '"epoch": 6'],
+      marks: '"epoch"',
+      says: /no "epoch".*epochs/,
+      severity: 1,
+    },
     { title: 'a hyper-parameter outside its place', edit: ['"epochs": 6', '"lr": 6'], marks: '"lr"', says: /among them/, severity: 1 },
     { title: 'a key that is written twice', edit: ['"lr": 0.05', '"lr": 0.05, "lr": 1'], marks: '"lr"', says: /twice/, severity: 2 },
     { title: 'epochs that are over', edit: ['"epochs": 6', '"epochs": 4'], marks: '4', says: /starts at epoch 4.*above 4/, severity: 1 },
     { title: 'half an epoch', edit: ['"epochs": 6', '"epochs": 6.5'], marks: '6.5', says: /whole number/, severity: 1 },
-    { title: 'a name that is taken', edit: ['"digits-2"', '"digits"'], marks: '"digits"', says: /Another session is called "digits".*"digits-2" is free/, severity: 1 },
+    {
+      title: 'a name that is taken',
+      edit: ['"digits-2"', '"digits"'],
+      marks: '"digits"',
+      says: /Another session is called "digits".*"digits-2" is free/,
+      severity: 1,
+    },
     { title: 'a name that is no name', edit: ['"digits-2"', '"a@b"'], marks: '"a@b"', says: /no "@"/, severity: 1 },
-    { title: 'a hyper-parameter that the script lacks', edit: ['"lr": 0.05', '"learning_rate": 0.05'], marks: '"learning_rate"', says: /no hyper-parameter "learning_rate".*"lr"/, severity: 2 },
-    { title: 'a number that became a text', edit: ['"lr": 0.05', '"lr": "0.05"'], marks: '"0.05"', says: /was a number \(0.05\) and is a text/, severity: 2 },
-    { title: 'a layer that the graph lacks', edit: ['["output"]', '["output", "hiden2"]'], marks: '"hiden2"', says: /no layer "hiden2".*nearest are hidden2/, severity: 1 },
-    { title: 'a target below what is reached', edit: ['"targetSparsity": 0.95', '"targetSparsity": 0.05'], marks: '0.05', says: /gone at epoch 4 already.*5 % is below/, severity: 1 },
-    { title: 'a plan that is over', edit: ['"endEpoch": 40', '"endEpoch": 3'], marks: '3', says: /ends at epoch 3.*first epoch trained here is 5/, severity: 2 },
-    { title: 'a plan that comes too late', edit: ['"startEpoch": 2', '"startEpoch": 20'], marks: '20', says: /starts at epoch 20.*ends at epoch 6/, severity: 2 },
+    {
+      title: 'a hyper-parameter that the script lacks',
+      edit: ['"lr": 0.05', '"learning_rate": 0.05'],
+      marks: '"learning_rate"',
+      says: /no hyper-parameter "learning_rate".*"lr"/,
+      severity: 2,
+    },
+    {
+      title: 'a number that became a text',
+      edit: ['"lr": 0.05', '"lr": "0.05"'],
+      marks: '"0.05"',
+      says: /was a number \(0.05\) and is a text/,
+      severity: 2,
+    },
+    {
+      title: 'a layer that the graph lacks',
+      edit: ['["output"]', '["output", "hiden2"]'],
+      marks: '"hiden2"',
+      says: /no layer "hiden2".*nearest are hidden2/,
+      severity: 1,
+    },
+    {
+      title: 'a target below what is reached',
+      edit: ['"targetSparsity": 0.95', '"targetSparsity": 0.05'],
+      marks: '0.05',
+      says: /gone at epoch 4 already.*5 % is below/,
+      severity: 1,
+    },
+    {
+      title: 'a plan that is over',
+      edit: ['"endEpoch": 40', '"endEpoch": 3'],
+      marks: '3',
+      says: /ends at epoch 3.*first epoch trained here is 5/,
+      severity: 2,
+    },
+    {
+      title: 'a plan that comes too late',
+      edit: ['"startEpoch": 2', '"startEpoch": 20'],
+      marks: '20',
+      says: /starts at epoch 20.*ends at epoch 6/,
+      severity: 2,
+    },
     { title: 'a share of more than all', edit: ['"ratio": 0.12', '"ratio": 1.2'], marks: '1.2', says: /share/, severity: 1 },
-    { title: 'a plan taken away', edit: [/"pruningPlan": \{[^}]*\}/, '"pruningPlan": null'], marks: '"pruningPlan"', says: /would use its own/, severity: 1 },
+    {
+      title: 'a plan taken away',
+      edit: [/"pruningPlan": \{[^}]*\}/, '"pruningPlan": null'],
+      marks: '"pruningPlan"',
+      says: /would use its own/,
+      severity: 1,
+    },
   ]
   it('tells as it is typed what is wrong, and where', async () => {
     const { file, original } = await forkDraft()
     const document = client.open(file, original)
     // The demo's plan goes on to epoch 40.
     const began = await document.diagnostics()
-    assert.deepEqual(began.filter(({ severity }) => severity! < 3), [])
+    assert.deepEqual(
+      began.filter(({ severity }) => severity! < 3),
+      [],
+    )
     for (const { title, edit, marks, says, severity } of problems) {
       const text = original.replace(edit[0], edit[1])
       assert.notEqual(text, original, title)
@@ -182,15 +257,28 @@ describe('drafts, over the protocol', () => {
     const { file, original } = await forkDraft()
     for (let length = 0; length <= original.length; length += 7) {
       const { problems: found } = await client.request('epochtree/preview', { file, text: original.slice(0, length) })
-      if (length < original.trimEnd().length) assert.ok(found.some(({ severity }) => severity === 'error'), original.slice(0, length))
+      if (length < original.trimEnd().length)
+        assert.ok(
+          found.some(({ severity }) => severity === 'error'),
+          original.slice(0, length),
+        )
     }
     for (const text of ['', '[]', '1', 'null', '{"a":'.repeat(5000), '['.repeat(100_000), '{"hyperparameters": [], "epochs": "x"}']) {
       const { problems: found } = await client.request('epochtree/preview', { file, text })
-      assert.ok(found.some(({ severity, message }) => severity === 'error' && !/RangeError|undefined|stack/.test(message)), text.slice(0, 40))
+      assert.ok(
+        found.some(({ severity, message }) => severity === 'error' && !/RangeError|undefined|stack/.test(message)),
+        text.slice(0, 40),
+      )
     }
   })
 
-  const completions: readonly { readonly title: string; readonly from: string; readonly to: string; readonly has: readonly string[]; readonly lacks: readonly string[] }[] = [
+  const completions: readonly {
+    readonly title: string
+    readonly from: string
+    readonly to: string
+    readonly has: readonly string[]
+    readonly lacks: readonly string[]
+  }[] = [
     { title: 'layers', from: '["output"]', to: '["output", "|"]', has: ['hidden1', 'hidden2'], lacks: ['output'] },
     { title: 'layers without a quote', from: '["output"]', to: '[|]', has: ['hidden1', 'output'], lacks: [] },
     { title: 'keys of the draft', from: '"epochs": 6,', to: '|', has: ['epochs'], lacks: ['name', 'hyperparameters'] },
@@ -249,7 +337,8 @@ describe('drafts, over the protocol', () => {
   it('a training draft names the folder and the script that are not there', async () => {
     const script = join(client.root, 'train.py')
     const { file, original } = await client.request('epochtree/draft', { dir: client.dir, kind: 'train', script, python: [python] })
-    const messages = async (text: string) => (await client.request('epochtree/preview', { file, text })).problems.map(({ message }) => message)
+    const messages = async (text: string) =>
+      (await client.request('epochtree/preview', { file, text })).problems.map(({ message }) => message)
     assert.match((await messages(original.replace('"train.py"', '"trian.py"'))).join(), /There is no script trian.py/)
     assert.match((await messages(original.replace(/"folder": "[^"]*"/, '"folder": "/nowhere"'))).join(), /There is no folder \/nowhere/)
     assert.match((await messages(original.replace(/"command": \[.*?\]/, '"command": "python train.py"'))).join(), /list of texts/)

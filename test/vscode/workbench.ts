@@ -121,8 +121,24 @@ export const dialog = (page: Page): Locator => page.locator('.monaco-dialog-box'
 /** Opens the context menu of something and chooses from it, through submenus too: `['Mark', 'Select']`. */
 export async function contextMenu(page: Page, target: Locator, ...items: readonly string[]): Promise<void> {
   await target.click({ button: 'right' })
-  for (const item of items) await page.locator('.monaco-menu .action-item', { hasText: item }).last().click()
-  await page.locator('.monaco-menu').first().waitFor({ state: 'hidden' })
+  const menu = page.locator('.monaco-menu').first()
+  for (const [i, item] of items.entries()) {
+    const choice = page.locator('.monaco-menu .action-item', { hasText: item }).last()
+    const done = () =>
+      i === items.length - 1
+        ? menu.isHidden()
+        : page
+            .locator('.monaco-menu')
+            .nth(i + 1)
+            .isVisible()
+    await choice.waitFor()
+    // A menu takes no clicks in the first moment after it opened.
+    await until(`the choice of ${item}`, async () => {
+      if (await done()) return true
+      await choice.click({ timeout: 1000 }).catch(() => {})
+      return done()
+    })
+  }
 }
 
 /** The titles in the context menu of something. */
