@@ -160,7 +160,7 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
       count: row.epochs,
       parent: node,
     })
-    return [...rows.map((epoch) => this.#epoch(epoch, node, 'notable')), ...(rows.length < row.epochs ? [all] : [])]
+    return [...rows.map((epoch) => this.#epoch(epoch, node, this.#nested ? 'notable' : 'flat')), ...(rows.length < row.epochs ? [all] : [])]
   }
 
   async #inStretch(node: Extract<Node, { kind: 'epochs' }>): Promise<Node[]> {

@@ -145,7 +145,7 @@ describe('the side bar', () => {
 
   it('copies a reference, and compares two sessions in a document', async () => {
     await contextMenu(page, row(page, SESSIONS, 'Epoch 30'), 'Copy Reference')
-    assert.equal(await until('the clipboard', () => page.evaluate(() => navigator.clipboard.readText())), 'digits@30')
+    await until('the reference in the clipboard', async () => (await page.evaluate(() => navigator.clipboard.readText())) === 'digits@30')
     await row(page, SESSIONS, 'digits').click()
     await row(page, SESSIONS, 'digits-2').click({ modifiers: ['Control'] })
     await rowAction(row(page, SESSIONS, 'digits-2'), 'Compare Sessions')
