@@ -23,9 +23,16 @@ export function wordsIn({ text, tree, words }: Cell, word: string): readonly num
   const found: number[] = []
   words.set(word, found)
   if (!tree || word === '') return found
-  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length))
+  // Of a plain word an expression finds few that are only parts of others.
+  const next = /^\w{2,}$/.test(word) ? plainWord(text, word) : (from: number) => text.indexOf(word, from)
+  for (let at = next(0); at >= 0; at = next(at + word.length))
     if (!isWordCharacter(text, at - 1) && !isWordCharacter(text, at + word.length)) found.push(at)
   return found
+}
+
+function plainWord(text: string, word: string): () => number {
+  const expression = new RegExp(`\\b${word}\\b`, 'g')
+  return () => expression.exec(text)?.index ?? -1
 }
 
 function isWordCharacter(text: string, at: number): boolean {

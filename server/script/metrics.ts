@@ -3,19 +3,18 @@ import type { FoundCall } from './calls'
 import { textOf, type Cell } from './cell'
 import type { LoggedMetric } from './types'
 import { argumentsOf } from './callArguments'
-import type { Value } from './value'
+import { evaluator } from './values'
 import { recorders } from './variables'
-
-type Evaluate = (cell: Cell, node: SyntaxNode) => Value
 
 /** The metrics of `epoch.log({"loss": ...}, split="val")`, by the cell in which their names are written. */
 export function findMetrics(
   cells: readonly Cell[],
   calls: readonly FoundCall[],
-  evaluate: Evaluate,
   modelOf: (call: FoundCall) => string | undefined,
 ): readonly (LoggedMetric & { readonly cell: Cell })[] {
   const recorderOf = recorders(calls)
+  // What is logged are variables, whose values nobody knows before.
+  const evaluate = evaluator({ keysOnly: true })
   return cells.flatMap((cell) =>
     logged(cell).flatMap(({ receiver, list }) => {
       const recorder = recorderOf(cell, receiver)

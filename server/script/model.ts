@@ -7,7 +7,7 @@ import { newCell, textOf, type Cell } from './cell'
 import type { Argument, Call, Parsed, ScriptModel, SessionCall, Setting, WrittenReference } from './types'
 import { argumentsOf, children, rangeOf } from './callArguments'
 import type { Value } from './value'
-import { evaluator } from './values'
+import { evaluator, type Evaluate } from './values'
 import { targetOf } from './variables'
 
 const PARAMETERS = {
@@ -37,7 +37,6 @@ export function understandCells(parsed: readonly Parsed[]): readonly ScriptModel
   const metrics = findMetrics(
     cells,
     calls.map(({ call }) => call),
-    evaluate,
     (call) => models.get(call),
   )
   return cells.map((cell) => ({
@@ -58,7 +57,7 @@ interface ReadArgument extends Argument {
 }
 type ReadCall = Omit<Call, 'arguments'> & { readonly arguments: readonly ReadArgument[] }
 
-function readCall({ cell, node, callee, means }: FoundCall, evaluate: (cell: Cell, node: SyntaxNode) => Value): ReadCall {
+function readCall({ cell, node, callee, means }: FoundCall, evaluate: Evaluate): ReadCall {
   const list = node.getChild('ArgList')
   let place = 0
   let spread = false
@@ -126,11 +125,7 @@ function settingsOf({ means }: FoundCall, read: ReadCall, call: number, modelNam
   }
 }
 
-function referencesOf(
-  { cell, means }: FoundCall,
-  read: ReadCall,
-  evaluate: (cell: Cell, node: SyntaxNode) => Value,
-): readonly Placed<WrittenReference>[] {
+function referencesOf({ cell, means }: FoundCall, read: ReadCall, evaluate: Evaluate): readonly Placed<WrittenReference>[] {
   const kind = means === 'session' ? 'fork_from' : 'evaluate'
   const argument = read.arguments.find(({ parameter }) => parameter === (means === 'session' ? 'fork_from' : 'reference'))
   if (!argument?.known || !argument.node) return []

@@ -11,8 +11,10 @@ import { dictionary, forgotten, keyText, plain, sequence, type Entries, type Ent
 /** Deeper than anybody writes; the rest stays unknown. */
 const DEEPEST = 150
 
-/** Evaluates expressions as far as constants go; keeps what it found for each. */
-export function evaluator(): (cell: Cell, node: SyntaxNode) => Value {
+export type Evaluate = (cell: Cell, node: SyntaxNode) => Value
+
+/** Evaluates expressions as far as constants go; keeps what it found for each. With `keysOnly` the values in dictionaries are left out. */
+export function evaluator({ keysOnly = false } = {}): Evaluate {
   const known = new Map<Cell, Map<number, Value>>()
 
   return (cell, node) => evaluate(cell, node, 0)
@@ -161,7 +163,7 @@ export function evaluator(): (cell: Cell, node: SyntaxNode) => Value {
       } else if (key) {
         const known = evaluate(cell, key, depth)
         const text = keyText(known) ?? (known.type === 'tuple' ? textOf(cell, key) : undefined)
-        const value = evaluate(cell, child, depth)
+        const value = keysOnly ? plain(cell, child, undefined) : evaluate(cell, child, depth)
         // True and 1.0 are the same key as 1, whichever came first.
         if (text === undefined || known.type === 'bool' || known.type === 'float') whole = false
         if (text !== undefined && known.type)
@@ -198,7 +200,7 @@ export function evaluator(): (cell: Cell, node: SyntaxNode) => Value {
     const entries: Entry[] = []
     let whole = true
     for (const part of argumentsOf(list)) {
-      const value = part.value ? evaluate(cell, part.value, depth) : plain(cell, list, undefined)
+      const value = part.value && !(keysOnly && part.name) ? evaluate(cell, part.value, depth) : plain(cell, list, undefined)
       if (part.name) {
         const valueRange = part.value ? rangeOf(part.value) : { from: part.whole.to, to: part.whole.to }
         entries.push({ key: textOf(cell, part.name), keyType: 'str', cell, range: rangeOf(part.name), valueRange, value })

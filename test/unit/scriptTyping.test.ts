@@ -116,7 +116,7 @@ describe('a script being typed', () => {
           assert.deepEqual(model, understand(anew))
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
   })
 
