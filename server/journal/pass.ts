@@ -14,6 +14,9 @@ import { TOO_DEEP } from './session'
 import { summarizeSession } from './summary'
 
 const MERGED_EVERY_LINES = 64
+/** A transaction ends after so long, however slow the machine is: others wait for it. */
+const LONGEST_MS = 100
+const LOOKED_AT_CLOCK_EVERY_LINES = 32
 
 interface Place {
   offset: number
@@ -78,10 +81,13 @@ export class Pass {
   block(): boolean {
     const rest = this.#journal.size - this.#place.offset
     const lines = this.#journal.lines(this.#place.offset)
+    const until = performance.now() + LONGEST_MS
+    let read = 0
     for (const line of lines) {
       this.#place.line++
       this.#apply(line)
       this.#place.offset = line.end
+      if (++read % LOOKED_AT_CLOCK_EVERY_LINES === 0 && performance.now() > until) break
     }
     this.#batch.flush()
     for (const [epoch, { seen, stored, before }] of this.#lines) {
@@ -96,7 +102,7 @@ export class Pass {
       )
     }
     for (const row of this.#sealed) seal(this.#db, row)
-    const more = lines.length > 0 && rest > BLOCK
+    const more = read < lines.length || (lines.length > 0 && rest > BLOCK)
     const { offset, line, pass, last } = this.#place
     this.#db.run(
       'INSERT OR REPLACE INTO place(session, offset, line, hash, pass, last, signature) VALUES(?, ?, ?, ?, ?, ?, ?)',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 
 export const python = process.env['PYTHON'] ?? (process.platform === 'win32' ? 'python' : 'python3')
@@ -50,9 +50,10 @@ export const engine = (dir: string, script: string, ...words: string[]) => start
 
 export const sleep = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
 
-/** The whole lines of a journal. */
+/** The whole lines of a journal; none where its engine was killed before it began one. */
 export function journalLines(run: string): Record<string, unknown>[] {
-  const text = readFileSync(join(run, 'journal.jsonl'), 'utf8')
+  const path = join(run, 'journal.jsonl')
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
   return text
     .split('\n')
     .slice(0, -1)

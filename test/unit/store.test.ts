@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { gunzipSync } from 'node:zlib'
+import { checkpointPages } from '../../server/storage/local/database'
 import { LocalStores } from '../../server/storage/local/stores'
 import type { MetricName } from '../../server/storage/ports'
 import { CHILD, PARENT, writeFirstRuns } from '../fixtures/firstStore'
@@ -85,4 +86,11 @@ describe('the file of the embedded store', () => {
       })
       await stores.close()
     })
+})
+
+describe('checkpoints', () => {
+  it('are left to the last who closes where SQLite could lose a commit', () => {
+    for (const version of ['3.45.1', '3.51.2', '2.99.99']) assert.equal(checkpointPages(version), 0, version)
+    for (const version of ['3.51.3', '3.52.0', '3.53.4', '4.0.0']) assert.ok(checkpointPages(version) > 0, version)
+  })
 })

@@ -59,6 +59,15 @@ ALTER TABLE chunk ADD COLUMN axis INTEGER;
 ]
 const SCHEMA_VERSION = MIGRATIONS.length
 
+/**
+ * How many pages of the log call for a checkpoint, by SQLite's version. Up to 3.51.2, processes that do it at one moment may lose a commit:
+ * there it is left to the last one that closes the store.
+ */
+export function checkpointPages(version: string): number {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
+  return major * 1e6 + minor * 1e3 + patch >= 3_051_003 ? 4000 : 0
+}
+
 /** One connection to the embedded store. Synchronous: it lives on a worker thread. */
 export class LocalDatabase {
   readonly file: string
@@ -75,8 +84,9 @@ export class LocalDatabase {
         // Only for a new file: on any other, auto_vacuum would wait for whoever writes.
         if (this.#version() === 0) this.db.exec('PRAGMA busy_timeout=10000; PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL')
         this.db.exec(
-          'PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864',
+          'PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=67108864',
         )
+        this.db.exec(`PRAGMA wal_autocheckpoint=${checkpointPages(String(this.db.prepare('SELECT sqlite_version() v').get()!['v']))}`)
         this.#migrate()
       })
     } catch (error) {

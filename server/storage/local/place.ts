@@ -3,9 +3,11 @@ import { homedir } from 'node:os'
 import { join, posix, win32 } from 'node:path'
 import { folders } from '../../journal/runFiles'
 
-// Where SQLite's shared memory does not work: NFS, SMB, CIFS, 9P, FUSE (sshfs among it), AFS, Ceph, Lustre, GPFS, BeeGFS.
+// Where SQLite's shared memory does not work: NFS, SMB, CIFS, 9P, FUSE (sshfs among it), AFS, Ceph, Lustre, GPFS, BeeGFS,
+// folders shared with a virtual machine's host (VirtualBox, VMware, Parallels), GFS2, OCFS2.
 const NETWORK_FILE_SYSTEMS = new Set([
-  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997, 0x65735546, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x47504653, 0x19830326,
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997, 0x65735546, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x47504653, 0x19830326, 0x786f4256,
+  0xbacbacbc, 0x7c7c6673, 0x01161970, 0x7461636f,
 ])
 
 type Environment = Readonly<Record<string, string | undefined>>

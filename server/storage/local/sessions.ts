@@ -117,12 +117,16 @@ export function sessions(
 ): SessionOverview[] {
   const { deleted, ids } = options
   const chosen = ids ? 'AND s.id IN (SELECT value FROM json_each(?))' : ''
-  return db
-    .rows<OverviewRow>(
-      `SELECT ${OVERVIEW} ${FROM} WHERE s.evaluates IS NULL ${deleted ? '' : 'AND s.deleted IS NULL'} ${chosen} ORDER BY s.created, s.id`,
-      ...(ids ? [JSON.stringify(ids)] : []),
-    )
-    .map(overview)
+  return (
+    db
+      .rows<OverviewRow>(
+        `SELECT ${OVERVIEW} ${FROM} WHERE s.evaluates IS NULL ${deleted ? '' : 'AND s.deleted IS NULL'} ${chosen} ORDER BY s.id`,
+        ...(ids ? [JSON.stringify(ids)] : []),
+      )
+      .map(overview)
+      // Ids begin with the time, so they are nearly in this order already, and SQLite would sort them all.
+      .sort((a, b) => a.createdAt - b.createdAt)
+  )
 }
 
 export function changes(db: LocalDatabase, since?: StoreVersion): Changes {

@@ -70,14 +70,14 @@ export class LocalStores implements Stores {
     }
   }
 
-  async #current(): Promise<LocalDatabase> {
+  async #current(reading: IngestOptions = {}): Promise<LocalDatabase> {
     const opening = this.#db
     const db = await opening
     if (db?.isCurrent()) return db
     // Whoever else waited for the same one may have opened the next already.
-    if (this.#db !== opening) return this.#current()
+    if (this.#db !== opening) return this.#current(reading)
     db?.close()
-    const anew = (this.#db = this.#open())
+    const anew = (this.#db = this.#open(reading))
     return anew.catch((error: unknown) => {
       // The next question tries again.
       if (this.#db === anew) this.#db = undefined
@@ -85,13 +85,13 @@ export class LocalStores implements Stores {
     })
   }
 
-  async #open(): Promise<LocalDatabase> {
+  async #open(reading: IngestOptions): Promise<LocalDatabase> {
     const built = existsSync(this.file)
     const db = new LocalDatabase(this.file)
     try {
       if (!built) {
         const { read } = await import('../../journal/writing')
-        read(db, this.dir, changedSessions(db, this.dir), {})
+        read(db, this.dir, changedSessions(db, this.dir), reading)
       }
       return db
     } catch (error) {
@@ -102,7 +102,7 @@ export class LocalStores implements Stores {
 
   async ingest(options: IngestOptions = {}): Promise<void> {
     try {
-      const db = await this.#current()
+      const db = await this.#current(options)
       const ids = options.only ?? changedSessions(db, this.dir, options.closely)
       const { verify = true } = options
       if (ids.length === 0 && !(verify && db.get("SELECT 1 FROM epoch WHERE state IN ('verifying', 'missing')"))) return
