@@ -75,7 +75,9 @@ function add<Answer>({ usage, about, example, reference, options: extend = (comm
           .flat()
           .filter((word) => word !== undefined) as string[]
         const found = await answer({ dir, stores }, words, options)
-        await print(options.json ? JSON.stringify(found) : await text(found, styleFor(process.stdout, process.env), Date.now() / 1000))
+        // What `--watch` had to say it has said.
+        if (found !== undefined || !options.json)
+          await print(options.json ? JSON.stringify(found) : await text(found, styleFor(process.stdout, process.env), Date.now() / 1000))
         process.exitCode = exit?.(found) ?? 0
       } finally {
         await stores.close()

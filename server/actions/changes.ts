@@ -53,7 +53,11 @@ export async function stop(context: Context, text: string, graceSeconds: number,
   const ended = async (seconds: number) => {
     for (const until = Date.now() + seconds * 1000; ; await wait(LOOKED_EVERY_MS)) {
       await stores.ingest({ only: [session.id], verify: false })
-      if (statusOf((await stores.sessions.session(session.id))!, run) !== 'running') return true
+      if (statusOf((await stores.sessions.session(session.id))!, run) !== 'running') {
+        // Its last words may have come between the reading and the look at its process.
+        await stores.ingest({ only: [session.id], verify: false })
+        return true
+      }
       if (Date.now() >= until) return false
       if (signal?.aborted) {
         rmSync(join(run, 'stop'), { force: true })

@@ -113,6 +113,19 @@ describe('the commands, on a script that really trains', () => {
     }
   })
 
+  it('ingest --watch --json prints one session a line, and nothing else', async function () {
+    if (process.platform === 'win32') this.skip()
+    const watching = start(process.execPath, [launcher, 'ingest', '--watch', '--json', '--dir', dir], dir)
+    for (let i = 0; i < 500 && !watching.out().includes('"name":"clouds"'); i++) await sleep(20)
+    ok('tag', 'clouds', 'seen')
+    for (let i = 0; i < 500 && !watching.out().includes('"seen"'); i++) await sleep(20)
+    watching.process.kill('SIGINT')
+    assert.deepEqual(await watching.ended, { status: 0, err: '' })
+    const lines = watching.out().trimEnd().split('\n')
+    for (const line of lines) assert.equal((JSON.parse(line) as SessionJson).id.length, 24)
+    assert.ok(lines.length >= 2)
+  })
+
   it('a dry run makes nothing and tells the name that would be free', () => {
     const there = () => readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((file) => !file.startsWith('store.sqlite'))
     json('fork', 'clouds@5', '--name', 'tried')
