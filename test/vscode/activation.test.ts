@@ -6,7 +6,8 @@ import { command, showContainer } from './workbench'
 
 describe('activation', () => {
   it('takes a moment, as the editor itself measures it', async () => {
-    const { page } = await openEditor({ folder: await demoCopy() })
+    // So tall that the list of all extensions is on the screen: rows that are not seen are not there.
+    const { page } = await openEditor({ folder: await demoCopy(), size: { width: 1400, height: 2400 } })
     await showContainer(page, 'Epochtree')
     await row(page, 'Sessions', 'digits').waitFor()
     await command(page, 'Developer: Show Running Extensions')

@@ -42,9 +42,9 @@ export const hoverBox = (page: Page): Locator => page.locator('.monaco-hover:vis
 export async function hover(page: Page, text: string, { nth = 0, says = /\S/ }: { nth?: number; says?: RegExp } = {}): Promise<string> {
   return until(`a hover at "${text}" that says ${String(says)}`, async () => {
     const { x, y } = await place(page, text, nth)
-    // The mouse must come from elsewhere, and move as a hand does.
-    await page.mouse.move(x + 3, y + 1)
-    await page.mouse.move(x, y, { steps: 2 })
+    // From outside the script: where it has just pointed and found nothing, the editor does not ask again.
+    await page.mouse.move(x, 2)
+    await page.mouse.move(x, y, { steps: 4 })
     await hoverBox(page).waitFor({ timeout: 3000 })
     const said = await hoverBox(page).innerText()
     return says.test(said) && !/^\s*Loading\.\.\.\s*$/.test(said) ? said : undefined
