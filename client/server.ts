@@ -10,6 +10,8 @@ import type {
   Settings,
 } from '../server/protocol/editor'
 
+import { isDraft } from './isDraft'
+
 const section = 'epochtree'
 
 export function readSettings(): Settings {
@@ -69,7 +71,7 @@ export class Server implements vscode.Disposable {
           { scheme: 'file', language: 'python' },
           { scheme: 'untitled', language: 'python' },
           { scheme: 'file', pattern: '**/*.plan.json' },
-          { scheme: 'file', pattern: '**/.epochtree/drafts/*/*.jsonc' },
+          { scheme: 'file', pattern: '**/drafts/*/{fork,train}.jsonc' },
           { notebook: 'jupyter-notebook', language: 'python' },
         ],
         outputChannel: this.#log,
@@ -79,6 +81,11 @@ export class Server implements vscode.Disposable {
           links: true,
           settings: readSettings(),
         } satisfies InitializationOptions,
+        middleware: {
+          // VS Code says itself how JSON is written.
+          handleDiagnostics: (uri, diagnostics, next) =>
+            next(uri, isDraft(uri) ? diagnostics.filter(({ code }) => code !== 'syntax') : diagnostics),
+        },
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue }),
           closed: () => {

@@ -3,7 +3,7 @@ import { isAbsolute, resolve as resolvePath } from 'node:path'
 import { checkForkable, fork, overridesOf, readPlan, train } from './actions/newSession'
 import { baseOf, forkBase, rootOf, trainBase } from './drafts/base'
 import { checkWanted, differencesOf, editsOf, wantedOf } from './drafts/checkDraft'
-import type { DraftBase, Wanted } from './drafts/draftBase'
+import { type DraftBase, suggestedEpochs, type Wanted } from './drafts/draftBase'
 import { type DraftAbout, isUntouched, openDraft, removeDraft, writeDraft } from './drafts/draftFolder'
 import { draftText } from './drafts/draftText'
 import { doubledKeys, rangeOf, readDraft } from './drafts/readDraft'
@@ -227,7 +227,7 @@ export async function previewFork(
   const edited = overrides['hyperparameters']
   const wanted: Wanted = {
     name: edits.name ?? null,
-    epochs: edits.epochs ?? base.epochs,
+    epochs: edits.epochs ?? suggestedEpochs(base),
     hyperparameters: isObject(edited) ? mergeDeep(base.hyperparameters, edited) : base.hyperparameters,
     pruningPlan: edits.planFile === undefined ? base.pruningPlan : readPlan(edits.planFile, dir),
     command: null,

@@ -41,7 +41,12 @@ export const editorRequests = {
   'epochtree/folders': async (workspace) => Promise.all(workspace.folders.map((folder) => folder.state())),
   'epochtree/groups': async (workspace, { dir, by, filter, deleted }) => listGroups(workspace.folder(dir), by, filter, deleted),
   'epochtree/sessions': async (workspace, query) => listSessions(workspace.folder(query.dir), query),
-  'epochtree/session': async (workspace, { dir, session }) => sessionRow(workspace.folder(dir), session),
+  'epochtree/session': async (workspace, { dir, session, fresh }) => {
+    const folder = workspace.folder(dir)
+    if (fresh) await folder.stores.ingest({ only: [session], verify: false })
+    if (fresh) await folder.wrote(session)
+    return sessionRow(folder, session)
+  },
   'epochtree/notable': async (workspace, { dir, session }) => notableEpochs(workspace.folder(dir), session),
   'epochtree/epochs': async (workspace, query) => listEpochs(workspace.folder(query.dir), query),
   'epochtree/forks': async (workspace, { dir, epoch }) => forksAt(workspace.folder(dir), epoch),

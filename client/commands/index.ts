@@ -1,21 +1,26 @@
 import * as vscode from 'vscode'
 import type { Server } from '../server'
 import type { SessionTree } from '../sessionTree/sessionTree'
+import type { Drafts } from '../drafts'
+import type { Trainings } from '../tasks'
 import { arrange } from './arrange'
 import { change } from './change'
 import { look } from './look'
+import { train } from './train'
 
 /** What commands work with. */
 export interface Parts {
   readonly server: Server
   readonly tree: SessionTree
+  readonly drafts: Drafts
+  readonly trainings: Trainings
   readonly log: vscode.LogOutputChannel
 }
 export type Commands = Readonly<Record<string, (...args: never[]) => unknown>>
 
 /** One table from a command's name to what it does. */
 export function registerCommands(context: vscode.ExtensionContext, parts: Parts) {
-  const table: Commands = { ...arrange(parts), ...change(parts), ...look(parts) }
+  const table: Commands = { ...arrange(parts), ...change(parts), ...look(parts), ...train(parts) }
   for (const [name, handle] of Object.entries(table))
     context.subscriptions.push(vscode.commands.registerCommand(name, (...args: never[]) => told(parts.log, () => handle(...args))))
 }
@@ -28,7 +33,13 @@ async function told(log: vscode.LogOutputChannel, work: () => unknown): Promise<
     if (error instanceof vscode.CancellationError) return undefined
     const message = error instanceof Error ? error.message : String(error)
     log.error(message)
-    void vscode.window.showErrorMessage(message)
+    void showError(message)
     return undefined
   }
+}
+
+async function showError(message: string) {
+  const trust = vscode.l10n.t('Manage Workspace Trust')
+  const picked = await vscode.window.showErrorMessage(message, ...(vscode.workspace.isTrusted ? [] : [trust]))
+  if (picked === trust) await vscode.commands.executeCommand('workbench.trust.manage')
 }

@@ -32,7 +32,7 @@ export const stateWord = (status: Status): string =>
     failed: t('failed'),
   })[status]
 
-const markWord = (mark: EpochMark): string =>
+export const markWord = (mark: EpochMark): string =>
   ({ latest: t('latest'), selected: t('selected'), best: t('best'), fork: t('fork point'), pruned: t('pruned') })[mark]
 
 const epochsWord = (count: number) => (count === 1 ? t('1 epoch') : t('{0} epochs', count.toLocaleString()))

@@ -49,14 +49,14 @@ export function wantedOf(content: JsonObject, base: DraftBase): { readonly wante
 
 function commandWords(command: Json | undefined): readonly string[] | undefined {
   return Array.isArray(command) && command.length > 0 && command[0] !== '' && command.every((word) => typeof word === 'string')
-    ? (command as readonly string[])
+    ? command
     : undefined
 }
 
 function notFinite(value: Json, at: readonly (string | number)[]): (readonly (string | number)[])[] {
   if (typeof value === 'number') return Number.isFinite(value) ? [] : [at]
   if (Array.isArray(value)) return (value as readonly Json[]).flatMap((item, i) => notFinite(item, [...at, i]))
-  return isObject(value) ? Object.entries(value).flatMap(([key, item]) => notFinite(item!, [...at, key])) : []
+  return isObject(value) ? Object.entries(value).flatMap(([key, item]) => notFinite(item, [...at, key])) : []
 }
 
 /** Everything about what is wanted that needs no store. */
@@ -110,11 +110,11 @@ function settingRemarks(wanted: JsonObject, base: JsonObject, at: readonly (stri
           instead: near,
         })
     } else if (isObject(before) && isObject(value)) found.push(...settingRemarks(value, before, here, unknown))
-    else if (kindOf(before) !== kindOf(value!) && before !== null && value !== null)
+    else if (kindOf(before) !== kindOf(value) && before !== null && value !== null)
       found.push({
         severity: 'warning',
         at: here,
-        message: `This was ${kindOf(before)} (${JSON.stringify(before).slice(0, 60)}) and is ${kindOf(value!)} now. Check that the script can read it.`,
+        message: `This was ${kindOf(before)} (${JSON.stringify(before).slice(0, 60)}) and is ${kindOf(value)} now. Check that the script can read it.`,
       })
   }
   const gone = known.filter((key) => !Object.hasOwn(wanted, key))

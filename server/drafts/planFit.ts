@@ -22,7 +22,7 @@ export interface Sparsity {
 }
 
 export function graphFacts(graph: ModelGraph, first: ModelGraph): GraphFacts {
-  const nodes = Object.entries(graph.nodes) as [string, GraphNode][]
+  const nodes = Object.entries<GraphNode>(graph.nodes)
   return {
     layers: [...new Set(nodes.flatMap(([id, { name }]) => (typeof name === 'string' ? [name, id] : [id])))],
     prunable: nodes.filter(([, node]) => hasParameters(node)).map(([id, { name }]) => (typeof name === 'string' ? name : id)),
@@ -36,8 +36,8 @@ export function reachedSparsity(graph: ModelGraph, first: ModelGraph): Sparsity 
   const left = now.nonzero ?? now.parameters
   let units = 0
   let unitsBefore = 0
-  for (const [id, node] of Object.entries(first.nodes) as [string, GraphNode][]) {
-    const after = graph.nodes[id] as GraphNode | undefined
+  for (const [id, node] of Object.entries<GraphNode>(first.nodes)) {
+    const after = graph.nodes[id]
     if (!after || !hasParameters(node)) continue
     const [was, is] = [shapeOf(node), shapeOf(after)]
     // Pruning a layer changes one length of its output: that of its units.
@@ -56,7 +56,7 @@ const hasParameters = ({ data }: GraphNode) => isObject(data) && data['parameter
 
 function shapeOf({ data }: GraphNode): readonly number[] {
   const shape = isObject(data) ? data['shape'] : undefined
-  return Array.isArray(shape) && shape.every((length) => typeof length === 'number') ? (shape as readonly number[]) : []
+  return Array.isArray(shape) && shape.every((length) => typeof length === 'number') ? shape : []
 }
 
 /** Whether the plan's words name a layer: its name or id, a part of the model by its beginning (`encoder` for `encoder.0`), or a pattern with `*`. */

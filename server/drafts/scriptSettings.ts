@@ -1,5 +1,5 @@
 import { setPath } from '../json'
-import type { Json, JsonObject } from '../protocol/model'
+import type { JsonObject } from '../protocol/model'
 import { understand } from '../script/model'
 import { parse } from '../script/parse'
 import type { ScriptModel, SessionCall, Setting } from '../script/types'
@@ -43,7 +43,7 @@ function known({ settings }: ScriptModel, { number }: SessionCall, of: Setting['
       unknown.push(path)
       continue
     }
-    values = setPath(values, path, value as Json)
+    values = setPath(values, path, value)
     given.push(path)
   }
   return { values, unknown }

@@ -225,7 +225,8 @@ export interface Requests {
     readonly Group[],
   ]
   'epochtree/sessions': [SessionsQuery, Page<SessionRow>]
-  'epochtree/session': [One, SessionRow]
+  /** With `fresh` the run is looked at first. */
+  'epochtree/session': [One & { readonly fresh?: boolean }, SessionRow]
   /** Latest, selected, best, fork points and the last pruned. */
   'epochtree/notable': [One, readonly EpochRow[]]
   'epochtree/epochs': [EpochsQuery, Page<EpochRow>]
