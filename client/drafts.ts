@@ -45,8 +45,8 @@ export class Drafts implements vscode.Disposable {
       this.#server.request('epochtree/apply', { file: uri.fsPath, text: document.getText() }),
     )
     await this.#close(uri)
-    await this.#tree.reveal(started.dir, started.session.id)
     if (train) await this.#trainings.run(started)
+    await this.#tree.reveal(started.dir, started.session.id)
   }
 
   async discard(given: unknown) {

@@ -76,8 +76,8 @@ export async function quickFork({ server, drafts, trainings, tree }: Parts, { di
   )
   if (!answer) return undefined
   const started = await server.request('epochtree/fork', { dir, reference, edits })
-  await tree.reveal(dir, started.session.id)
-  return answer === train ? trainings.run(started) : undefined
+  if (answer === train) await trainings.run(started)
+  return tree.reveal(dir, started.session.id)
 }
 
 async function askPlan(title: string): Promise<string> {

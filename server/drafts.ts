@@ -86,7 +86,10 @@ export async function checkDraft(workspace: Workspace, file: string, text: strin
     return { base, about, folder, wanted: undefined, remarks: said }
   }
   const { wanted, remarks } = wantedOf(content, base)
-  const all = [...remarks, ...checkWanted(wanted, base), ...surroundings(folder, wanted, base)]
+  // Of a text that can only be read in part it is not known what was left out.
+  const all = [...remarks, ...checkWanted(wanted, base), ...surroundings(folder, wanted, base)].filter(
+    ({ severity }) => syntax.length === 0 || severity !== 'information',
+  )
   const plan = planRemarks(text, content['pruningPlan'], base)
   return {
     base,

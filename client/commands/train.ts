@@ -49,8 +49,8 @@ export function train(parts: Parts): Commands {
         none: t('There is no session to resume. Run a script that uses `import epochtree`.'),
       })
       const started = await server.request('epochtree/resume', { dir, session: id })
-      await tree.reveal(dir, id)
       await trainings.run(started)
+      await tree.reveal(dir, id)
     },
     'epochtree.stop': async (given?: Node | Target) => {
       needsTrust()

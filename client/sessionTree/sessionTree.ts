@@ -10,6 +10,7 @@ const PAGE = 200
 /** With so few sessions their forks are shown without a click. */
 const FEW = 5
 const GATHER_MS = 100
+const TRIES = 3
 
 interface Arrangement {
   readonly sort: SessionSort
@@ -173,10 +174,10 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
     return rows.map((row) => this.#epoch({ ...row, forks: [] }, node, 'all'))
   }
 
-  async #forksAt({ row, ...node }: EpochNode): Promise<Node[]> {
-    const rows = await this.#server.request('epochtree/forks', { dir: row.dir, epoch: row.id })
-    const parent = this.#nodes.get(node.id)
-    return rows.map((one) => this.#session(one, parent))
+  async #forksAt(node: EpochNode): Promise<Node[]> {
+    const { dir, id } = node.row
+    const rows = await this.#server.request('epochtree/forks', { dir, epoch: id })
+    return rows.map((one) => this.#session(one, node))
   }
 
   #session(row: SessionRow, parent: Node | undefined): Node {
@@ -226,8 +227,15 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
 
   /** Opens the tree at a session: through the epochs where its ancestors' forks start. */
   async reveal(dir: string, id: string) {
-    const node = await this.#find(dir, id)
-    if (node) await this.view.reveal(node, { select: true, focus: false })
+    for (let tries = 1; ; tries++)
+      try {
+        const node = await this.#find(dir, id)
+        if (node) await this.view.reveal(node, { select: true, focus: false })
+        return
+      } catch (error) {
+        // The list was asked for anew meanwhile, because there is news: what was found is another node now.
+        if (tries === TRIES) throw error
+      }
   }
 
   async #find(dir: string, id: string): Promise<Node | undefined> {

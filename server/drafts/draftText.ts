@@ -24,14 +24,27 @@ const MOST_LAYERS = 12
 /** The text of a new draft, which teaches what each key is for. */
 export function draftText(base: DraftBase): string {
   const parts = [...nameAndCommand(base), epochsPart(base), settingsPart(base), planPart(base)]
-  return `${heading(base).map(comment('')).join('\n')}\n{\n${parts
-    .map(({ comments, text }, i) =>
-      [...comments.map(comment('  ')), `  ${text}${i < parts.length - 1 && !text.startsWith('//') ? ',' : ''}`].join('\n'),
-    )
-    .join('\n\n')}\n}\n`
+  const written = parts.map(({ comments, text }, i) => {
+    const comma = i < parts.length - 1 && !text.startsWith('//') ? ',' : ''
+    return [...comments.flatMap((one) => commentLines(one, '  ')), `  ${text}${comma}`].join('\n')
+  })
+  return `${heading(base)
+    .flatMap((one) => commentLines(one, ''))
+    .join('\n')}\n{\n${written.join('\n\n')}\n}\n`
 }
 
-const comment = (indent: string) => (line: string) => `${indent}// ${line}`
+/** As wide as half a diff editor on a laptop. */
+const WIDEST = 48
+
+function commentLines(text: string, indent: string): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const longer = lines.length ? `${lines.at(-1)!} ${word}` : word
+    if (lines.length && longer.length + indent.length + 3 <= WIDEST) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines.map((line) => `${indent}// ${line}`)
+}
 
 interface Part {
   readonly comments: readonly string[]
@@ -41,12 +54,12 @@ interface Part {
 function heading({ fork, from }: DraftBase): string[] {
   if (fork)
     return [
-      `A new session that starts at epoch ${fork.number} of ${oneLine(fork.parent)}, with the graph and the weights of that epoch.`,
-      'Change what you like, then choose "Train" above. What you leave as it is stays as it was; the left side shows that.',
+      `A new session that starts at epoch ${fork.number} of ${oneLine(fork.parent)}, with the graph and weights of that epoch.`,
+      'Change what you like, then choose "Train" above. What you leave stays as it was: see the left side.',
     ]
   return [
     `A new session of ${oneLine(from)}. Change what you like, then choose "Train" above.`,
-    "What you leave as it is stays as the script has it. Only what differs is recorded as an edit, and it wins over the script's own values.",
+    "What you leave stays as the script has it; what you change wins over the script's own values.",
   ]
 }
 
@@ -84,8 +97,8 @@ function epochsPart(base: DraftBase): Part {
 function settingsPart({ hyperparameters, kind, unknown }: DraftBase): Part {
   const comments = [
     kind === 'fork'
-      ? 'The hyper-parameters, as that epoch was trained with. The script reads them from session.hyperparameters.'
-      : 'The hyper-parameters, as the script has them. It reads them from session.hyperparameters.',
+      ? 'What the script reads from session.hyperparameters, as that epoch was trained with.'
+      : 'What the script reads from session.hyperparameters.',
     ...(unknown.length ? [`Known only when it runs, and to be given here if they shall be others: ${oneLine(unknown.join(', '))}.`] : []),
   ]
   return { comments, text: `"hyperparameters": ${writeJson(hyperparameters, '  ')}` }
@@ -95,8 +108,8 @@ function planPart({ pruningPlan, fork }: DraftBase): Part {
   const layers = fork?.graph?.prunable ?? []
   const { parameters } = fork?.graph?.reached ?? { parameters: null }
   const comments = [
-    'How the optimizer makes the model smaller while it trains. Epoch numbers are those of the whole history.',
-    '"ratio" is the share of what is left that goes each time, "targetSparsity" the share of the original at which it ends.',
+    'How the model is made smaller while it trains. Epochs are counted over the whole history.',
+    'ratio: the share of what is left that goes each time. targetSparsity: the share of the original at which it ends.',
     ...(layers.length
       ? [
           `Layers: ${layers.slice(0, MOST_LAYERS).map(oneLine).join(', ')}${layers.length > MOST_LAYERS ? ` and ${layers.length - MOST_LAYERS} more` : ''}.`,

@@ -9,6 +9,8 @@ export interface LensTitle {
 }
 
 const MOST_SHOWN = 4
+/** An ordinary one is not shown behind an icon. */
+const SPACE = '\u00A0'
 
 /** What stands above a draft: what can be done with it, and what is different in it. */
 export function lensTitles({ base, wanted, remarks }: Pick<CheckedDraft, 'base' | 'wanted' | 'remarks'>): LensTitle[] {
@@ -17,11 +19,11 @@ export function lensTitles({ base, wanted, remarks }: Pick<CheckedDraft, 'base' 
   const shown = found.slice(0, MOST_SHOWN).map(({ path, before, after }) => `${nameOf(path)} ${short(before)} → ${short(after)}`)
   const more = found.length > shown.length ? [`${found.length - shown.length} more`] : []
   return [
-    { title: '$(play) Train', command: 'epochtree.draftTrain' },
-    { title: base.kind === 'fork' ? '$(git-branch) Fork only' : '$(add) Make the session only', command: 'epochtree.draftOnly' },
-    { title: '$(trash) Discard', command: 'epochtree.draftDiscard' },
+    { title: `$(play)${SPACE}Train`, command: 'epochtree.draftTrain' },
+    { title: base.kind === 'fork' ? `$(git-branch)${SPACE}Fork only` : `$(add)${SPACE}Make the session only`, command: 'epochtree.draftOnly' },
+    { title: `$(trash)${SPACE}Discard`, command: 'epochtree.draftDiscard' },
     errors
-      ? { title: `$(error) ${errors === 1 ? '1 thing' : `${errors} things`} to mend`, command: 'workbench.actions.view.problems' }
+      ? { title: `$(error)${SPACE}${errors === 1 ? '1 thing' : `${errors} things`} to mend`, command: 'workbench.actions.view.problems' }
       : {
           title: found.length ? [...shown, ...more].join(', ') : base.kind === 'fork' ? 'Nothing is different yet' : 'As the script has it',
           command: '',

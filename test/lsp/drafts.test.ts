@@ -301,7 +301,7 @@ describe('drafts, over the protocol', () => {
   it('says above the text what can be done, and what is different', async () => {
     const { file, original } = await forkDraft()
     const document = client.open(file, original)
-    const titles = async () => (await document.lenses()).map(({ command }) => command!.title.replace(/^\$\([\w-]+\) /, ''))
+    const titles = async () => (await document.lenses()).map(({ command }) => command!.title.replace(/^\$\([\w-]+\)\s/, ''))
     assert.deepEqual(await titles(), ['Train', 'Fork only', 'Discard', 'Nothing is different yet'])
     document.change(original.replace('"lr": 0.05', '"lr": 0.01'))
     assert.deepEqual((await titles()).at(-1), 'lr 0.05 → 0.01')
