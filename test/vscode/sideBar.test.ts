@@ -146,9 +146,9 @@ describe('the side bar', () => {
   it('copies a reference, and compares two sessions in a document', async () => {
     await contextMenu(page, row(page, SESSIONS, 'Epoch 30'), 'Copy Reference')
     await until('the reference in the clipboard', async () => (await page.evaluate(() => navigator.clipboard.readText())) === 'digits@30')
-    await row(page, SESSIONS, 'digits').click()
-    await row(page, SESSIONS, 'digits-2').click({ modifiers: ['Control'] })
-    await rowAction(row(page, SESSIONS, 'digits-2'), 'Compare Sessions')
+    await row(page, SESSIONS, 'digits-2').click()
+    await row(page, SESSIONS, 'digits').click({ modifiers: ['Control'] })
+    await rowAction(row(page, SESSIONS, 'digits'), 'Compare Sessions')
     await until('the comparison', async () => (await shownText(page)).includes('They share epochs 1 to 30'))
     assert.ok((await tabs(page)).length > 0)
   })
