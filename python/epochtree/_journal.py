@@ -44,6 +44,7 @@ _packers: dict[int, Callable[..., bytes]] = {}
 _direct: set[type] = {float, int, bool}
 """Types that can be packed as they are; scalars of other packages join them when they are met."""
 _MOST_DIRECT = 64
+_WITHDRAWN_SECONDS = 2.0
 _MOST_REFUSED = 20
 
 
@@ -117,16 +118,25 @@ _LARGE = {str, list, dict}
 class _Control:
     """A line that must not be lost, or a point in the order that somebody waits for."""
 
-    __slots__ = ("done", "lasting", "line", "ok", "withdrawn", "written")
+    __slots__ = ("done", "lasting", "line", "ok", "queued", "withdrawn", "written")
 
     def __init__(self, line: bytes | None, lasting: bool, wait: bool) -> None:
         self.line = line
         self.lasting = lasting
         """Tried again until it is written; else given up when it can't be written at once."""
+        self.queued = False
         self.written = False
         self.ok = False
         self.withdrawn = False
         self.done = threading.Event() if wait else None
+
+    def withdraw(self) -> bool:
+        """True when the line is not in the file, and never will be."""
+        if self.lasting:
+            return False
+        self.withdrawn = True
+        settled = not self.queued or (self.done is not None and self.done.wait(_WITHDRAWN_SECONDS))
+        return settled and not self.written
 
 
 class _Line:
@@ -329,16 +339,25 @@ class Journal:
         """Buffers a line that is tried again until it is written."""
         self._append(_Control(_line(line), lasting=True, wait=False))
 
-    def put_and_flush(self, line: Mapping[str, Any] | None = None, lasting: bool = False) -> bool | None:
+    def put_and_flush(
+        self,
+        line: Mapping[str, Any] | None = None,
+        lasting: bool = False,
+        withdrawn: Callable[[], None] = lambda: None,
+    ) -> bool | None:
         """Everything so far, and this line, is on the disk when it returns True.
 
         With False the line was not written and will not be, unless it is `lasting`; with None it
-        stands in the file, which could not be flushed.
+        stands in the file, which could not be flushed. `withdrawn` is called where Ctrl-C ends the
+        waiting, and the line is not and will not be written.
         """
-        control = _Control(None if line is None else _line(line), lasting, wait=True)
-        with self._lock:
-            self._urgent += 1
+        control = None
+        urgent = 0
         try:
+            control = _Control(None if line is None else _line(line), lasting, wait=True)
+            with self._lock:
+                urgent = 1
+                self._urgent += urgent
             self._append(control)
             self._wake.set()
             assert control.done is not None
@@ -349,11 +368,12 @@ class Journal:
             return control.ok or (None if control.written else False)
         except BaseException:
             # Ctrl-C while it waits: a line that is not written by now had better not be.
-            control.withdrawn = not lasting
+            if control is None or control.withdraw():
+                withdrawn()
             raise
         finally:
             with self._lock:
-                self._urgent -= 1
+                self._urgent -= urgent
 
     def close(self) -> None:
         """Writes what is left, as far as it can be written, and closes the file."""
@@ -374,6 +394,7 @@ class Journal:
     def _append(self, control: _Control) -> None:
         with self._lock:
             self._open.clear()
+            control.queued = True
             self._queue.append(control)
 
     def _wait_for_room(self) -> None:

@@ -384,41 +384,50 @@ class Epoch:
             return False
         graph_bytes = _graph_bytes(graph)
         made: list[str] = []
-        sources = [_open_source(weights, kind), _open_source(state, None)]
-        try:
-            before = session._last_graph()
-            graph_file = session._write_graph(self, graph_bytes)
-            after = session._last_graph()
-            named = []
-            for source, mark in zip(sources, ("", "-state")):
-                named.append(source and self._store(session._run, source, mark, made))
-            line = {
-                "type": "commit",
-                "epoch": self.id,
-                "graph": graph_file,
-                "weights": named[0],
-                "state": named[1],
-                "pruned": before is not None and after is not None and before[1] != after[1],
-                "time": time.time(),
-            }
-            outcome = journal.put_and_flush(line)
-            if outcome:
-                self.committed = True
-                session._committed = self.number
-                return True
-            if outcome is None:
-                made.clear()  # the journal names them
-            reason = "its journal could not be written"
-        except OSError as error:
-            reason = str(error)
-        finally:
-            for source in sources:
-                if source is not None:
-                    source[0].close()
-        for path in made:
-            _folder.remove_quietly(path)
+        with contextlib.ExitStack() as opened:
+            sources = []
+            for given, suffix in ((weights, kind), (state, None)):
+                sources.append(_open_source(given, suffix))
+                if sources[-1] is not None:
+                    opened.callback(sources[-1][0].close)
+            try:
+                before = session._last_graph()
+                graph_file = session._write_graph(self, graph_bytes)
+                after = session._last_graph()
+                named = []
+                for source, mark in zip(sources, ("", "-state")):
+                    named.append(source and self._store(session._run, source, mark, made))
+            except OSError as error:
+                return self._failed(journal, made, str(error))
+            except BaseException:  # Ctrl-C, or a tensor that could not be read
+                self._remove(made)
+                raise
+        line = {
+            "type": "commit",
+            "epoch": self.id,
+            "graph": graph_file,
+            "weights": named[0],
+            "state": named[1],
+            "pruned": before is not None and after is not None and before[1] != after[1],
+            "time": time.time(),
+        }
+        outcome = journal.put_and_flush(line, withdrawn=lambda: self._remove(made))
+        if outcome:
+            self.committed = True
+            session._committed = self.number
+            return True
+        if outcome is None:
+            made.clear()  # the journal names them
+        return self._failed(journal, made, "its journal could not be written")
+
+    def _failed(self, journal: Journal, made: list[str], reason: str) -> bool:
+        self._remove(made)
         journal.warn_once(f"epoch {self.number} could not be committed: {reason}. The training goes on.")
         return False
+
+    def _remove(self, made: list[str]) -> None:
+        for path in made:
+            _folder.remove_quietly(path)
 
     def _store(self, run: str, source: tuple[Any, str], mark: str, made: list[str]) -> dict[str, Any]:
         opened, suffix = source

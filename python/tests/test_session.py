@@ -8,6 +8,8 @@ import hmac
 import json
 import os
 import re
+import signal
+import sys
 import threading
 import time
 import unittest
@@ -321,6 +323,36 @@ class Ends(FolderCase):
         with self.assertRaises(KeyboardInterrupt), epochtree.session("m"):
             raise KeyboardInterrupt
         self.assertEqual(self.ending(), ("stopped", None))
+
+    @unittest.skipIf(sys.platform == "win32", "Windows sends no such signal to one process")
+    def test_ctrl_c_at_any_moment_leaves_whole_epochs_and_no_litter(self) -> None:
+        code = """
+        with epochtree.session("m", resume=sys.argv[1]) as session:
+            print(session.id, flush=True)
+            for epoch in session.epochs(10**6):
+                epoch.log({"x": 1}, step=epoch.number)
+                epoch.commit(graph={"nodes": {"a": {"n": epoch.number}}}, weights=os.urandom(300_000), state=b"s")
+        """
+        for round in range(8):
+            child = self.start(code, "must" if round else "never")
+            assert child.stdout
+            run = self.dir / "runs" / child.stdout.readline().strip()
+            time.sleep(0.02 * round)  # wherever it is by then
+            child.send_signal(signal.SIGINT)
+            _, errors = child.communicate(timeout=60)
+            self.assertIn("KeyboardInterrupt", errors)
+            self.assertEqual(self.lines(run)[-1]["status"], "stopped")
+        numbers = {line["epoch"]: line["number"] for line in self.lines(run, "epoch")}
+        commits = self.lines(run, "commit")
+        told = [numbers[commit["epoch"]] for commit in commits]
+        self.assertEqual(told, sorted(set(told)))
+        for commit in commits:
+            data = (run / commit["weights"]["file"]).read_bytes()
+            self.assertEqual(hashlib.sha256(data).hexdigest(), commit["weights"]["sha256"])
+        named = {run / commit[what]["file"] for commit in commits for what in ("weights", "state")}
+        # Between two instructions of the interpreter one commit's files may stay behind.
+        self.assertLessEqual(len(list((run / "weights").iterdir())) - len(named), 2)
+        self.assertEqual(len(self.runs()), 1)
 
     def test_leaving_by_sys_exit(self) -> None:
         for code, status in ((0, "completed"), (None, "completed"), (3, "failed"), ("why", "failed")):
