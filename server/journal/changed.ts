@@ -17,8 +17,8 @@ export function changedSessions(db: LocalDatabase, dir: string, closely = false)
   if (!existsSync(runs)) return []
   const known = new Map<string, Known>()
   for (const row of db.rows<Known>(
-    `SELECT s.id, s.folder_signature, p.signature, CASE WHEN looked THEN s.file_signature END, CASE WHEN looked THEN s.marks_signature END
-     FROM (SELECT *, ? OR finished IS NULL looked FROM session) s LEFT JOIN place p ON p.session = s.id`,
+    `SELECT s.id, s.folder_signature, p.signature, iif(?1 OR s.finished IS NULL, s.file_signature, NULL), iif(?1 OR s.finished IS NULL, s.marks_signature, NULL)
+     FROM session s LEFT JOIN place p ON p.session = s.id`,
     closely ? 1 : 0,
   ))
     known.set(row[0], row)
