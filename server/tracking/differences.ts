@@ -6,8 +6,15 @@ type Value = Json | undefined
 /** Deeper than this a value is shown as one. */
 const deepest = 500
 
-/** Where values differ, one value each, null where absent; with `all` also where they are alike. */
-export function differences(values: readonly Value[], options: { readonly all?: boolean } = {}): Difference[] {
+interface DifferenceOptions {
+  /** Also where they are alike. */
+  readonly all?: boolean
+  /** Also where one is null and another absent, as in a graph, whose hash knows the two apart. */
+  readonly nulls?: boolean
+}
+
+/** Where values differ, one value each, null where absent. */
+export function differences(values: readonly Value[], options: DifferenceOptions = {}): Difference[] {
   const found: Difference[] = []
   const roots = values.map((value) => value ?? undefined)
   if (roots.some(isObject) && roots.every(isObjectOrAbsent)) members(roots, '', 0)
@@ -31,7 +38,8 @@ export function differences(values: readonly Value[], options: { readonly all?: 
       }
     }
     const shown = at.map((value) => value ?? null)
-    if (options.all ? at.some((value) => value !== undefined) : shown.some((value) => !sameJson(value, shown[0])))
+    const compared = options.nulls ? at : shown
+    if (options.all ? at.some((value) => value !== undefined) : compared.some((value) => !sameJson(value, compared[0])))
       found.push({ path, values: shown })
   }
 

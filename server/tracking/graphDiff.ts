@@ -31,7 +31,7 @@ function changeOf(id: string, a: GraphNode | undefined, b: GraphNode | undefined
     id,
     name: typeof name === 'string' && name ? name : id,
     change: !before ? 'added' : !after ? 'removed' : 'changed',
-    differences: before && after ? differences([before, after]) : [],
+    differences: before && after ? differences([before, after], { nulls: true }) : [],
     parameters: [a ? nodeParameters(a) : null, b ? nodeParameters(b) : null],
   }
 }

@@ -102,13 +102,22 @@ describe('the commands, on a script that really trains', () => {
       const child = spawn(process.execPath, [launcher, 'train', '--name', `endless-${signal}`, '--', python, 'endless.py'], {
         cwd: root,
         env: environment(dir),
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['ignore', 'pipe', 'ignore'],
         detached: true,
       })
-      await new Promise<void>((resolve) => child.stdout.on('data', (data: Buffer) => data.toString().includes('epoch 3\n') && resolve()))
-      child.kill(signal)
-      const ended = await new Promise<number | null>((resolve) => child.on('close', resolve))
-      assert.equal(ended, status)
+      const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+      try {
+        let out = ''
+        await new Promise<void>((resolve, reject) => {
+          child.stdout.on('data', (data: Buffer) => (out += data.toString()).includes('epoch 3\n') && resolve())
+          void ended.then(() => reject(new Error(out)))
+        })
+        child.kill(signal)
+        assert.equal(await ended, status)
+      } finally {
+        // Also where the test failed nothing goes on for ever.
+        if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL')
+      }
       assert.equal(json<SessionJson[]>('sessions').find(({ name }) => name === `endless-${signal}`)?.status, state)
     }
   })

@@ -280,6 +280,12 @@ describe('the difference of two graphs', () => {
     assert.equal(diffGraphs(odd, odd).kept, 2)
   })
 
+  it('knows null and absent apart, as the hash does', () => {
+    const graph = (data: JsonObject): ModelGraph => ({ nodes: { a: { id: 'a', data } } })
+    const { nodes } = diffGraphs(graph({ bias: null }), graph({}))
+    assert.deepEqual(nodes[0]?.differences, [{ path: 'data.bias', values: [null, null] }])
+  })
+
   it('is none exactly where the hashes are the same, for any two graphs', () => {
     fc.assert(
       fc.property(anyGraph, anyGraph, (a, b) => {
