@@ -75,7 +75,8 @@ export function deletable(db: LocalDatabase, dir: string, sessionId: string): { 
     return sum(sweepAll({ db, dir, dryRun: true, youngSeconds, all, items: [], freed: freedBytes(), gone: new Set(), removed: new Set() }))
   }
   const bytes = freed(sessionId, 0) - freed(undefined, 0)
-  return { bytes, young: bytes - (freed(sessionId, YOUNG_SECONDS) - freed(undefined, YOUNG_SECONDS)) }
+  // What a dead writer left in the session's folder goes with it at once, and would have gone anyway.
+  return { bytes, young: Math.max(0, bytes - (freed(sessionId, YOUNG_SECONDS) - freed(undefined, YOUNG_SECONDS))) }
 }
 
 /** The highest own epoch of a session that a session which stays has inherited; undefined when none has. */

@@ -225,7 +225,6 @@ export class Pass {
       host: value.host ?? null,
       bootId: value.bootId ?? null,
       restored: value.restored ?? null,
-      until: null,
       hyperparameters: value.hyperparameters ?? {},
       pruningPlan: value.pruningPlan ?? null,
       environment: value.environment ?? {},

@@ -164,7 +164,7 @@ describe('a workspace that is not trusted', () => {
       ['epochtree/checkout', { dir, reference: 'net@2', to: join(root, 'out') }],
       ['epochtree/draft', { dir, kind: 'fork', reference: 'net@2' }],
     ] as const)
-      await assert.rejects(client.request(name, params as never), /not trusted.*Manage Workspace Trust/, name)
+      await assert.rejects(client.send(name, params), /not trusted.*Manage Workspace Trust/, name)
     assert.deepEqual(everything(), before)
   })
 
