@@ -1,9 +1,14 @@
 import * as vscode from 'vscode'
 import { registerCommands } from './commands'
 import { Drafts } from './drafts'
+import { EpochPanels } from './epochView/panels'
 import { Server } from './server'
 import { SessionTree } from './sessionTree/sessionTree'
+import { StatusBar } from './statusBar'
+import { Terminals } from './terminals'
 import { Trainings } from './tasks'
+import { announceFailures } from './failures'
+import { epochDocuments } from './epochView/document'
 import { markTrainingScripts } from './trainingScripts'
 
 /** Registers, and nothing more: the server starts beside, and everything asks it when it is asked itself. */
@@ -11,10 +16,23 @@ export function activate(context: vscode.ExtensionContext) {
   const log = vscode.window.createOutputChannel('Epochtree', { log: true })
   const server = new Server(context, log)
   const tree = new SessionTree(server, context.workspaceState)
+  const panels = new EpochPanels(server, context.extensionUri)
   const trainings = new Trainings(server, context.asAbsolutePath('dist/python'))
   const drafts = new Drafts(server, tree, trainings)
-  context.subscriptions.push(log, server, tree, trainings, drafts, markTrainingScripts())
-  registerCommands(context, { server, tree, drafts, trainings, log })
+  context.subscriptions.push(
+    log,
+    server,
+    tree,
+    panels,
+    trainings,
+    drafts,
+    epochDocuments(server, panels),
+    new StatusBar(server),
+    announceFailures(server, tree),
+    new Terminals(server, context),
+    markTrainingScripts(),
+  )
+  registerCommands(context, { context, server, tree, panels, drafts, trainings, log })
   void server.start()
 }
 

@@ -17,8 +17,8 @@ function whyNot({ weights, state }: EpochRow): string | undefined {
   return state === 'verifying' ? t('its weights are still being verified') : undefined
 }
 
-function itemOf(row: EpochRow): Item {
-  const why = whyNot(row)
+function itemOf(row: EpochRow, toStartAt: boolean): Item {
+  const why = toStartAt ? whyNot(row) : undefined
   const value = row.metric !== null && row.value !== null ? [`${row.metric} ${shortNumber(row.value)}`] : []
   return {
     label: `${why ? '$(circle-slash)' : '$(git-commit)'} ${t('Epoch {0}', row.number)}`,
@@ -28,13 +28,18 @@ function itemOf(row: EpochRow): Item {
   }
 }
 
-/** An epoch to start at: newest first or best first, in pages, and by its number however long the history is. */
-export async function pickEpoch(server: Server, session: SessionRow, title: string): Promise<EpochRow> {
+/** An epoch, by default one to start at: newest first or best first, in pages, and by its number however long the history is. */
+export async function pickEpoch(
+  server: Server,
+  session: SessionRow,
+  title: string,
+  { toStartAt = true }: { readonly toStartAt?: boolean } = {},
+): Promise<EpochRow> {
   const { dir, id, epochs } = session
   const sort: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('list-ordered'), tooltip: t('Sort by a metric...') }
   let metric: string | undefined
   for (;;) {
-    const picked = await pickIn(server, session, { title, metric, sort })
+    const picked = await pickIn(server, session, { title, metric, sort, toStartAt })
     if (picked !== 'sort') return picked
     const names = await server.request('epochtree/metrics', { dir, session: id })
     const newest = { label: t('Newest first'), description: t('{0} epochs', epochs) }
@@ -50,9 +55,14 @@ interface Order {
   readonly title: string
   readonly metric: string | undefined
   readonly sort: vscode.QuickInputButton
+  readonly toStartAt: boolean
 }
 
-async function pickIn(server: Server, { dir, id, epochs }: SessionRow, { title, metric, sort }: Order): Promise<EpochRow | 'sort'> {
+async function pickIn(
+  server: Server,
+  { dir, id, epochs }: SessionRow,
+  { title, metric, sort, toStartAt }: Order,
+): Promise<EpochRow | 'sort'> {
   const page = (offset: number): Promise<Page<EpochRow>> =>
     server.request('epochtree/epochs', { dir, session: id, offset, limit: PAGE, ...(metric === undefined ? {} : { metric }) })
   const pick = vscode.window.createQuickPick<Item>()
@@ -74,7 +84,7 @@ async function pickIn(server: Server, { dir, id, epochs }: SessionRow, { title, 
         ? [{ label: `$(ellipsis) ${t('Show more')}`, description: t('{0} left', left.toLocaleString()), alwaysShow: true, more: true }]
         : []
     pick.keepScrollPosition = true
-    pick.items = [...jumped.filter(({ id: one }) => !known.has(one)), ...rows].map(itemOf).concat(more)
+    pick.items = [...jumped.filter(({ id: one }) => !known.has(one)), ...rows].map((row) => itemOf(row, toStartAt)).concat(more)
   }
   const load = async () => {
     pick.busy = true

@@ -7,9 +7,10 @@ import * as vsce from '@vscode/vsce'
 import * as esbuild from 'esbuild'
 import { notices } from './notices.mjs'
 import { copyPython, product } from './product.mjs'
+import { makeWheel } from './wheel.mjs'
 
 const LARGEST = 2 * 1024 * 1024
-const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'schemas', 'bin/epochtree.mjs', 'examples/two-days']
+const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'schemas', 'bin', 'examples/two-days']
 
 /** Every file that a part of the manifest names: icons, schemas, pictures of the walkthrough. */
 const filesIn = (part) =>
@@ -30,6 +31,7 @@ try {
   for (const options of product(join(stage, 'dist'), { minify: true, sourcemap: false, metafile: true, absWorkingDir: root }))
     metafiles.push((await esbuild.build(options)).metafile)
   copyPython(root, join(stage, 'dist'))
+  makeWheel(root, join(stage, 'dist'))
   for (const path of AS_THEY_ARE)
     cpSync(join(root, path), join(stage, path), {
       recursive: true,

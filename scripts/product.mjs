@@ -19,7 +19,7 @@ export const shared = {
 export const product = (outdir, more = {}) => [
   {
     ...shared,
-    entryPoints: { server: 'server/main.ts', storeWorker: 'server/storage/local/worker.ts' },
+    entryPoints: { server: 'server/main.ts', storeWorker: 'server/storeWorker.ts' },
     outdir,
     minifySyntax: true,
     ...more,
@@ -32,6 +32,20 @@ export const product = (outdir, more = {}) => [
     splitting: true,
     chunkNames: 'cli-[hash]',
     minifySyntax: true,
+    ...more,
+  },
+  // Pages of webviews, which run in a browser.
+  {
+    ...shared,
+    banner: {},
+    platform: 'browser',
+    target: 'es2023',
+    entryPoints: [
+      { in: 'webview/epoch/main.ts', out: 'epoch' },
+      { in: 'webview/epoch/epoch.css', out: 'epoch' },
+    ],
+    outdir: join(outdir, 'webview'),
+    minify: true,
     ...more,
   },
   // Split, so that activation reads no more than it needs: the client library comes with the first question.

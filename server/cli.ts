@@ -48,6 +48,9 @@ interface Spec<Answer> {
   readonly exit?: (answer: Answer) => number
 }
 
+// Set by the editor's terminals for this process alone: a training that opens an editor must not inherit it.
+delete process.env['ELECTRON_RUN_AS_NODE']
+
 const program = new Command('epochtree')
   .description('Version control for models: sessions of epochs, forks, comparisons.')
   .version(packageJson.version)
@@ -393,6 +396,16 @@ program
       style: styleFor(process.stdout, process.env),
       width: process.stdout.columns ?? 80,
     })
+  })
+
+program
+  .command('lsp')
+  .description('Start the language server, for editors other than VS Code')
+  .requiredOption('--stdio', 'speak the Language Server Protocol over standard input and output')
+  .addHelpText('after', '\nExample:\n  epochtree lsp --stdio\n\nHow to set up Neovim: docs/neovim.md')
+  .action(async () => {
+    // A program of its own, beside this one: no other command loads any of it.
+    await import(new URL('server.js', import.meta.url).href)
   })
 
 program

@@ -1,5 +1,6 @@
 import { fork, resume } from './actions/newSession'
 import * as changes from './actions/changes'
+import type { deletable } from './actions/gc'
 import { applyDraft, discardDraft, makeDraft, previewDraft, previewFork } from './drafts'
 import { openDraft } from './drafts/draftFolder'
 import { EpochtreeError } from './errors'
@@ -7,12 +8,16 @@ import { renderCompare } from './cli/text/compare'
 import { renderDiff } from './cli/text/diff'
 import { renderGraph } from './cli/text/graph'
 import { renderLog } from './cli/text/log'
+import { renderShow } from './cli/text/show'
 import { plain } from './cli/text/terminal'
+import { callSite } from './callSite'
+import { epochView } from './epochView'
 import { folders } from './journal/runFiles'
 import type { Params, RequestName, Result } from './protocol/editor'
 import * as requests from './requests'
 import { forksAt, listEpochs, listGroups, listMetrics, listSessions, notableEpochs, sessionRow } from './sessionList'
 import { startedOf } from './started'
+import { listRunning } from './running'
 import type { TrackedFolder } from './trackedFolder'
 import type { Workspace } from './workspace'
 
@@ -51,12 +56,15 @@ export const editorRequests = {
   'epochtree/epochs': async (workspace, query) => listEpochs(workspace.folder(query.dir), query),
   'epochtree/forks': async (workspace, { dir, epoch }) => forksAt(workspace.folder(dir), epoch),
   'epochtree/metrics': async (workspace, { dir, session }) => listMetrics(workspace.folder(dir), session),
+  'epochtree/epoch': async (workspace, { dir, reference }) => epochView(workspace.folder(dir), reference),
+  'epochtree/running': async (workspace) => listRunning(workspace.folders),
   'epochtree/report': async (workspace, { dir, kind, references }) => {
     const folder = workspace.folder(dir)
     const [a, b] = references
     if (a === undefined) throw new EpochtreeError('bad-argument', 'Say which model: a session or an epoch.')
     if (kind === 'compare') return renderCompare(await requests.compare(folder, references), plain, 100)
     if (kind === 'log') return renderLog(await requests.log(folder, a), plain, Date.now() / 1000)
+    if (kind === 'show') return renderShow(await requests.show(folder, a), plain, Date.now() / 1000)
     if (kind === 'graph') return renderGraph(await requests.graph(folder, a), plain)
     return renderDiff(await requests.diff(folder, a, b ?? a), plain)
   },
@@ -74,6 +82,12 @@ export const editorRequests = {
     changed(workspace, dir, session, (folder, id) => folder.stores.sessions.mark(id, { tags })),
   'epochtree/delete': async (workspace, { dir, session }) => changed(workspace, dir, session, changes.remove),
   'epochtree/restore': async (workspace, { dir, session }) => changed(workspace, dir, session, changes.restore),
+  'epochtree/deletable': async (workspace, { dir, session }) => {
+    const folder = workspace.folder(dir)
+    const { forks } = await sessionRow(folder, session)
+    return { ...((await folder.stores.run('deletable', session)) as ReturnType<typeof deletable>), forks }
+  },
+  'epochtree/callSite': async (workspace, { dir, session }) => callSite(workspace.folder(dir), workspace.rootsOf(dir), session),
   'epochtree/checkout': async (workspace, { dir, reference, to }) => {
     workspace.mayChange()
     const { graph, weights, state } = await changes.checkout(workspace.folder(dir), reference, to, dir)

@@ -41,6 +41,9 @@ export class EpochtreeError extends Error {
   }
 }
 
+export const onlyRead = () =>
+  new EpochtreeError('read-only', 'This folder is only read here, so nothing in it can be changed. Open it in a workspace that you trust.')
+
 /** Turns what the system says into a sentence with a remedy; leaves our own errors alone. */
 export function explain(error: unknown): EpochtreeError {
   if (error instanceof EpochtreeError) return error

@@ -52,7 +52,7 @@ export function startServer(connection: Connection) {
     client.links = given.links ?? false
     client.refreshes = capabilities.workspace?.codeLens?.refreshSupport === true
     workspace.configure({ ...DEFAULTS, ...given.settings })
-    workspace.trusted = given.trusted ?? true
+    if (given.trusted ?? true) void workspace.trust()
     const folders = workspaceFolders ?? (rootUri ? [{ uri: rootUri, name: rootUri.split('/').at(-1) ?? rootUri }] : [])
     for (const { uri, name } of folders) if (uri.startsWith('file:')) workspace.add(fileURLToPath(uri), name)
     return {
@@ -74,9 +74,7 @@ export function startServer(connection: Connection) {
       })
   })
   connection.onNotification('epochtree/settings', (settings: Settings) => workspace.configure({ ...DEFAULTS, ...settings }))
-  connection.onNotification('epochtree/trusted', () => {
-    workspace.trusted = true
-  })
+  connection.onNotification('epochtree/trusted', () => workspace.trust())
 
   type Handle = (workspace: Workspace, params: unknown, signal: AbortSignal) => Promise<unknown>
   for (const [name, handle] of Object.entries(editorRequests) as [string, Handle][])

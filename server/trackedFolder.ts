@@ -15,6 +15,8 @@ export interface FolderEvents {
   readonly changed: (change: Changed) => void
   readonly failed: (failure: Failed) => void
   readonly log: (message: string) => void
+  /** Paths of the workspace folders that lead to a folder. */
+  readonly rootsOf: (dir: string) => readonly string[]
 }
 export interface FolderSettings {
   readonly mainMetric: string
@@ -23,6 +25,11 @@ export interface FolderSettings {
 
 /** So many epochs are looked through while someone waits; more are looked through in pieces, between other questions. */
 const LOOKED_AT_ONCE = 5000
+interface FolderStart {
+  readonly readOnly: boolean
+  /** Versions go on from those of whoever followed the folder before. */
+  readonly version: number
+}
 
 interface Best {
   readonly metric: MetricName
@@ -48,10 +55,11 @@ export class TrackedFolder implements Context {
   #trouble: string | null = null
   #inherited: Promise<ReadonlyMap<string, number>> | undefined
 
-  constructor(dir: string, name: string, settings: FolderSettings, events: FolderEvents) {
+  constructor(dir: string, name: string, settings: FolderSettings, events: FolderEvents, { readOnly, version }: FolderStart) {
     this.dir = dir
     this.name = name
-    this.stores = new ThreadedStores(dir)
+    this.stores = new ThreadedStores(dir, { readOnly })
+    this.#version = version
     this.#events = events
     this.#settings = settings
     this.#follower = new Follower(this.stores, dir, {
@@ -97,7 +105,7 @@ export class TrackedFolder implements Context {
       sessions++
       if (status === 'running') running++
     }
-    return { dir: this.dir, name: this.name, sessions, running, trouble: this.#trouble }
+    return { dir: this.dir, name: this.name, roots: this.#events.rootsOf(this.dir), sessions, running, trouble: this.#trouble }
   }
 
   configure(settings: FolderSettings) {

@@ -10,11 +10,10 @@ export class Workspace {
   /** Workspace folder to `.epochtree` folder. */
   readonly #dirs = new Map<string, string>()
   #settings: Settings = { mainMetric: '', refreshSeconds: 1, folder: '', inlayHints: false }
-  /** Until then the server reads, and changes nothing. */
-  trusted = false
+  #trusted = false
 
-  constructor(events: FolderEvents) {
-    this.#events = events
+  constructor(events: Omit<FolderEvents, 'rootsOf'>) {
+    this.#events = { ...events, rootsOf: (dir) => this.rootsOf(dir) }
   }
 
   get settings() {
@@ -35,10 +34,32 @@ export class Workspace {
     for (const folder of this.#folders.values()) folder.configure(settings)
   }
 
+  get trusted() {
+    return this.#trusted
+  }
+
+  /** Until then folders are only read, through stores of their own in the user's cache. */
+  async trust() {
+    if (this.#trusted) return
+    this.#trusted = true
+    const before = this.folders
+    for (const { dir, name, version } of before) this.#folders.set(dir, this.#track(dir, name, version + 1))
+    await Promise.all(before.map((folder) => folder.close()))
+  }
+
   add(path: string, name: string) {
     const dir = findFolder(this.#settings.folder || undefined, path, {})
     this.#dirs.set(path, dir)
-    if (!this.#folders.has(dir)) this.#folders.set(dir, new TrackedFolder(dir, name, this.#settings, this.#events))
+    if (!this.#folders.has(dir)) this.#folders.set(dir, this.#track(dir, name, 0))
+  }
+
+  #track(dir: string, name: string, version: number): TrackedFolder {
+    return new TrackedFolder(dir, name, this.#settings, this.#events, { readOnly: !this.#trusted, version })
+  }
+
+  /** Paths of the workspace folders that lead to a `.epochtree` folder. */
+  rootsOf(dir: string): readonly string[] {
+    return [...this.#dirs].flatMap(([root, leadsTo]) => (leadsTo === dir ? root : []))
   }
 
   async remove(path: string) {
@@ -66,7 +87,7 @@ export class Workspace {
 
   /** For whatever changes files or runs something. */
   mayChange() {
-    if (!this.trusted)
+    if (!this.#trusted)
       throw new EpochtreeError(
         'not-trusted',
         'This workspace is not trusted, so Epochtree only reads it. Trust it with "Workspaces: Manage Workspace Trust".',

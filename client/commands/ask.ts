@@ -2,6 +2,7 @@ import * as vscode from 'vscode'
 import type { SessionRow } from '../../server/protocol/editor'
 import { shortNumber, stateWord } from '../sessionTree/items'
 import type { Node } from '../sessionTree/nodes'
+import { type Target, targetOf } from '../target'
 import type { Parts } from '.'
 
 const { t } = vscode.l10n
@@ -16,29 +17,36 @@ export function bytesText(bytes: number): string {
   return `${size < 10 && unit > 0 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`
 }
 
-/** The session a command is about: that of the tree, or the one that the user picks. */
-export async function askedSession(parts: Parts, node: Node | undefined, title: string): Promise<SessionRow> {
-  if (node?.kind === 'session') return node.row
+/** The session a command is about: the one that it was called for, or the one that the user picks. */
+export async function askedSession(parts: Parts, node: Node | Target | undefined, title: string): Promise<SessionRow> {
+  if (node && 'kind' in node && node.kind === 'session') return node.row
+  const target = targetOf(node)
+  if (target) {
+    const { row } = await parts.server.request('epochtree/epoch', target)
+    return parts.server.request('epochtree/session', { dir: target.dir, session: row.session.id })
+  }
   const [row] = await pickSessions(parts, title, false)
   return row!
 }
 
 /** Throws a cancellation when nothing was picked. */
-export async function pickSessions({ server }: Parts, title: string, many: boolean): Promise<SessionRow[]> {
+export async function pickSessions({ server }: Parts, title: string, many: boolean, model?: string): Promise<SessionRow[]> {
   const folders = await server.request('epochtree/folders', null)
   const items = Promise.all(
     folders.map(async ({ dir, name }) => {
       const { rows } = await server.request('epochtree/sessions', { dir, nested: false, offset: 0, limit: MOST_PICKED })
-      return rows.map((row) => ({
-        label: row.name,
-        description: [
-          stateWord(row.status),
-          t('{0} epochs', row.epochs),
-          ...(row.main?.best ? [`${row.main.metric} ${shortNumber(row.main.best.value)}`] : []),
-        ].join(' · '),
-        ...(folders.length > 1 ? { detail: name } : {}),
-        row,
-      }))
+      return rows
+        .filter(({ modelName }) => model === undefined || modelName === model)
+        .map((row) => ({
+          label: row.name,
+          description: [
+            stateWord(row.status),
+            t('{0} epochs', row.epochs),
+            ...(row.main?.best ? [`${row.main.metric} ${shortNumber(row.main.best.value)}`] : []),
+          ].join(' · '),
+          ...(folders.length > 1 ? { detail: name } : {}),
+          row,
+        }))
     }),
   ).then((lists) => {
     const all = lists.flat()

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode'
 import type { EpochNode, Node, SessionNode } from '../sessionTree/nodes'
+import { type Target, targetOf } from '../target'
 import type { Commands, Parts } from '.'
 import { askedSession, bytesText } from './ask'
 
@@ -9,9 +10,8 @@ const { t } = vscode.l10n
 export function change(parts: Parts): Commands {
   const { server } = parts
   return {
-    'epochtree.select': async ({ row }: EpochNode) =>
-      server.request('epochtree/select', { dir: row.dir, reference: `${row.session.id}@${row.id}` }),
-    'epochtree.float': async (node?: Node) => {
+    'epochtree.select': async (node: EpochNode | Target) => server.request('epochtree/select', targetOf(node)!),
+    'epochtree.float': async (node?: Node | Target) => {
       const { dir, id } = await askedSession(parts, node, t('Let which model follow its newest epoch again?'))
       return server.request('epochtree/float', { dir, session: id })
     },
@@ -39,17 +39,24 @@ export function change(parts: Parts): Commands {
       const sessions = (chosen ?? []).filter((one): one is SessionNode => one.kind === 'session').map(({ row }) => row)
       const rows = sessions.length ? sessions : [await askedSession(parts, node, t('Delete which session?'))]
       const names = rows.map(({ name }) => name).join(', ')
-      let bytes = 0
-      for (const row of rows) bytes += (await server.request('epochtree/deletable', { dir: row.dir, session: row.id })).bytes
+      let [bytes, young] = [0, 0]
+      for (const row of rows) {
+        const freed = await server.request('epochtree/deletable', { dir: row.dir, session: row.id })
+        bytes += freed.bytes
+        young += freed.young
+      }
       const remove = t('Delete')
       const answer = await vscode.window.showWarningMessage(
         t('Delete {0}?', names),
         {
           modal: true,
-          detail: t(
-            '`epochtree gc` would then free {0}. Until it has run, the deletion can be undone. Forks keep what they need.',
-            bytesText(bytes),
-          ),
+          detail: [
+            t('`epochtree gc` would then free {0}.', bytesText(bytes)),
+            ...(young > 0
+              ? [t('{0} of it are in files younger than an hour, which it spares until they are older.', bytesText(young))]
+              : []),
+            t('Until it has run, the deletion can be undone. Forks keep what they need.'),
+          ].join(' '),
         },
         remove,
       )

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode'
+import type { EpochPanels } from '../epochView/panels'
 import type { Server } from '../server'
 import type { SessionTree } from '../sessionTree/sessionTree'
 import type { Drafts } from '../drafts'
@@ -7,20 +8,33 @@ import { arrange } from './arrange'
 import { change } from './change'
 import { look } from './look'
 import { train } from './train'
+import { openEpoch } from './openEpoch'
+import { showRunning } from './showRunning'
+import { start } from './start'
 
 /** What commands work with. */
 export interface Parts {
+  readonly context: vscode.ExtensionContext
   readonly server: Server
   readonly tree: SessionTree
   readonly drafts: Drafts
   readonly trainings: Trainings
+  readonly panels: EpochPanels
   readonly log: vscode.LogOutputChannel
 }
 export type Commands = Readonly<Record<string, (...args: never[]) => unknown>>
 
 /** One table from a command's name to what it does. */
 export function registerCommands(context: vscode.ExtensionContext, parts: Parts) {
-  const table: Commands = { ...arrange(parts), ...change(parts), ...look(parts), ...train(parts) }
+  const table: Commands = {
+    ...arrange(parts),
+    ...change(parts),
+    ...look(parts),
+    ...openEpoch(parts),
+    ...showRunning(parts),
+    ...start(parts),
+    ...train(parts),
+  }
   for (const [name, handle] of Object.entries(table))
     context.subscriptions.push(vscode.commands.registerCommand(name, (...args: never[]) => told(parts.log, () => handle(...args))))
 }

@@ -1,32 +1,34 @@
 import * as vscode from 'vscode'
 import type { Node } from '../sessionTree/nodes'
+import { type Target, targetOf } from '../target'
 import type { Commands, Parts } from '.'
 import { askedSession, pickSessions } from './ask'
 
 const { t } = vscode.l10n
 
-/** The reference that a node stands for. */
-export function referenceOf(node: Node): { dir: string; reference: string; name: string } | undefined {
-  if (node.kind === 'session') return { dir: node.row.dir, reference: node.row.id, name: node.row.name }
-  if (node.kind === 'epoch')
-    return {
-      dir: node.row.dir,
-      reference: `${node.row.session.id}@${node.row.number}`,
-      name: `${node.row.session.name}@${node.row.number}`,
-    }
-  return undefined
+/** The sessions of one model, as the lens over a call names them. */
+interface OfModel {
+  readonly dir: string
+  readonly model: string
 }
 
 /** What only shows. */
 export function look(parts: Parts): Commands {
   const { server, log } = parts
   return {
-    'epochtree.compare': async (node?: Node, chosen?: readonly Node[]) => {
-      const nodes = (chosen?.length ? chosen : node ? [node] : []).flatMap((one) => referenceOf(one) ?? [])
+    'epochtree.compare': async (node?: Node | Target | OfModel, chosen?: readonly Node[]) => {
+      const model = node && 'model' in node ? node.model : undefined
+      const given = node && 'model' in node ? [] : [node]
+      const nodes = (chosen?.length ? chosen : given).flatMap((one) => targetOf(one) ?? [])
       let compared = nodes
       if (compared.length < 2) {
         const [first] = nodes
-        const rows = await pickSessions(parts, first ? t('Compare {0} with', first.name) : t('Compare which sessions?'), true)
+        const rows = await pickSessions(
+          parts,
+          first ? t('Compare {0} with', first.name ?? first.reference) : t('Compare which sessions?'),
+          true,
+          model,
+        )
         compared = [...nodes, ...rows.map(({ dir, id, name }) => ({ dir, reference: id, name }))]
       }
       const { dir } = compared[0]!
@@ -38,30 +40,40 @@ export function look(parts: Parts): Commands {
       const document = await vscode.workspace.openTextDocument({ content: text, language: 'plaintext' })
       await vscode.window.showTextDocument(document, { preview: true })
     },
-    'epochtree.copyReference': async (node: Node) => {
-      const reference = referenceOf(node)
-      if (reference) await vscode.env.clipboard.writeText(reference.name)
+    'epochtree.copyReference': async (node: Node | Target) => {
+      const target = targetOf(node)
+      if (target) await vscode.env.clipboard.writeText(target.name ?? target.reference)
     },
-    'epochtree.checkout': async (node: Node) => {
-      const reference = referenceOf(node)
-      if (!reference) return
+    'epochtree.checkout': async (node: Node | Target) => {
+      const target = targetOf(node)
+      if (!target) return
       const [to] =
         (await vscode.window.showOpenDialog({
-          title: t('Check Out {0} Into', reference.name),
+          title: t('Check Out {0} Into', target.name ?? target.reference),
           canSelectFolders: true,
           canSelectFiles: false,
           openLabel: t('Check Out Here'),
         })) ?? []
       if (!to) return
-      const { files } = await server.request('epochtree/checkout', { ...reference, to: to.fsPath })
+      const { files } = await server.request('epochtree/checkout', { dir: target.dir, reference: target.reference, to: to.fsPath })
       const show = t('Reveal')
       const picked = await vscode.window.showInformationMessage(t('Wrote {0} files into {1}.', files.length, to.fsPath), show)
       if (picked === show) await vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(files[0] ?? to.fsPath))
     },
-    'epochtree.revealFiles': async (node?: Node) => {
+    'epochtree.revealFiles': async (node?: Node | Target) => {
       const { dir, id } = await askedSession(parts, node, t('Reveal the files of which session?'))
       const { runDir } = await server.request('epochtree/sessionFiles', { dir, session: id })
       await vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(runDir))
+    },
+    'epochtree.openScript': async (node?: Node | Target) => {
+      const row = await askedSession(parts, node, t('Open the script of which session?'))
+      const found = await server.request('epochtree/callSite', { dir: row.dir, session: row.id })
+      if (!found)
+        throw new Error(
+          t('No script of this workspace begins a session of the model "{0}". Open the folder that holds the script.', row.modelName),
+        )
+      const at = new vscode.Position(found.line, found.character)
+      await vscode.window.showTextDocument(vscode.Uri.parse(found.uri), { selection: new vscode.Range(at, at) })
     },
     'epochtree.showLog': () => log.show(),
   }

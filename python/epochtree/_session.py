@@ -200,6 +200,7 @@ class Session(Recorder):
         self._folder = folder
         self._number = self._committed = starts_from.number if starts_from else 0
         self._epochs_wanted = epochs
+        self._until: int | None = None
         self._graph: tuple[str, str] | None = None
         self._graph_known = starts_from is None
 
@@ -236,6 +237,7 @@ class Session(Recorder):
 
     def _epochs(self, last: int) -> Iterator[Epoch]:
         while self._number < last:
+            self._until = last
             epoch = self.epoch()
             yield epoch
             if not epoch.committed:
@@ -253,6 +255,8 @@ class Session(Recorder):
         epoch = Epoch(self, _folder.new_id(), self._number)
         if self._journal is not None:
             line = {"type": "epoch", "epoch": epoch.id, "number": epoch.number, "time": time.time()}
+            if self._until is not None:
+                line["of"] = self._until
             self._journal.put(line)
         return epoch
 

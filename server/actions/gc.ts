@@ -51,13 +51,32 @@ export function collect(
   const all = stored.sessions(db, { deleted: true })
   const items: Item[] = []
   const sweep: Sweep = { db, dir, dryRun, youngSeconds, all, items, freed: freedBytes(), gone: new Set(), removed: new Set() }
+  sweepAll(sweep, keep)
+  if (!dryRun) db.db.exec('PRAGMA incremental_vacuum')
+  return { items, bytes: sum(items), dryRun }
+}
+
+const sum = (items: readonly Item[]) => items.reduce((all, { bytes }) => all + bytes, 0)
+
+function sweepAll(sweep: Sweep, keep?: Keep): readonly Item[] {
+  const { all, items } = sweep
   for (const session of all) if (session.deletedAt !== null) collectDeleted(sweep, session)
   for (const session of all) if (session.deletedAt === null) discardUncommitted(sweep, session)
   if (keep) release(sweep, keep)
   sweepWeights(sweep)
   sweepLeftovers(sweep)
-  if (!dryRun) db.db.exec('PRAGMA incremental_vacuum')
-  return { items, bytes: items.reduce((sum, { bytes }) => sum + bytes, 0), dryRun }
+  return items
+}
+
+/** What `collect` would free if a session were deleted, beyond what it would free anyway. Nothing is written. */
+export function deletable(db: LocalDatabase, dir: string, sessionId: string): { readonly bytes: number; readonly young: number } {
+  const freed = (deleted: string | undefined, youngSeconds: number) => {
+    const all = stored.sessions(db, { deleted: true }).map((one) => (one.id === deleted ? { ...one, deletedAt: one.deletedAt ?? 0 } : one))
+    return sum(sweepAll({ db, dir, dryRun: true, youngSeconds, all, items: [], freed: freedBytes(), gone: new Set(), removed: new Set() }))
+  }
+  const bytes = freed(sessionId, 0) - freed(undefined, 0)
+  // What a dead writer left in the session's folder goes with it at once, and would have gone anyway.
+  return { bytes, young: Math.max(0, bytes - (freed(sessionId, YOUNG_SECONDS) - freed(undefined, YOUNG_SECONDS))) }
 }
 
 /** The highest own epoch of a session that a session which stays has inherited; undefined when none has. */
@@ -73,7 +92,7 @@ function collectDeleted({ db, dir, dryRun, all, items, freed, gone, removed }: S
   if (statusOf(session, run) === 'running') return
   const documentsFreed = db.transaction(() => {
     // Looked at again under the lock: it may have been restored, or forked, since.
-    if (stored.session(db, session.id)?.deletedAt == null) return undefined
+    if (!dryRun && stored.session(db, session.id)?.deletedAt == null) return undefined
     const upTo = neededUpTo(db, session.id, all)
     const rows = db
       .all<{ row: number }>(

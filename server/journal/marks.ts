@@ -1,6 +1,6 @@
 import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { EpochtreeError } from '../errors'
+import { EpochtreeError, onlyRead } from '../errors'
 import { isObject } from '../json'
 import type { LocalDatabase } from '../storage/local/database'
 import type { Marks } from '../storage/ports'
@@ -20,6 +20,7 @@ export interface Remains {
 
 /** marks.json and the store's row change in one transaction, so deciders in several processes come one after another. */
 export function mark(db: LocalDatabase, dir: string, sessionId: string, change: Marks & Remains) {
+  if (db.folderIsReadOnly) throw onlyRead()
   const path = join(folders(dir).run(sessionId), 'marks.json')
   const former = db.transaction(() => {
     const marks = readMarks(path)

@@ -18,23 +18,33 @@ const notKnown: Taken = () => false
  */
 export function reserveName(dir: string, base: string, sessionId: string, taken: Taken = notKnown): string {
   tryWriting(() => mkdirSync(folders(dir).names, { recursive: true }))
-  return firstOf(dir, base, (name) => takeName(dir, name, sessionId, taken))
+  return firstOf(
+    base,
+    (name) => takeName(dir, name, sessionId, taken),
+    (name) => existsSync(nameFile(dir, name)),
+  )
 }
 
 /** The name that would be taken now. */
-export const freeName = (dir: string, base: string): string => firstOf(dir, base, (name) => !existsSync(nameFile(dir, name)))
+export function freeName(dir: string, base: string): string {
+  const taken: Taken = (name) => existsSync(nameFile(dir, name))
+  return firstOf(base, (name) => !taken(name), taken)
+}
 
-function firstOf(dir: string, base: string, take: (name: string) => boolean): string {
+/** The first name that nobody has, without reserving it: for a folder that is only read. */
+export const unreservedName = (base: string, taken: Taken): string => firstOf(base, (name) => !taken(name), taken)
+
+function firstOf(base: string, take: (name: string) => boolean, taken: Taken): string {
   const name = (n: number) => (n === 1 ? base : `${base}-${n}`)
   let n = 1
   for (; n <= NAMES_TRIED_ONE_BY_ONE; n++) if (take(name(n))) return name(n)
   // Ten thousand sessions of one model do not cost ten thousand tries: doubled until one is free, then halved.
   let last = n - 1
   let free = last * 2
-  while (existsSync(nameFile(dir, name(free)))) [last, free] = [free, free * 2]
+  while (taken(name(free))) [last, free] = [free, free * 2]
   while (free - last > 1) {
     const middle = Math.floor((last + free) / 2)
-    if (existsSync(nameFile(dir, name(middle)))) last = middle
+    if (taken(name(middle))) last = middle
     else free = middle
   }
   for (; ; free++) if (take(name(free))) return name(free)

@@ -237,7 +237,12 @@ export class Pass {
     return Math.max(this.#place.last, this.#forkNumber)
   }
 
-  #epoch({ epoch: epochId, number, time }: z.infer<typeof schema.epoch>) {
+  #epoch({ epoch: epochId, number, of, time }: z.infer<typeof schema.epoch>) {
+    this.#db.run(
+      "UPDATE session SET attempt = json_set(attempt, '$.until', ?1) WHERE id = ?2 AND attempt IS NOT NULL AND json_extract(attempt, '$.until') IS NOT ?1",
+      of ?? null,
+      this.#id,
+    )
     const known = this.#row(epochId)
     this.#epochs.delete(epochId)
     const { pass } = this.#place

@@ -60,7 +60,8 @@ export const started = z.object({
   pruningPlan: nullish(object),
   environment: nullish(object),
 })
-export const epoch = z.object({ epoch: id, number: z.int().check(z.gte(1)), time: nullish(seconds) })
+/** `of` is the number of the last epoch that the engine means to train. */
+export const epoch = z.object({ epoch: id, number: z.int().check(z.gte(1)), of: nullish(z.int().check(z.gte(1))), time: nullish(seconds) })
 export const commit = z.object({
   epoch: id,
   graph: nullish(z.string()),

@@ -4,7 +4,7 @@ import type * as z from 'zod/mini'
 import { isShallow } from '../json'
 import type { LocalDatabase } from '../storage/local/database'
 import { mendName } from '../tracking/reference'
-import { reserveName } from './names'
+import { reserveName, unreservedName } from './names'
 import { forget, report } from './problems'
 import { folders, readText, signature, tryWriting, writeDurably } from './runFiles'
 import * as schema from './schema'
@@ -56,8 +56,13 @@ export function takeSession(db: LocalDatabase, dir: string, id: string): boolean
   const damaged = readable === undefined && existsSync(join(run, 'marks.json'))
   const marks = readable ?? {}
   const wanted = marks.name ?? file.name ?? file.modelName
-  const name = file.evaluates ? null : reserveName(dir, mendName(wanted), id, (one) => holds(db, one, id))
-  if (name !== null && name !== (marks.name ?? file.name) && !damaged) {
+  const taken = (one: string) => holds(db, one, id)
+  const name = file.evaluates
+    ? null
+    : db.folderIsReadOnly
+      ? unreservedName(mendName(wanted), taken)
+      : reserveName(dir, mendName(wanted), id, taken)
+  if (name !== null && name !== (marks.name ?? file.name) && !damaged && !db.folderIsReadOnly) {
     // Kept, so that the store built again gives the same name.
     tryWriting(() => writeDurably(join(run, 'marks.json'), JSON.stringify({ ...marks, name })))
     marksSignature = signature(join(run, 'marks.json'))

@@ -32,8 +32,12 @@ export function verifyWeights(db: LocalDatabase, dir: string, progress: (progres
     const run = folders(dir).run(epoch.session)
     const files = [epoch.weights, epoch.optimizer_state].flatMap((file) => (file ? [JSON.parse(file) as NamedFile] : []))
     if (epoch.state === 'missing' && !arrived(dir, run, epoch, files)) continue
+    // What was taken in before was verified then; the rest waits until the folder may be changed.
+    if (db.folderIsReadOnly && !files.every(({ sha256 }) => existsSync(folders(dir).weightsFile(sha256)))) continue
     let graph = epoch.graph
-    let wrong = files.map((file) => verifyFile(dir, epoch.session, file)).find((message) => message !== undefined)
+    let wrong = db.folderIsReadOnly
+      ? undefined
+      : files.map((file) => verifyFile(dir, epoch.session, file)).find((message) => message !== undefined)
     db.transaction(() => {
       try {
         if (epoch.graph_file !== null && graph === null) graph = takeGraph(db, join(run, epoch.graph_file))
@@ -45,7 +49,7 @@ export function verifyWeights(db: LocalDatabase, dir: string, progress: (progres
       if (wrong) report(db, epoch.session, 'journal.jsonl', epoch.commit_line, `${wrong}; the epoch ${epoch.number} was refused.`)
       summarizeSession(db, epoch.session)
     })
-    if (!wrong) for (const file of files) tryWriting(() => removeQuietly(join(run, file.file)))
+    if (!wrong && !db.folderIsReadOnly) for (const file of files) tryWriting(() => removeQuietly(join(run, file.file)))
   }
 }
 

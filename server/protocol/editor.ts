@@ -1,5 +1,6 @@
 /** What the editor's side and the language server say to each other, besides the Language Server Protocol itself. Types only. */
 import type {
+  Difference,
   EpochName,
   EpochState,
   ForkedFrom,
@@ -36,6 +37,8 @@ export interface FolderState {
   readonly dir: string
   /** Of the workspace folder it belongs to. */
   readonly name: string
+  /** Paths of the workspace folders that lead to it. */
+  readonly roots: readonly string[]
   /** Sessions that are not deleted. */
   readonly sessions: number
   readonly running: number
@@ -139,39 +142,95 @@ export interface EpochsQuery {
 /** Everything about one epoch, for its view. */
 export interface EpochView {
   readonly row: EpochRow
+  /** How people name it: `resnet50@30`. */
   readonly reference: string
-  readonly trainer: { readonly id: string; readonly name: string }
+  readonly trainer: {
+    readonly id: string
+    readonly name: string
+    readonly forkedFrom: { readonly name: string; readonly number: number } | null
+  }
   readonly status: Status
-  readonly metrics: readonly {
-    readonly metric: string
-    readonly value: JsonNumber
-    readonly before: JsonNumber | null
-    readonly best: MetricValue | null
-    readonly direction: 'lower' | 'higher' | null
-  }[]
+  /** Epochs in the model's history, and the place of this one among them. */
+  readonly epochs: number
+  readonly place: number
+  /** Numbers of the epochs that the curves show: this one and those around it. */
+  readonly curveEpochs: readonly number[]
+  readonly metrics: readonly EpochMetric[]
+  /** Metrics that are not sent. */
+  readonly moreMetrics: number
   readonly hyperparameters: JsonObject
   readonly pruningPlan: JsonObject | null
+  /** Where the trainer's settings differ from those of the session it was forked from: before, and now. */
+  readonly changedHyperparameters: readonly Difference[]
+  readonly changedPruningPlan: readonly Difference[]
   readonly environment: JsonObject
-  readonly graph: GraphSummary | null
-  readonly layers: readonly LayerRow[]
-  /** Layers beyond the first that are not sent. */
-  readonly moreLayers: number
-  readonly forks: readonly { readonly id: string; readonly name: string }[]
+  readonly graph: EpochGraph | null
+  /** Optimizer, scheduler and random state. */
+  readonly trainingState: { readonly bytes: number; readonly format: string | null } | null
+  readonly forks: readonly EpochFork[]
   readonly previous: number | null
   readonly next: number | null
 }
-/** One node of the model graph against the graph the model began with. */
+export interface EpochMetric {
+  readonly metric: string
+  readonly value: JsonNumber
+  readonly before: JsonNumber | null
+  /** Over the model's whole history; null where its name doesn't tell which way it gets better. */
+  readonly best: MetricValue | null
+  readonly direction: 'lower' | 'higher' | null
+  /** Whether it is better or worse than in the epoch before; null where that can't be said. */
+  readonly judged: 'better' | 'worse' | 'same' | null
+  /** One value for each of the `curveEpochs`. */
+  readonly curve: readonly (JsonNumber | null)[]
+}
+export interface EpochFork {
+  readonly id: string
+  readonly name: string
+  readonly status: Status
+  readonly epochs: number
+  readonly main: MainMetric | null
+}
+export interface EpochGraph extends GraphSummary {
+  readonly hash: string
+  /** Parameters of the model's first graph. */
+  readonly original: number | null
+  /** What became of the parameters in this epoch; null where the graph of the epoch before is not known. */
+  readonly pruned: { readonly layers: number; readonly removed: number; readonly masked: number } | null
+  readonly layers: readonly LayerRow[]
+  /** Layers that are not sent. */
+  readonly moreLayers: number
+}
+export interface LayerTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+}
+/** One row of the tree of layers: a layer, or a part of a name that others share. */
 export interface LayerRow {
   readonly id: string
   readonly name: string
+  /** The part of the name that this row adds to the one above it. */
+  readonly label: string
+  readonly depth: number
+  /** True where it is only a name, and no layer itself. */
+  readonly group: boolean
+  /** Rows directly below it, and layers below it that are not sent. */
+  readonly inside: number
+  readonly hidden: number
   readonly type: string | null
   readonly shape: readonly number[] | null
+  /** Its shape in the epoch before, where that was another. */
+  readonly shapeBefore: readonly number[] | null
+  readonly tensors: readonly LayerTensor[]
+  /** Of itself and of all below it, as are the three that follow. */
   readonly parameters: number | null
+  /** Parameters in the epoch before. */
+  readonly before: number | null
   /** Parameters less than in the model's first graph: removed by structural pruning. */
   readonly removed: number | null
   /** Parameters that are there and zero. */
   readonly masked: number | null
-  readonly state: 'same' | 'changed' | 'added' | 'removed'
+  /** Against the epoch before; `gone` went earlier. */
+  readonly state: 'same' | 'changed' | 'added' | 'removed' | 'gone'
 }
 
 /** A draft of a new training, in a file of its own. */
@@ -214,6 +273,22 @@ export interface QuickEdits {
   readonly epochs?: number
 }
 
+/** What `gc` would free if a session were deleted. */
+export interface Deletable {
+  readonly bytes: number
+  /** How many of them are in files younger than an hour, which `gc` spares until they are older. */
+  readonly young: number
+  /** Sessions that start at one of its epochs; they keep what they need. */
+  readonly forks: number
+}
+export interface RunningRow {
+  readonly session: SessionRow
+  /** The number of the last epoch that the engine means to train; null where it has not said so. */
+  readonly until: number | null
+  /** Estimated from its recent epochs; null where there is nothing to go by. */
+  readonly secondsLeft: number | null
+}
+
 type Ref = { readonly dir: string; readonly reference: string }
 type One = { readonly dir: string; readonly session: string }
 
@@ -237,7 +312,7 @@ export interface Requests {
   'epochtree/forks': [{ readonly dir: string; readonly epoch: string }, readonly SessionRow[]]
   /** The text of `epochtree compare`, `log`, `show` or `graph`, for a document. */
   'epochtree/report': [
-    { readonly dir: string; readonly kind: 'compare' | 'log' | 'graph' | 'diff'; readonly references: readonly string[] },
+    { readonly dir: string; readonly kind: 'compare' | 'log' | 'show' | 'graph' | 'diff'; readonly references: readonly string[] },
     string,
   ]
   'epochtree/select': [Ref, SessionRow]
@@ -246,8 +321,7 @@ export interface Requests {
   'epochtree/tag': [One & { readonly tags: readonly string[] }, SessionRow]
   'epochtree/delete': [One, SessionRow]
   'epochtree/restore': [One, SessionRow]
-  /** Bytes that `gc` would free if the session were deleted. */
-  'epochtree/deletable': [One, { readonly bytes: number; readonly forks: number }]
+  'epochtree/deletable': [One, Deletable]
   'epochtree/checkout': [Ref & { readonly to: string }, { readonly folder: string; readonly files: readonly string[] }]
   'epochtree/draft': [
     (
@@ -278,6 +352,8 @@ export interface Requests {
   /** Where in the workspace's scripts the session's model is begun. */
   'epochtree/callSite': [One, { readonly uri: string; readonly line: number; readonly character: number } | null]
   'epochtree/sessionFiles': [One, { readonly runDir: string }]
+  /** Sessions that are being trained, in all folders. */
+  'epochtree/running': [null, readonly RunningRow[]]
 }
 export type RequestName = keyof Requests
 export type Params<Name extends RequestName> = Requests[Name][0]

@@ -48,6 +48,8 @@ export interface Engine {
 export interface Attempt extends Engine {
   readonly id: string | null
   readonly restored: string | null
+  /** The number of the last epoch that the engine means to train; absent where it has not said so. */
+  readonly until?: number | null
   readonly hyperparameters: JsonObject
   readonly pruningPlan: JsonObject | null
   readonly environment: JsonObject

@@ -68,15 +68,22 @@ export function checkpointPages(version: string): number {
   return major * 1e6 + minor * 1e3 + patch >= 3_051_003 ? 4000 : 0
 }
 
+export interface FolderAccess {
+  /** The folder's own files are only read: no name is reserved, no decision written, no weights moved. The store itself lies elsewhere. */
+  readonly readOnly?: boolean
+}
+
 /** One connection to the embedded store. Synchronous: it lives on a worker thread. */
 export class LocalDatabase {
   readonly file: string
+  readonly folderIsReadOnly: boolean
   readonly db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   readonly #inode: bigint
 
-  constructor(file: string) {
+  constructor(file: string, { readOnly = false }: FolderAccess = {}) {
     this.file = file
+    this.folderIsReadOnly = readOnly
     mkdirSync(dirname(file), { recursive: true })
     this.db = new DatabaseSync(file)
     try {

@@ -19,10 +19,13 @@ export function cacheFolder(platform: NodeJS.Platform, env: Environment, home: s
   return posix.join(env['XDG_CACHE_HOME'] || posix.join(home, '.cache'), 'epochtree')
 }
 
-/** Where a folder's store lies: in it, or in the user's cache when the folder is on a network file system or can't be written. */
-export function storePlace(dir: string, env: Environment): string {
+/**
+ * Where a folder's store lies: in it, or in the user's cache when the folder is on a network file system or can't be written.
+ * A folder that must only be read has one of its own there: a database that came with it is never opened.
+ */
+export function storePlace(dir: string, env: Environment, readOnly = false): string {
   const beside = folders(dir).store
-  if (!onNetwork(dir, env) && writable(dir)) return beside
+  if (!readOnly && !onNetwork(dir, env) && writable(dir)) return beside
   // Loaded where it is needed, which is rarely.
   const key = process
     .getBuiltinModule('node:crypto')
@@ -30,7 +33,7 @@ export function storePlace(dir: string, env: Environment): string {
     .update(existsSync(dir) ? realpathSync(dir) : dir)
     .digest('hex')
     .slice(0, 32)
-  return join(cacheFolder(process.platform, env, homedir()), 'stores', key, 'store.sqlite')
+  return join(cacheFolder(process.platform, env, homedir()), 'stores', key, readOnly ? 'read-only.sqlite' : 'store.sqlite')
 }
 
 function onNetwork(dir: string, env: Environment): boolean {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
+import { onlyRead } from '../../errors'
 import { changedSessions } from '../../journal/changed'
 import { folders } from '../../journal/runFiles'
 import type { DocumentStore, IngestOptions, SessionStore, Stores, WeightsStore } from '../ports'
-import { LocalDatabase, storeError } from './database'
+import { type FolderAccess, LocalDatabase, storeError } from './database'
 import { bestValue } from './best'
 import * as documents from './documents'
 import { storePlace } from './place'
@@ -14,14 +15,16 @@ export class LocalStores implements Stores {
   readonly dir: string
   /** Where the store lies. */
   readonly file: string
+  readonly #access: FolderAccess
   #db: Promise<LocalDatabase> | undefined
   readonly sessions: SessionStore
   readonly documents: DocumentStore
   readonly weights: WeightsStore
 
-  constructor(dir: string, env: Readonly<Record<string, string | undefined>> = process.env) {
+  constructor(dir: string, env: Readonly<Record<string, string | undefined>> = process.env, access: FolderAccess = {}) {
     this.dir = dir
-    this.file = storePlace(dir, env)
+    this.#access = access
+    this.file = storePlace(dir, env, access.readOnly)
     const ask = <Answer>(question: (db: LocalDatabase) => Answer): Promise<Answer> => this.use(question)
     this.sessions = {
       sessions: (options) => ask((db) => sessions.sessions(db, options)),
@@ -57,7 +60,10 @@ export class LocalStores implements Stores {
         const path = folders(dir).weightsFile(sha256)
         return existsSync(path) ? path : undefined
       },
-      placeAt: async (sha256, to) => placeFile(folders(dir).weightsFile(sha256), to),
+      placeAt: async (sha256, to) => {
+        if (access.readOnly) throw onlyRead()
+        return placeFile(folders(dir).weightsFile(sha256), to)
+      },
     }
   }
 
@@ -87,7 +93,7 @@ export class LocalStores implements Stores {
 
   async #open(reading: IngestOptions): Promise<LocalDatabase> {
     const built = existsSync(this.file)
-    const db = new LocalDatabase(this.file)
+    const db = new LocalDatabase(this.file, this.#access)
     try {
       if (!built) {
         const { read } = await import('../../journal/writing')

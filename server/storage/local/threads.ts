@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { EpochtreeError, type ErrorCode } from '../../errors'
+import type { FolderAccess } from './database'
 import type { DocumentStore, IngestOptions, Progress, SessionStore, Stores, WeightsStore } from '../ports'
 
 /** What a thread is asked: a method of one of the ports. */
 export interface Question {
   readonly id: number
-  readonly port: 'sessions' | 'documents' | 'weights' | 'stores'
+  readonly port: 'sessions' | 'documents' | 'weights' | 'stores' | 'jobs'
   readonly method: string
   readonly args: readonly unknown[]
   /** Not 0 once the asker no longer wants the answer. */
@@ -17,6 +18,11 @@ export type Answer = { readonly id: number } & (
   | { readonly error: { readonly code: ErrorCode; readonly message: string } }
   | { readonly progress: Progress }
 )
+
+/** What a thread is begun with. */
+export interface StoreThreadData extends FolderAccess {
+  readonly dir: string
+}
 
 interface Waiting {
   readonly resolve: (value: unknown) => void
@@ -34,14 +40,14 @@ interface Running {
 
 /** One worker thread with a connection of its own; begun with the first question, and anew after a crash. After a while without any it ends, and gives its memory back. */
 class StoreThread {
-  readonly #dir: string
+  readonly #data: StoreThreadData
   readonly #idleMs: number
   #running: Running | undefined
   #idle: NodeJS.Timeout | undefined
   #last = 0
 
-  constructor(dir: string, idleMs: number) {
-    this.#dir = dir
+  constructor(data: StoreThreadData, idleMs: number) {
+    this.#data = data
     this.#idleMs = idleMs
   }
 
@@ -88,7 +94,7 @@ class StoreThread {
   #start(): Running {
     const waiting = new Map<number, Waiting>()
     const worker = new Worker(workerFile(), {
-      workerData: { dir: this.#dir },
+      workerData: this.#data,
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     })
@@ -142,10 +148,11 @@ export class ThreadedStores implements Stores {
   readonly #writer: StoreThread
   readonly #verifier: StoreThread
 
-  constructor(dir: string) {
-    const reader = (this.#reader = new StoreThread(dir, READER_IDLE_MS))
-    const writer = (this.#writer = new StoreThread(dir, WRITER_IDLE_MS))
-    this.#verifier = new StoreThread(dir, WRITER_IDLE_MS)
+  constructor(dir: string, access: FolderAccess = {}) {
+    const data = { dir, ...access }
+    const reader = (this.#reader = new StoreThread(data, READER_IDLE_MS))
+    const writer = (this.#writer = new StoreThread(data, WRITER_IDLE_MS))
+    this.#verifier = new StoreThread(data, WRITER_IDLE_MS)
     const port = (name: Question['port']) =>
       new Proxy(
         {},
@@ -170,6 +177,11 @@ export class ThreadedStores implements Stores {
     await this.#writer.ask('stores', 'ingest', [{ ...some, verify: false }], signal, progress)
     // Hashing gigabytes stays out of the metrics' way.
     if (verify) await this.#verifier.ask('stores', 'ingest', [{ only: [], verify: true }], signal, progress)
+  }
+
+  /** A job of the thread's program. Of the thread that writes, because jobs wait for the store's lock. */
+  run(job: string, ...args: readonly unknown[]): Promise<unknown> {
+    return this.#writer.ask('jobs', job, args)
   }
 
   async close() {

@@ -1,0 +1,30 @@
+export interface PageFiles {
+  readonly script: string
+  readonly style: string
+  readonly nonce: string
+  readonly language: string
+  /** What the page says until it is filled. */
+  readonly title: string
+}
+
+/** The page's frame: nothing in it runs, and nothing is fetched, but the two files that come with the extension. */
+export function pageHtml({ script, style, nonce, language, title }: PageFiles): string {
+  const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'`
+  return `<!DOCTYPE html>
+<html lang="${attribute(language)}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${attribute(title)}</title>
+<link rel="stylesheet" nonce="${nonce}" href="${attribute(style)}">
+</head>
+<body>
+<p id="trouble" role="alert" hidden></p>
+<main aria-busy="true"></main>
+<script nonce="${nonce}" type="module" src="${attribute(script)}"></script>
+</body>
+</html>`
+}
+
+const attribute = (text: string) => text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
