@@ -1,7 +1,7 @@
 import { bytes, number, percent, plural, relativeTime } from './cli/text/terminal'
 import { judge, mainMetrics } from './cli/text/better'
 import type { Followed } from './journal/follow'
-import { changeText, commandLink, literal, tableOf, valueText } from './markdown'
+import { changeText, commandLink, literal, tableOf, together, valueText } from './markdown'
 import { type ModelFacts, modelFacts, sparsity } from './modelFacts'
 import type { SessionRow } from './protocol/editor'
 import type { Json, ShowJson } from './protocol/model'
@@ -94,9 +94,9 @@ function sessionLine({ row, spark, graph, firstGraph }: ModelFacts, { links }: H
     row.status === 'running' && row.live ? `running, epoch ${row.live.number}` : row.status,
     number(row.epochs),
     row.main?.last ? number(row.main.last.value) : '',
-    row.main?.best ? `${number(row.main.best.value)} at ${row.main.best.number}` : '',
+    row.main?.best ? together(`${number(row.main.best.value)} at ${row.main.best.number}`) : '',
     spark.trim() ? `\`${spark}\`` : '',
-    size.filter((part) => part !== '').join(', '),
+    together(size.filter((part) => part !== '').join(', ')),
     ...(links ? [sessionLinks(row)] : []),
   ]
 }
@@ -108,7 +108,7 @@ const sessionLinks = ({ dir, id, epochs }: SessionRow) =>
         commandLink('Open', 'epochtree.openEpoch', { dir, reference: id }),
         commandLink('Compare', 'epochtree.compare', { dir, reference: id }),
         commandLink('Fork', 'epochtree.fork', { dir, reference: id }),
-      ].join(' · ')
+      ].join('&nbsp;· ')
 
 async function referenceHover(
   folder: TrackedFolder,

@@ -22,6 +22,9 @@ export function tableOf(head: readonly string[], rows: readonly (readonly string
   return [line(head), line(head.map((_, i) => (right.includes(i) ? '---:' : '---'))), ...rows.map(line)].join('\n')
 }
 
+/** Words that stay on one line in a narrow table. */
+export const together = (text: string): string => text.replaceAll(' ', '&nbsp;')
+
 /** The change from one value to another, with its sign. */
 export function changeText(from: JsonNumber | undefined, to: JsonNumber): string {
   const change = Number(to) - Number(from ?? Number.NaN)

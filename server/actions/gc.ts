@@ -120,10 +120,11 @@ function collectDeleted({ db, dir, dryRun, all, items, freed, gone, removed }: S
         summarizeSession(db, session.id)
       }
     }
-    return { bytes, upTo, epochs: rows.length }
+    const line = db.get<{ line: number }>('SELECT line FROM place WHERE session = ?', session.id)?.line ?? 0
+    return { bytes, upTo, line, epochs: rows.length }
   })
   if (!documentsFreed) return
-  const { bytes, upTo, epochs } = documentsFreed
+  const { bytes, upTo, line, epochs } = documentsFreed
   if (upTo === undefined) {
     items.push({ kind: 'session', what: session.name, bytes: bytes + freed(run) + freed(nameFile(dir, session.name)) })
     removed.add(session.id)
@@ -133,7 +134,7 @@ function collectDeleted({ db, dir, dryRun, all, items, freed, gone, removed }: S
     }
   } else if (epochs > 0) {
     items.push({ kind: 'epochs', what: `${session.name}: epochs after ${upTo}, which no fork needs`, bytes })
-    if (!dryRun) mark(db, dir, session.id, { collected: upTo })
+    if (!dryRun) mark(db, dir, session.id, { collected: upTo, collectedLine: line })
   }
 }
 

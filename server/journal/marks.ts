@@ -14,6 +14,7 @@ const LARGEST = 8 * 1024 * 1024
 /** What `gc` writes down beside people's decisions. */
 export interface Remains {
   readonly collected?: number
+  readonly collectedLine?: number
   readonly released?: readonly string[]
   readonly discarded?: readonly string[]
 }

@@ -259,7 +259,10 @@ export class Pass {
     const last = this.#lastNumber()
     const refused = number <= last
     if (refused) this.#report(`The epoch's number ${number} is not above ${last}, the last of the history; the epoch was refused.`)
-    const discarded = (this.#marks.collected != null && number > this.#marks.collected) || this.#marks.discarded?.includes(epochId)
+    const { collected, collectedLine, discarded: uncommitted } = this.#marks
+    const discarded =
+      (collected != null && number > collected && this.#place.line <= (collectedLine ?? Number.POSITIVE_INFINITY)) ||
+      uncommitted?.includes(epochId)
     const state = discarded ? 'discarded' : refused ? 'refused' : 'open'
     if (known)
       this.#db.run(

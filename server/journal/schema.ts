@@ -32,6 +32,8 @@ export const marksFile = z.object({
   deleted: nullish(seconds),
   /** After `gc` took a deleted session: own epochs up to this number stay, because forks need them. */
   collected: nullish(count),
+  /** The journal's last line then: what it says later, after a restore and a resume, is not meant. */
+  collectedLine: nullish(count),
   /** Own epochs whose weights were let go. */
   released: nullish(z.array(id)),
   /** Uncommitted epochs whose documents were let go. */

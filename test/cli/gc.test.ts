@@ -91,6 +91,24 @@ describe('gc', () => {
     assert.deepEqual(json<LogJson>('log', 'net'), { session, epochs })
   })
 
+  it('keeps what a parent trains after it was collected, restored and resumed', () => {
+    json('fork', 'net@3', '--name', 'child')
+    json('delete', 'net')
+    grownOld()
+    json('gc')
+    json('restore', 'net')
+    writeFileSync(join(root, 'train.py'), SCRIPT.replace('epochs(10)', 'epochs(12)'))
+    const { exitCode } = json<StartedJson>('resume', 'net', '--run')
+    assert.equal(exitCode, 0)
+    const numbers = () => json<LogJson>('log', 'net').epochs.map(({ number }) => number)
+    const trained = numbers()
+    assert.deepEqual(trained.slice(0, 3), [1, 2, 3])
+    assert.equal(trained.at(-1), 12)
+    assert.ok(trained.length > 3)
+    json('doctor', '--rebuild')
+    assert.deepEqual(numbers(), trained)
+  })
+
   it('spares what is younger than an hour', () => {
     json('delete', 'net')
     assert.ok(!json<CollectedJson>('gc').items.some(({ kind }) => kind === 'weights'))

@@ -31,7 +31,7 @@ describe('a training script, over the protocol', () => {
     const hover = await client.send<Hover | null>('textDocument/hover', { textDocument: { uri: document.uri }, position })
     document.close()
     const told = hover && (hover.contents as { value: string }).value
-    return told && told.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
+    return told && told.replaceAll('&nbsp;', ' ').replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
   }
 
   for (const { name, script, says } of [

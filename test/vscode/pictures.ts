@@ -7,7 +7,8 @@ import { root } from '../../scripts/vscode/root'
 import { demoCopy, endBench, bench } from './bench'
 import { keepEvidence, openEditor } from './editor'
 import { codeLens, hover } from './script'
-import { row } from './tree'
+import { row, rowAction } from './tree'
+import { webview } from './webview'
 import { openFile, showContainer, widenSideBar } from './workbench'
 
 const SIZE = { width: 1200, height: 720 }
@@ -35,6 +36,19 @@ const pictures: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await row(page, 'Sessions', 'digits-2').waitFor()
     await codeLens(page, '2 sessions').waitFor()
     await hover(page, '"digits"', { says: /digits-2/ })
+  },
+  epoch: async (page) => {
+    await showContainer(page, 'Epochtree')
+    await widenSideBar(page, 430)
+    await row(page, 'Sessions', 'Epoch 30').click()
+    const view = await webview(page, () => document.querySelector('h1') !== null && document.querySelector('table') !== null)
+    await view.locator('h1').waitFor()
+  },
+  fork: async (page) => {
+    await showContainer(page, 'Epochtree')
+    await widenSideBar(page, 430)
+    await rowAction(row(page, 'Sessions', 'Epoch 30'), 'Fork from Epoch')
+    await codeLens(page, 'Train').waitFor()
   },
 }
 

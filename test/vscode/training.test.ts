@@ -61,7 +61,10 @@ describe('training from the editor', () => {
     await rowLike(page, SESSIONS, 'the fork digits-2', ({ text }) => text === 'digits-2')
     await command(page, 'Epochtree: Fork from Epoch...')
     const sessions = await choices(page)
-    assert.deepEqual(sessions.map(({ text }) => text), ['digits-2', 'digits'])
+    assert.deepEqual(
+      sessions.map(({ text }) => text),
+      ['digits-2', 'digits'],
+    )
     await answer(page, 'digits')
     await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
     await page.keyboard.type('30')
@@ -76,9 +79,19 @@ describe('training from the editor', () => {
     await lens(page, 'lr 0.05 → 0.02').waitFor()
     await command(page, 'Epochtree: Train This Draft')
 
-    const fork = await rowLike(page, SESSIONS, 'the new session, running', ({ text, description }) => text === 'digits-3' && /epoch 3\d|running/.test(description))
+    const fork = await rowLike(
+      page,
+      SESSIONS,
+      'the new session, running',
+      ({ text, description }) => text === 'digits-3' && /epoch 3\d|running/.test(description),
+    )
     assert.ok(fork.level > 1)
-    await rowLike(page, SESSIONS, 'the new session, completed', ({ text, description }) => text === 'digits-3' && /completed · 40 epochs/.test(description))
+    await rowLike(
+      page,
+      SESSIONS,
+      'the new session, completed',
+      ({ text, description }) => text === 'digits-3' && /completed · 40 epochs/.test(description),
+    )
     assert.match(await terminalText(page), /epoch 40 {2}loss/)
     assert.deepEqual(await notifications(page), [])
     assert.ok(!(await tabs(page)).includes('Fork digits@30'))
