@@ -1,5 +1,5 @@
 // Runs a built program on the Node 24 that the project's packages bring, or on this one, and ends with its status.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,9 +18,27 @@ export function run(program, args) {
   // A terminal sends its signals to the child too; others send them to this process alone.
   process.on('SIGINT', () => !process.stdin.isTTY && child.kill('SIGINT'))
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  if (process.env.npm_lifecycle_event) endWith(starters(), child)
   child.on('error', (error) => {
     console.error(`${node} could not be started: ${error.message}. Run \`npm ci\` again.`)
     process.exit(1)
   })
   child.on('exit', (code) => process.exit(code ?? 1))
+}
+
+/** npm's process and the shell between, where there is one: whoever ends npm may end it alone. */
+function starters() {
+  if (process.platform === 'win32') return []
+  const [parent, shell] = spawnSync('ps', ['-o', 'ppid=,comm=', '-p', process.ppid], { encoding: 'utf8' }).stdout?.trim().split(/\s+/) ?? []
+  return /(^|\/)-?(ba|da|z|k)?sh$/.test(shell ?? '') ? [process.ppid, Number(parent)] : [process.ppid]
+}
+
+function endWith(pids, child) {
+  setInterval(() => {
+    try {
+      for (const pid of pids) process.kill(pid, 0)
+    } catch (error) {
+      if (error.code === 'ESRCH') child.kill('SIGTERM')
+    }
+  }, 500).unref()
 }

@@ -73,7 +73,11 @@ export function startServer(connection: Connection) {
         for (const { uri, name } of added) if (uri.startsWith('file:')) workspace.add(fileURLToPath(uri), name)
       })
   })
-  connection.onNotification('epochtree/settings', (settings: Settings) => workspace.configure({ ...DEFAULTS, ...settings }))
+  connection.onNotification('epochtree/settings', (settings: Settings) => {
+    workspace.configure({ ...DEFAULTS, ...settings })
+    // The editor has asked for hints and lenses perhaps before this came.
+    language.refresh()
+  })
   connection.onNotification('epochtree/trusted', () => workspace.trust())
 
   type Handle = (workspace: Workspace, params: unknown, signal: AbortSignal) => Promise<unknown>

@@ -94,7 +94,10 @@ export async function serve(vsCode: VsCode, options: ServeOptions = {}): Promise
       // The whole group has ended already.
     }
   }
-  const killNow = () => kill('SIGKILL')
+  const killNow = () => {
+    kill('SIGKILL')
+    rmSync(own, { recursive: true, force: true })
+  }
   process.once('exit', killNow)
   const ended = new Promise<void>((done) => {
     child.once('exit', () => done())
@@ -108,7 +111,7 @@ export async function serve(vsCode: VsCode, options: ServeOptions = {}): Promise
     await gate?.close()
     kill('SIGTERM')
     await Promise.race([ended, pause(5000, undefined, { ref: false })])
-    killNow()
+    kill('SIGKILL')
     await ended
     process.removeListener('exit', killNow)
     rmSync(own, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
