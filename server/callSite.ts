@@ -1,5 +1,5 @@
 import { readFile, readdir, stat } from 'node:fs/promises'
-import { isAbsolute, join, resolve } from 'node:path'
+import { isAbsolute, join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { readCommand } from './actions/command'
 import type { Result } from './protocol/editor'
@@ -13,21 +13,24 @@ const DEEPEST = 12
 /** Folders that hold other people's scripts. */
 const PASSED_OVER = /^(\..*|node_modules|__pycache__|site-packages|venv|env|build|dist)$/
 
-/** Where in the workspace's scripts a session's model is begun: in the script that trained it, else in the first that names its model. */
+/**
+ * Where a session's model is begun: in the script that trained it, where that lies in the workspace; else in the first of the workspace's
+ * scripts that names its model; else, as in a workspace that is a copy, in the script that trained it, wherever that is.
+ */
 export async function callSite(folder: TrackedFolder, roots: readonly string[], sessionId: string): Promise<Result<'epochtree/callSite'>> {
   const { modelName } = await folder.session(sessionId)
   const command = readCommand((await folder.stores.sessions.session(sessionId))?.command ?? null)
-  for (const word of command && isAbsolute(command.cwd) ? command.argv : []) {
-    if (!word.endsWith('.py')) continue
-    const path = resolve(command!.cwd, word)
-    const found = await callIn(path, modelName, true)
-    if (found) return found
+  const words = command && isAbsolute(command.cwd) ? command.argv.filter((word) => word.endsWith('.py')) : []
+  const recorded = words.map((word) => resolve(command!.cwd, word))
+  const inside = (path: string) => roots.some((root) => path.startsWith(root.endsWith(sep) ? root : root + sep))
+  const called = async (paths: AsyncIterable<string> | Iterable<string>, trainedIt: boolean) => {
+    for await (const path of paths) {
+      const found = await callIn(path, modelName, trainedIt)
+      if (found) return found
+    }
+    return null
   }
-  for await (const path of scripts(roots)) {
-    const found = await callIn(path, modelName, false)
-    if (found) return found
-  }
-  return null
+  return (await called(recorded.filter(inside), true)) ?? (await called(scripts(roots), false)) ?? (await called(recorded, true))
 }
 
 /** Python files below the folders, nearest first, and not without end. */

@@ -53,5 +53,5 @@ export const heading = (content: Content, attributes: Attributes = {}) => elemen
 
 /** A part of the page under its heading. */
 export function section(id: string, title: string, ...content: readonly Content[]): HTMLElement {
-  return element('section', { 'aria-labelledby': id }, element('h2', { id }, title), ...content)
+  return element('section', {}, element('h2', { id }, title), ...content)
 }

@@ -82,7 +82,7 @@ const original = ({ parameters, removed }: LayerRow) => (parameters ?? 0) + (rem
 
 function layerRow({ texts, language, state, arrange }: Page, row: LayerRow, open: boolean | null, most: number): HTMLTableRowElement {
   const away = row.state === 'removed' || row.state === 'gone'
-  const name = element('th', { scope: 'row', 'aria-level': row.depth + 1 })
+  const name = element('th', { scope: 'row' })
   name.style.paddingInlineStart = `${row.depth * INDENT + (open === null ? INDENT : 0)}px`
   if (open !== null) {
     const toggle = element('button', {
@@ -97,6 +97,8 @@ function layerRow({ texts, language, state, arrange }: Page, row: LayerRow, open
     )
     name.append(toggle)
   }
+  // A screen reader comes to the row without those above it.
+  if (row.depth > 0) name.append(unseen(row.name.slice(0, row.name.length - row.label.length)))
   name.append(element('span', { class: away ? 'away' : row.group ? 'quiet' : null, title: row.name }, row.label))
   if (row.type !== null) name.append(element('span', { class: 'quiet beside' }, row.type))
   // Where the page is too narrow for a column of its own.
