@@ -174,6 +174,7 @@ describe("an epoch's tab, for everyone", () => {
       const { page } = await openEditor({ folder: await demoCopy(), theme })
       await inTheme(page, kind)
       await showContainer(page, 'Epochtree')
+      await row(page, SESSIONS, 'digits-2').waitFor()
       await row(page, SESSIONS, 'Epoch 30').click()
       const frame = await epochPage(page, 'digits@30')
       // Evaluated by the browser's debugger: the page's own rules let no foreign script in.

@@ -40,6 +40,7 @@ const pictures: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   epoch: async (page) => {
     await showContainer(page, 'Epochtree')
     await widenSideBar(page, 430)
+    await row(page, 'Sessions', 'digits-2').waitFor()
     await row(page, 'Sessions', 'Epoch 30').click()
     const view = await webview(page, () => document.querySelector('h1') !== null && document.querySelector('table') !== null)
     await view.locator('h1').waitFor()
@@ -47,6 +48,7 @@ const pictures: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   fork: async (page) => {
     await showContainer(page, 'Epochtree')
     await widenSideBar(page, 430)
+    await row(page, 'Sessions', 'digits-2').waitFor()
     await rowAction(row(page, 'Sessions', 'Epoch 30'), 'Fork from Epoch')
     await codeLens(page, 'Train').waitFor()
   },
