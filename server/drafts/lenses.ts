@@ -20,7 +20,10 @@ export function lensTitles({ base, wanted, remarks }: Pick<CheckedDraft, 'base' 
   const more = found.length > shown.length ? [`${found.length - shown.length} more`] : []
   return [
     { title: `$(play)${SPACE}Train`, command: 'epochtree.draftTrain' },
-    { title: base.kind === 'fork' ? `$(git-branch)${SPACE}Fork only` : `$(add)${SPACE}Make the session only`, command: 'epochtree.draftOnly' },
+    {
+      title: base.kind === 'fork' ? `$(git-branch)${SPACE}Fork only` : `$(add)${SPACE}Make the session only`,
+      command: 'epochtree.draftOnly',
+    },
     { title: `$(trash)${SPACE}Discard`, command: 'epochtree.draftDiscard' },
     errors
       ? { title: `$(error)${SPACE}${errors === 1 ? '1 thing' : `${errors} things`} to mend`, command: 'workbench.actions.view.problems' }
