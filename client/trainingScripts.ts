@@ -3,7 +3,7 @@ import * as vscode from 'vscode'
 
 const { t } = vscode.l10n
 
-const TRACKED = /^[ \t]*(?:import|from)[ \t]+epochtree\b/m
+const TRACKED = /^[ \t]*(?:from[ \t]+epochtree\b|import[ \t][^#\n]*\bepochtree\b)/m
 const MOST_SCRIPTS = 500
 const OTHERS = '**/{.*,node_modules,site-packages,venv,env,__pycache__}/**'
 

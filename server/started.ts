@@ -27,6 +27,7 @@ export async function startedOf(folder: TrackedFolder, { session, launch, runDir
       foreign: null,
       notRunnable: `The folder ${launch.cwd}, where its script was started, is not here. Run the script where it lies now, with EPOCHTREE_SESSION=${session.id}: it takes this session.`,
     }
+  folder.expect(session.id)
   return {
     ...about,
     launch,

@@ -119,6 +119,11 @@ export class TrackedFolder implements Context {
     this.#follower.look(...sessionIds)
   }
 
+  /** An engine is about to be started for a session. */
+  expect(sessionId: string) {
+    this.#follower.expect(sessionId)
+  }
+
   async rows(sessions: readonly Followed[]): Promise<SessionRow[]> {
     const [inherited, forks, all] = [await this.#inheritedCounts(), this.forksByTrainer(), this.#follower.sessions]
     return Promise.all(

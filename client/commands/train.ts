@@ -62,7 +62,7 @@ export function train(parts: Parts): Commands {
       await vscode.window.withProgress(
         { location: vscode.ProgressLocation.Notification, title: t('Stopping {0}', name), cancellable: true },
         async (progress, token) => {
-          progress.report({ message: t('It ends as soon as its script comes back to Python.') })
+          progress.report({ message: t('it ends as soon as its script comes back to Python') })
           try {
             await server.request('epochtree/stop', { dir, session: id, graceSeconds: GRACE_SECONDS }, token)
           } catch (error) {

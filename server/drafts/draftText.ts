@@ -69,7 +69,7 @@ function nameAndCommand({ suggestedName, command }: DraftBase): Part[] {
     ...(command
       ? [
           {
-            comments: ['How the script is started: the program, the script, its arguments, each a text of its own.'],
+            comments: ['How the script is started, word by word.'],
             text: `"command": ${writeJson(command.argv, '  ')}`,
           },
           { comments: ['The folder it is started in.'], text: `"folder": ${JSON.stringify(command.folder)}` },
@@ -97,8 +97,8 @@ function epochsPart(base: DraftBase): Part {
 function settingsPart({ hyperparameters, kind, unknown }: DraftBase): Part {
   const comments = [
     kind === 'fork'
-      ? 'What the script reads from session.hyperparameters, as that epoch was trained with.'
-      : 'What the script reads from session.hyperparameters.',
+      ? 'As that epoch was trained with. The script reads them from session.hyperparameters.'
+      : 'The script reads them from session.hyperparameters.',
     ...(unknown.length ? [`Known only when it runs, and to be given here if they shall be others: ${oneLine(unknown.join(', '))}.`] : []),
   ]
   return { comments, text: `"hyperparameters": ${writeJson(hyperparameters, '  ')}` }
@@ -108,15 +108,14 @@ function planPart({ pruningPlan, fork }: DraftBase): Part {
   const layers = fork?.graph?.prunable ?? []
   const { parameters } = fork?.graph?.reached ?? { parameters: null }
   const comments = [
-    'How the model is made smaller while it trains. Epochs are counted over the whole history.',
-    'ratio: the share of what is left that goes each time. targetSparsity: the share of the original at which it ends.',
+    'How the model is made smaller while it trains.',
     ...(layers.length
       ? [
           `Layers: ${layers.slice(0, MOST_LAYERS).map(oneLine).join(', ')}${layers.length > MOST_LAYERS ? ` and ${layers.length - MOST_LAYERS} more` : ''}.`,
         ]
       : []),
     ...(parameters !== null && parameters > 0
-      ? [`${(parameters * 100).toFixed(1)} % of the parameters are gone at epoch ${fork!.number} already.`]
+      ? [`${(parameters * 100).toFixed(1)} % of the parameters are gone at epoch ${fork!.number}.`]
       : []),
   ]
   if (pruningPlan === null || !isObject(pruningPlan))

@@ -43,6 +43,8 @@ export class Follower {
   readonly #options: FollowOptions
   readonly #stopped = new AbortController()
   readonly #touched = new Set<string>()
+  /** Sessions that were ended and are being resumed, and until when that is waited for. */
+  readonly #resuming = new Map<string, number>()
   /** Folders that came and hold no session yet, with the time until which one is waited for: session.json is written last. */
   readonly #expected = new Map<string, number>()
   readonly #watchers = new Map<string, FSWatcher>()
@@ -62,6 +64,12 @@ export class Follower {
   /** Follows until `close`; begins with what the store knows already, so that lists are there at once. */
   start() {
     this.#running ??= this.#follow()
+  }
+
+  /** An engine is about to take up a session that has ended: it is looked at until that is seen. */
+  expect(sessionId: string) {
+    this.#resuming.set(sessionId, performance.now() + EXPECTED_MS)
+    this.look(sessionId)
   }
 
   /** Brings the list up to the store's present state, as the store has it: for whoever has just written. */
@@ -194,7 +202,19 @@ export class Follower {
     for (const [id, until] of this.#expected)
       if (this.sessions.has(id) || performance.now() > until) this.#expected.delete(id)
       else ids.push(id)
+    for (const [id, until] of this.#resuming)
+      if (!this.sessions.get(id)?.finished || performance.now() > until) this.#resuming.delete(id)
+      else ids.push(id)
     return ids
+  }
+
+  /** Those that ended lately, the last of them last: somebody may take them up again. */
+  #ended(): string[] {
+    const recently = Date.now() / 1000 - RECENT_SECONDS
+    return [...this.sessions.values()]
+      .filter(({ finished }) => (finished?.time ?? 0) > recently)
+      .sort((a, b) => (a.finished?.time ?? 0) - (b.finished?.time ?? 0))
+      .map(({ id }) => id)
   }
 
   #watch() {
@@ -210,7 +230,7 @@ export class Follower {
       return true
     })
     if (whole) return
-    const wanted = new Set(this.#unfinished().slice(-MOST_WATCHED).map(run))
+    const wanted = new Set([...this.#ended(), ...this.#unfinished()].slice(-MOST_WATCHED).map(run))
     for (const [path, watcher] of this.#watchers) {
       if (path === this.#dir || path === runs || wanted.has(path)) continue
       watcher.close()

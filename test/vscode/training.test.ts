@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
@@ -7,7 +7,7 @@ import type { LogJson, SessionJson } from '../../server/protocol/model'
 import { root } from '../../scripts/vscode/root'
 import { demoCopy } from './bench'
 import { openEditor } from './editor'
-import { expand, row, rowAction, rowLike } from './tree'
+import { row, rowAction, rowLike } from './tree'
 import { until } from './until'
 import {
   answer,
@@ -53,6 +53,9 @@ async function replaceInDraft(page: Page, before: string, after: string) {
   await page.keyboard.type(after)
 }
 
+/** What can be done with the draft stands above its first line. */
+const toTop = (page: Page) => page.keyboard.press('Control+Home')
+
 describe('training from the editor', () => {
   it('forks an epoch by keyboard: session, epoch, draft, a real training that finishes', async () => {
     const folder = await demoCopy()
@@ -76,6 +79,7 @@ describe('training from the editor', () => {
     assert.deepEqual(await tabs(page), ['Fork digits@30'])
     await lens(page, 'Nothing is different yet').waitFor()
     await replaceInDraft(page, '0.05', '0.02')
+    await toTop(page)
     await lens(page, 'lr 0.05 → 0.02').waitFor()
     await command(page, 'Epochtree: Train This Draft')
 
@@ -101,4 +105,315 @@ describe('training from the editor', () => {
     assert.deepEqual(compared.hyperparameters, [{ path: 'lr', values: [0.05, 0.02] }])
     assert.throws(() => readdirSync(join(folder, '.epochtree', 'drafts')))
   })
+
+  it('forks an epoch by mouse, from the tree; the draft is completed, checked and mended', async () => {
+    const folder = await demoCopy()
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
+    await lens(page, 'Nothing is different yet').waitFor()
+
+    await replaceInDraft(page, '0.95', '0.1')
+    await toTop(page)
+    await lens(page, '1 thing to mend').waitFor()
+    await lens(page, 'Train').click()
+    await notification(page, /pruningPlan.targetSparsity: 87.9 % of the parameters .* gone at epoch 30 already/).waitFor()
+    await command(page, 'Notifications: Clear All Notifications')
+    await editorText(page).click()
+    await page.keyboard.press('Control+Z')
+    await until('the number as it was', async () => /0\.95/.test((await editorText(page).innerText()).replaceAll('\u00a0', ' ')))
+
+    await replaceInDraft(page, '"output"', '"hid')
+    await page.keyboard.press('Control+Space')
+    await page.locator('.suggest-widget.visible .monaco-list-row', { hasText: 'hidden2' }).first().waitFor()
+    await until('the layers to be offered once each', async () => {
+      const labels = await page.locator('.suggest-widget.visible .monaco-list-row .label-name').allInnerTexts()
+      return labels.filter((label) => label === 'hidden2').length === 1
+    })
+    await page.locator('.suggest-widget.visible .monaco-list-row', { hasText: 'hidden2' }).first().click()
+    await toTop(page)
+    await lens(page, 'ignoredLayers').waitFor()
+    await lens(page, 'Fork only').click()
+    const made = await rowLike(page, SESSIONS, 'the fork', ({ text }) => text === 'digits-3')
+    assert.match(made.description, /not started · 30 epochs/)
+    await until('the fork to be selected', async () => (await rowLike(page, SESSIONS, 'it', ({ text }) => text === 'digits-3')).selected)
+    assert.deepEqual(await tabs(page), [])
+
+    await contextMenu(page, row(page, SESSIONS, 'digits-3'), 'Resume...')
+    await rowLike(
+      page,
+      SESSIONS,
+      'the fork, completed',
+      ({ text, description }) => text === 'digits-3' && /completed · 40/.test(description),
+    )
+    const { epochs } = cli<LogJson>(folder, 'log', 'digits-3')
+    assert.equal(epochs.length, 40)
+  })
+
+  it('says in the hover what a key of the draft is for, once', async () => {
+    const { page } = await openEditor({ folder: await demoCopy(), size: { width: 1400, height: 1400 } })
+    await showContainer(page, 'Epochtree')
+    await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
+    await lens(page, 'Train').waitFor()
+    await editorText(page).getByText('"ratio"').hover()
+    const hover = page.locator('.monaco-hover:visible', { hasText: 'removes a tenth of the remaining units' })
+    await hover.first().waitFor()
+  })
+
+  it('a draft that is closed as it began is gone, one that was changed stays, one that is discarded goes', async () => {
+    const folder = await demoCopy()
+    const { page } = await openEditor({ folder })
+    const drafts = () => readdirSync(join(folder, '.epochtree', 'drafts'))
+    await showContainer(page, 'Epochtree')
+    const fork = async () => {
+      await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
+      await lens(page, 'Nothing is different yet').waitFor()
+    }
+    await fork()
+    await page.locator('.tab.active .codicon-close, .tab.active .tab-actions .action-label').first().click()
+    await until('the draft to be gone', () => !existsSync(join(folder, '.epochtree', 'drafts')))
+    await fork()
+    await replaceInDraft(page, '0.05', '0.5')
+    await page.keyboard.press('Control+S')
+    await page.locator('.tab.active.dirty').waitFor({ state: 'hidden' })
+    await page.locator('.tab.active .codicon-close, .tab.active .tab-actions .action-label').first().click()
+    await until('no tab', async () => (await tabs(page)).length === 0)
+    assert.equal(drafts().length, 1)
+    await fork()
+    await replaceInDraft(page, '0.05', '0.5')
+    await toTop(page)
+    await lens(page, 'Discard').click()
+    await until('no tab', async () => (await tabs(page)).length === 0)
+    assert.equal(drafts().length, 1)
+    assert.equal(cli<SessionJson[]>(folder, 'sessions').length, 2)
+  })
+
+  it('forks by three questions, shows what will differ, and trains', async () => {
+    const folder = await demoCopy()
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    await contextMenu(page, row(page, SESSIONS, 'Epoch 30'), 'Quick Fork: Three Questions...')
+    await choose(page, 'day2.plan.json')
+    const input = quickInput(page).locator('input').first()
+    await quickInput(page).getByText('Hyper-parameters to change').waitFor()
+    await input.fill('learning_rate=1')
+    await quickInput(page)
+      .getByText(/no hyper-parameter "learning_rate"/)
+      .waitFor()
+    await input.fill('lr')
+    await quickInput(page)
+      .getByText(/Write words such as/)
+      .waitFor()
+    await input.fill('lr=0.03')
+    await until('the complaint to go', async () => !/Write words such as/.test(await quickInput(page).innerText()))
+    await page.keyboard.press('Enter')
+    await quickInput(page).getByText('Train up to the epoch of this number').waitFor()
+    assert.equal(await input.inputValue(), '40')
+    await input.fill('30')
+    await quickInput(page)
+      .getByText(/Give a number above 30/)
+      .waitFor()
+    await input.fill('32')
+    await until('the complaint to go', async () => !/above 30/.test(await quickInput(page).innerText()))
+    await page.keyboard.press('Enter')
+    await dialog(page).waitFor()
+    const text = await dialog(page).innerText()
+    for (const line of [
+      'Fork digits@30 as digits-3?',
+      'epochs: 40 → 32',
+      'hyperparameters.lr: 0.05 → 0.03',
+      'pruningPlan.ratio: 0.12 → 0.1',
+    ])
+      assert.ok(text.includes(line), `${line} in ${text}`)
+    await pressButton(dialog(page), 'Train')
+    await rowLike(
+      page,
+      SESSIONS,
+      'the fork, completed',
+      ({ text: name, description }) => name === 'digits-3' && /completed · 32/.test(description),
+    )
+    const compared = cli<{ hyperparameters: unknown }>(folder, 'compare', 'digits', 'digits-3')
+    assert.deepEqual(compared.hyperparameters, [{ path: 'lr', values: [0.05, 0.03] }])
+  })
+
+  it('sorts the epochs by a metric, and says why nothing can start at one', async () => {
+    const folder = await demoCopy()
+    const script = `
+import epochtree
+with epochtree.session("plain") as session:
+    for epoch in session.epochs(3):
+        epoch.log({"loss": (epoch.number - 2) ** 2}, split="val")
+        epoch.commit(graph={"id": "g", "nodes": {}}, weights=b"w" if epoch.number != 2 else None)
+`
+    runPython(folder, script)
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    await rowLike(page, SESSIONS, 'the session', ({ text }) => text === 'plain')
+    await command(page, 'Epochtree: Fork from Epoch...')
+    await choose(page, /^plain/)
+    await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 3')))
+    assert.deepEqual(
+      (await choices(page)).map(({ text }) => text.trim()),
+      ['Epoch 3', 'Epoch 2', 'Epoch 1'],
+    )
+    await quickInput(page).locator('.quick-input-titlebar .action-label[aria-label^="Sort by a metric"]').click()
+    await choose(page, 'Best val/loss first')
+    await until('the best to be first', async () => (await choices(page))[0]?.text.includes('Epoch 2'))
+    assert.match((await choices(page))[0]!.description, /val\/loss 0 .*without weights, so nothing can start there/)
+    await choose(page, 'Epoch 2')
+    await quickInput(page).getByText('Epoch 2: committed without weights').waitFor()
+    await choose(page, 'Epoch 1')
+    await lens(page, 'Train').waitFor()
+    assert.deepEqual(await tabs(page), ['Fork plain@1'])
+  })
+
+  it('trains a script from its title bar: the session is there first, with the edits of the draft', async () => {
+    const folder = await demoCopy()
+    const { page } = await openEditor({ folder })
+    await openFile(page, 'train.py')
+    await page.locator('.editor-actions .action-label[aria-label^="Train..."]').click()
+    await lens(page, 'As the script has it').waitFor()
+    await replaceInDraft(page, '0.05', '0.04')
+    await toTop(page)
+    await lens(page, 'lr 0.05 → 0.04').waitFor()
+    await page.locator('.editor-actions .action-label[aria-label^="Train"]').click()
+    await showContainer(page, 'Epochtree')
+    await rowLike(
+      page,
+      SESSIONS,
+      'the session, completed',
+      ({ text, description }) => text === 'digits-3' && /completed · 40/.test(description),
+    )
+    const session = cli<SessionJson[]>(folder, 'sessions').find(({ name }) => name === 'digits-3')
+    assert.equal(session?.forkedFrom, null)
+  })
+
+  const slow = `
+import time, epochtree
+with epochtree.session("slow") as session:
+    print("trains", flush=True)
+    for epoch in session.epochs(1000):
+        for step in range(20):
+            epoch.log({"loss": 1 / epoch.number}, split="val")
+            time.sleep(0.01)
+        epoch.commit(graph={"id": "g", "nodes": {}}, weights=b"w")
+`
+  it('stops a training cleanly, with what it had committed, and resumes it where it was', async () => {
+    const folder = await demoCopy()
+    writeFileSync(join(folder, 'slow.py'), slow)
+    const { page } = await openEditor({ folder })
+    await openFile(page, 'slow.py')
+    await command(page, 'Epochtree: Train...')
+    await lens(page, 'Train').click()
+    await showContainer(page, 'Epochtree')
+    const shown = (what: string, accept: RegExp) =>
+      rowLike(page, SESSIONS, what, ({ text, description }) => text === 'slow' && accept.test(description))
+    await shown('it, running', /epoch \d+ · [1-9]/)
+    await command(page, 'Epochtree: Stop...')
+    await choose(page, /^slow/)
+    await shown('it, stopped', /stopped · \d+ epochs?/)
+    const before = cli<LogJson>(folder, 'log', 'slow').epochs.at(-1)!.number
+    assert.match(await terminalText(page), /KeyboardInterrupt/)
+    await contextMenu(page, row(page, SESSIONS, 'slow'), 'Resume...')
+    await shown('it, running again', /epoch \d+/)
+    await until('more epochs', async () => cli<LogJson>(folder, 'log', 'slow').epochs.at(-1)!.number > before + 1)
+    await contextMenu(page, row(page, SESSIONS, 'slow'), 'Stop...')
+    await shown('it, stopped again', /stopped/)
+    const numbers = cli<LogJson>(folder, 'log', 'slow').epochs.map(({ number }) => number)
+    assert.deepEqual(
+      numbers,
+      Array.from(numbers, (_, i) => i + 1),
+    )
+    await until('the progress to go', async () => (await notifications(page)).length === 0)
+  })
+
+  it('a training that fails is shown as failed; one that can not begin says why and what to do', async () => {
+    const folder = await demoCopy()
+    writeFileSync(
+      join(folder, 'fails.py'),
+      'import epochtree\nwith epochtree.session("fails") as session:\n    raise ValueError("no more data")\n',
+    )
+    writeFileSync(join(folder, 'broken.py'), 'import epochtree\nimport no_such_module\nepochtree.session("broken")\n')
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    const train = async (script: string) => {
+      await openFile(page, script)
+      await command(page, 'Epochtree: Train...')
+      await lens(page, 'Train').click()
+    }
+    await train('fails.py')
+    await rowLike(page, SESSIONS, 'it, failed', ({ text, description }) => text === 'fails' && /failed/.test(description))
+    await train('broken.py')
+    await notification(page, /ended with status 1 before broken began/).waitFor()
+    assert.match(await terminalText(page), /No module named 'no_such_module'/)
+    const broken = await rowLike(page, SESSIONS, 'it', ({ text }) => text === 'broken')
+    assert.match(broken.description, /not started/)
+  })
+
+  it('a Python that is not there is named, with the way to another', async () => {
+    const folder = await demoCopy()
+    mkdirSync(join(folder, '.vscode'))
+    writeFileSync(join(folder, '.vscode', 'settings.json'), JSON.stringify({ 'epochtree.python': '/nowhere/bin/python' }))
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
+    await lens(page, 'Train').click()
+    const told = notification(page, /\/nowhere\/bin\/python could not be started/)
+    await told.waitFor()
+    await pressButton(told, 'Choose Python...')
+    await page.locator('.settings-editor').waitFor()
+  })
+
+  it('a command that somebody else recorded is shown, and run only when that is agreed to', async () => {
+    const folder = await demoCopy()
+    const runs = join(folder, '.epochtree', 'runs')
+    const foreign = join(folder, 'ran')
+    for (const id of readdirSync(runs)) {
+      const file = join(runs, id, 'session.json')
+      const session = JSON.parse(readFileSync(file, 'utf8')) as { command: object }
+      const argv = ['touch', foreign, '--token=hf_abcdefghijkl']
+      writeFileSync(file, JSON.stringify({ ...session, command: { ...session.command, argv } }))
+    }
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
+    await lens(page, 'Train').click()
+    await dialog(page).waitFor()
+    const text = await dialog(page).innerText()
+    assert.match(text, /touch .*--token=\*\*\*/)
+    assert.doesNotMatch(text, /hf_abcdefghijkl/)
+    await pressButton(dialog(page), 'Cancel')
+    await rowLike(
+      page,
+      SESSIONS,
+      'the fork, not started',
+      ({ text: name, description }) => name === 'digits-3' && /not started/.test(description),
+    )
+    assert.ok(!existsSync(foreign))
+  })
+
+  it('in a workspace that is not trusted nothing is forked, trained, resumed or stopped', async () => {
+    const folder = await demoCopy()
+    const { page } = await openEditor({ folder, trusted: false })
+    await showContainer(page, 'Epochtree')
+    await rowLike(page, SESSIONS, 'the session', ({ text }) => text === 'digits')
+    for (const title of ['Fork from Epoch...', 'Quick Fork: Three Questions...', 'Train...', 'Resume...', 'Stop...']) {
+      await command(page, `Epochtree: ${title}`)
+      await notification(page, /This workspace is not trusted/).waitFor()
+      await command(page, 'Notifications: Clear All Notifications')
+      await until('the message to go', async () => (await notifications(page)).length === 0)
+    }
+    assert.ok(!existsSync(join(folder, '.epochtree', 'drafts')))
+    assert.equal(readdirSync(join(folder, '.epochtree', 'runs')).length, 2)
+  })
 })
+
+function runPython(folder: string, script: string) {
+  const python = process.platform === 'win32' ? 'python' : 'python3'
+  const done = spawnSync(python, ['-c', script], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, PYTHONPATH: join(root, 'python'), EPOCHTREE_DIR: join(folder, '.epochtree') },
+  })
+  assert.equal(done.status, 0, done.stderr)
+}
