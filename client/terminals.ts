@@ -39,9 +39,9 @@ export class Terminals implements vscode.Disposable {
     })
     // With the editor's own runtime: no other Node need be there.
     collection.replace('EPOCHTREE_RUNTIME', process.execPath)
-    // An empty entry would mean the current folder, whose modules would then hide others.
-    const separator = process.env['PYTHONPATH'] ? delimiter : ''
-    collection.prepend('PYTHONPATH', `${this.#context.asAbsolutePath('dist/python')}${separator}`)
+    // Whole, not put before what is there: a training's task sets it too, and an entry without a separator, or an empty one, would spoil it.
+    const inherited = process.env['PYTHONPATH']
+    collection.replace('PYTHONPATH', `${this.#context.asAbsolutePath('dist/python')}${inherited ? `${delimiter}${inherited}` : ''}`)
     void this.#setFolders()
   }
 
