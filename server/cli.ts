@@ -406,6 +406,8 @@ program
   .action(async () => {
     // A program of its own, beside this one: no other command loads any of it.
     await import(new URL('server.js', import.meta.url).href)
+    // It ends the process itself, when its client says so or goes.
+    await new Promise(() => {})
   })
 
 program

@@ -164,4 +164,20 @@ describe('a training script, over the protocol', () => {
       ['epoch 3'],
     )
   })
+
+  it('understands the cells of a notebook together', async () => {
+    const uri = (cell: number) => `vscode-notebook-cell:${join(root, 'train.ipynb')}#${cell}`
+    const texts = ['import epochtree as et\nMODEL = "net"', 'with et.session(MODEL) as run:\n    pass']
+    client.notify('notebookDocument/didOpen', {
+      notebookDocument: {
+        uri: `file://${join(root, 'train.ipynb')}`,
+        notebookType: 'jupyter-notebook',
+        version: 1,
+        cells: texts.map((_, cell) => ({ kind: 2, document: uri(cell) })),
+      },
+      cellTextDocuments: texts.map((text, cell) => ({ uri: uri(cell), languageId: 'python', version: 1, text })),
+    })
+    const hover = await client.send<Hover>('textDocument/hover', { textDocument: { uri: uri(1) }, position: { line: 0, character: 9 } })
+    assert.match((hover.contents as { value: string }).value, /2 sessions/)
+  })
 })

@@ -16,7 +16,8 @@ describe('imports', () => {
   before(function () {
     this.timeout(120_000)
     copy = mkdtempSync(join(tmpdir(), 'epochtree-imports-'))
-    for (const one of ['server', 'client', 'tsconfig.base.json', 'package.json']) cpSync(one, join(copy, one), { recursive: true })
+    for (const one of ['server', 'client', 'webview', 'tsconfig.base.json', 'package.json'])
+      cpSync(one, join(copy, one), { recursive: true })
     symlinkSync(join(process.cwd(), 'node_modules'), join(copy, 'node_modules'), 'junction')
     const done = compile()
     assert.equal(done.status, 0, done.stdout)
