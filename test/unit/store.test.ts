@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { gunzipSync } from 'node:zlib'
-import { checkpointPages } from '../../server/storage/local/database'
+import { checkpointPages, LocalDatabase } from '../../server/storage/local/database'
 import { LocalStores } from '../../server/storage/local/stores'
 import type { MetricName } from '../../server/storage/ports'
 import { CHILD, PARENT, writeFirstRuns } from '../fixtures/firstStore'
@@ -50,6 +50,22 @@ describe('the file of the embedded store', () => {
     assert.deepEqual(await answers(old), await answers(anew))
     await old.close()
     await anew.close()
+  })
+
+  it('that another process has only begun to build is read to its end first', async () => {
+    const stores = new LocalStores(dir)
+    // What that process leaves when it is killed, or has not come further yet.
+    new LocalDatabase(stores.file).close()
+    assert.equal((await stores.sessions.sessions()).length, 2)
+    await stores.close()
+    const part = new LocalStores(dir)
+    rmSync(part.file)
+    await part.ingest({ only: [PARENT] })
+    assert.deepEqual(
+      (await part.sessions.sessions()).map(({ id }) => id),
+      [PARENT, CHILD],
+    )
+    await part.close()
   })
 
   it('that a newer version wrote is refused, and left as it is', async () => {

@@ -73,6 +73,9 @@ export interface FolderAccess {
   readonly readOnly?: boolean
 }
 
+/** "eptr": written once a store holds all that the run folders held. */
+const WHOLE = 0x65707472
+
 /** One connection to the embedded store. Synchronous: it lives on a worker thread. */
 export class LocalDatabase {
   readonly file: string
@@ -80,6 +83,7 @@ export class LocalDatabase {
   readonly db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   readonly #inode: bigint
+  #whole = false
 
   constructor(file: string, { readOnly = false }: FolderAccess = {}) {
     this.file = file
@@ -106,6 +110,15 @@ export class LocalDatabase {
   /** False when the file was deleted or replaced since: whoever holds this connection must open the store anew. */
   isCurrent(): boolean {
     return existsSync(this.file) && statSync(this.file, { bigint: true }).ino === this.#inode
+  }
+
+  /** Whether all journals were read at least once: whoever opens a store that another process is just building sees only a part of it. */
+  isWhole(): boolean {
+    return (this.#whole ||= Number(this.db.prepare('PRAGMA application_id').get()?.['application_id']) === WHOLE)
+  }
+
+  setWhole() {
+    if (!this.isWhole()) this.db.exec(`PRAGMA application_id=${WHOLE}`)
   }
 
   #version(): number {

@@ -67,57 +67,48 @@ export class LocalStores implements Stores {
     }
   }
 
-  /** Works with the store as it is on disk now: one that was deleted since is opened, and built, anew. */
+  /** Works with the store as it is on disk now: one that was deleted since, or never read to its end, is built first. */
   async use<Answer>(work: (db: LocalDatabase) => Answer | Promise<Answer>): Promise<Answer> {
     try {
-      return await work(await this.#current())
+      const db = await this.#current()
+      if (!db.isWhole()) await this.#read(db, changedSessions(db, this.dir), {})
+      return await work(db)
     } catch (error) {
       throw storeError(error, this.file)
-    }
-  }
-
-  async #current(reading: IngestOptions = {}): Promise<LocalDatabase> {
-    const opening = this.#db
-    const db = await opening
-    if (db?.isCurrent()) return db
-    // Whoever else waited for the same one may have opened the next already.
-    if (this.#db !== opening) return this.#current(reading)
-    db?.close()
-    const anew = (this.#db = this.#open(reading))
-    return anew.catch((error: unknown) => {
-      // The next question tries again.
-      if (this.#db === anew) this.#db = undefined
-      throw error
-    })
-  }
-
-  async #open(reading: IngestOptions): Promise<LocalDatabase> {
-    const built = existsSync(this.file)
-    const db = new LocalDatabase(this.file, this.#access)
-    try {
-      if (!built) {
-        const { read } = await import('../../journal/writing')
-        read(db, this.dir, changedSessions(db, this.dir), reading)
-      }
-      return db
-    } catch (error) {
-      db.close()
-      throw error
     }
   }
 
   async ingest(options: IngestOptions = {}): Promise<void> {
     try {
-      const db = await this.#current(options)
+      const db = await this.#current()
       const ids = options.only ?? changedSessions(db, this.dir, options.closely)
-      const { verify = true } = options
-      if (ids.length === 0 && !(verify && db.get("SELECT 1 FROM epoch WHERE state IN ('verifying', 'missing')"))) return
-      // Loaded where there is something to read: most commands find nothing new.
-      const { read } = await import('../../journal/writing')
-      read(await this.#current(), this.dir, ids, options)
+      const verifying = options.verify !== false && db.get("SELECT 1 FROM epoch WHERE state IN ('verifying', 'missing')") !== undefined
+      if (ids.length > 0 || verifying || (!options.only && !db.isWhole())) await this.#read(db, ids, options)
     } catch (error) {
       throw storeError(error, this.file)
     }
+  }
+
+  async #read(db: LocalDatabase, sessions: readonly string[], options: IngestOptions) {
+    // Loaded where there is something to read: most commands find nothing new.
+    const { read } = await import('../../journal/writing')
+    read(db, this.dir, sessions, options)
+    if (!options.only) db.setWhole()
+  }
+
+  async #current(): Promise<LocalDatabase> {
+    const before = this.#db
+    const db = await before
+    if (db?.isCurrent()) return db
+    // Whoever else waited for the same one may have opened the next already.
+    if (this.#db !== before) return this.#current()
+    db?.close()
+    const anew = (this.#db = Promise.resolve().then(() => new LocalDatabase(this.file, this.#access)))
+    return anew.catch((error: unknown) => {
+      // The next question tries again.
+      if (this.#db === anew) this.#db = undefined
+      throw error
+    })
   }
 
   async close() {
