@@ -32,6 +32,8 @@ export function start({ context, server, tree }: Parts): Commands {
       tree.refresh()
       if (status !== undefined && status !== 0)
         throw new Error(t('The demo ended with status {0}. Its terminal says why; it needs Python 3.9 or newer.', status))
+      const [newest] = (await server.request('epochtree/sessions', { dir, nested: false, offset: 0, limit: 1 })).rows
+      if (newest) await tree.reveal(dir, newest.id)
     },
     'epochtree.installPackage': async () => {
       const folder = vscode.workspace.workspaceFolders?.[0]

@@ -1,47 +1,14 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
-import { root } from '../../scripts/vscode/root'
 import { demoCopy } from './bench'
 import { openEditor } from './editor'
+import { train } from './slowTraining'
 import { expand, row, rowLike, rows } from './tree'
 import { until } from './until'
 import { notifications, reload, showContainer } from './workbench'
 
 const SESSIONS = 'Sessions'
-const python = process.env['PYTHON'] ?? (process.platform === 'win32' ? 'python' : 'python3')
-
-/** A training that takes its time: an epoch every 0.4 s, until the file \`end\` is there. */
-const SLOW = `import os, sys, time, epochtree
-with epochtree.session("slow", hyperparameters={"lr": 0.1}) as session:
-    for epoch in session.epochs(500):
-        for step in range(4):
-            epoch.log({"loss": 1 / (epoch.number + step)}, step=4 * epoch.number + step)
-            time.sleep(0.1)
-        epoch.log({"accuracy": 1 - 1 / epoch.number}, split="val")
-        epoch.commit(graph={"id": "g", "nodes": {}}, weights=b"w%d" % epoch.number)
-        if os.path.exists("fail"):
-            raise RuntimeError("the loss went to infinity")
-        if os.path.exists("end"):
-            break
-`
-
-function train(folder: string): {
-  readonly process: ChildProcess
-  readonly ended: Promise<unknown>
-  readonly end: (how?: 'end' | 'fail') => void
-} {
-  writeFileSync(join(folder, 'slow.py'), SLOW)
-  const child = spawn(python, ['slow.py'], {
-    cwd: folder,
-    env: { ...process.env, EPOCHTREE_DIR: join(folder, '.epochtree'), PYTHONPATH: join(root, 'python') },
-    stdio: 'ignore',
-  })
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  return { process: child, ended, end: (how = 'end') => writeFileSync(join(folder, how), '') }
-}
 
 const epochOf = (description: string) => Number(/epoch (\d+)/.exec(description)?.[1] ?? 0)
 

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { demoCopy, emptyFolder } from './bench'
+import { openEditor } from './editor'
+import { row } from './tree'
+import { until } from './until'
+import { choose, command, showContainer, terminalText } from './workbench'
+
+const python = process.env['PYTHON'] ?? (process.platform === 'win32' ? 'python' : 'python3')
+
+/** A terminal in which the prompt stands. */
+async function terminal(page: Page) {
+  await command(page, 'Terminal: Create New Terminal')
+  await until('the prompt', async () => /[$#%>]\s*$/.test(await terminalText(page)))
+  await page.locator('.terminal-wrapper.active').click()
+}
+
+let asked = 0
+/** What a command prints, between two marks of its own. */
+async function says(page: Page, line: string): Promise<string> {
+  // The marks are not in the line that is typed.
+  const mark = ++asked
+  await page.keyboard.type(`clear; echo be""gin${mark}; ${line}; echo en""d${mark}\n`)
+  return until(
+    `the answer to ${line}`,
+    async () => new RegExp(`begin${mark}(.*)end${mark}`).exec((await terminalText(page)).replaceAll('\n', ''))?.[1],
+  )
+}
+
+describe('a terminal of the editor', () => {
+  it('has the command, the package, and the folder that the editor shows', async () => {
+    const folder = await demoCopy()
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    await row(page, 'Sessions', 'digits').waitFor()
+    await terminal(page)
+    assert.match(await says(page, 'cd /; epochtree sessions'), /digits .*completed.*digits-2/)
+    assert.match(await says(page, `${python} -c "import epochtree; print(epochtree.__file__)"`), /dist\/python\/epochtree\/__init__\.py/)
+    assert.equal(await says(page, 'echo $EPOCHTREE_DIR'), join(folder, '.epochtree'))
+    // Nothing but the package comes before other modules, and the current folder does not.
+    assert.match(await says(page, 'echo "[$PYTHONPATH]"'), /^\[[^:\]]+\/dist\/python(:[^\]]+)?\]$/)
+    assert.equal(await says(page, 'ls $(echo $PYTHONPATH | cut -d: -f1)'), 'epochtree')
+    // Only for the command itself: what it starts must not take an editor for a Node.
+    assert.equal(await says(page, 'echo "[$ELECTRON_RUN_AS_NODE]"'), '[]')
+  })
+
+  it('trains a script as it is, and it appears', async () => {
+    const folder = await emptyFolder()
+    writeFileSync(
+      join(folder, 'train.py'),
+      'import epochtree\nwith epochtree.session("tiny") as s:\n    for e in s.epochs(2):\n        e.log({"loss": 1 / e.number})\n',
+    )
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    await terminal(page)
+    assert.equal(await says(page, `${python} train.py && echo tr""ained`), 'trained')
+    await row(page, 'Sessions', 'tiny').waitFor()
+  })
+
+  it('is left alone where that is wanted', async () => {
+    const { page } = await openEditor({ folder: await emptyFolder(), settings: { 'epochtree.terminalEnvironment': false } })
+    await showContainer(page, 'Epochtree')
+    await terminal(page)
+    assert.equal(await says(page, 'echo "[$EPOCHTREE_DIR$EPOCHTREE_RUNTIME]"'), '[]')
+  })
+
+  it('has the folder of its own workspace folder, where there are several', async () => {
+    const folder = await emptyFolder()
+    const [a, b] = [join(folder, 'first'), join(folder, 'second')]
+    for (const one of [a, b]) mkdirSync(join(one, '.epochtree'), { recursive: true })
+    const workspace = join(folder, 'both.code-workspace')
+    writeFileSync(workspace, JSON.stringify({ folders: [{ path: 'first' }, { path: 'second' }] }))
+    const { page } = await openEditor({ folder: workspace })
+    await showContainer(page, 'Epochtree')
+    await row(page, 'Sessions', 'second').waitFor()
+    await command(page, 'Terminal: Create New Terminal')
+    await choose(page, 'second')
+    await until('the prompt', async () => /[$#%>]\s*$/.test(await terminalText(page)))
+    await page.locator('.terminal-wrapper.active').click()
+    assert.equal(await says(page, 'echo $EPOCHTREE_DIR'), join(b, '.epochtree'))
+  })
+})

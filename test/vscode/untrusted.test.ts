@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { demoCopy } from './bench'
+import { openEditor } from './editor'
+import { epochPage, tableIn } from './epochPage'
+import { row } from './tree'
+import { until } from './until'
+import { command, notification, showContainer } from './workbench'
+
+const everything = (folder: string) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => `${path} ${statSync(path).mtimeMs} ${statSync(path).ctimeMs}`)
+    .sort()
+
+describe('a folder that is not trusted', () => {
+  it('is shown whole, and nothing in it is run or changed', async () => {
+    const folder = await demoCopy()
+    const before = everything(folder)
+    const { page } = await openEditor({ folder, trusted: false })
+    await showContainer(page, 'Epochtree')
+    await row(page, 'Sessions', 'Epoch 30').click()
+    const frame = await epochPage(page, 'digits@30')
+    assert.ok((await tableIn(frame, 'metrics')).length > 3)
+
+    const fork = frame.getByRole('button', { name: 'Fork from Here' })
+    assert.equal(await fork.getAttribute('aria-disabled'), 'true')
+    assert.match((await fork.getAttribute('title'))!, /not trusted/)
+    for (const title of ['Epochtree: Fork from Epoch...', 'Epochtree: Run the Demo']) {
+      await command(page, title)
+      const told = notification(page, 'not trusted')
+      await told.waitFor()
+      await command(page, 'Notifications: Clear All Notifications')
+      await told.waitFor({ state: 'detached' })
+    }
+    assert.deepEqual(everything(folder), before)
+  })
+
+  it('is taken in once it is trusted, without a reload', async () => {
+    const folder = await demoCopy()
+    const { page } = await openEditor({ folder, trusted: false })
+    await showContainer(page, 'Epochtree')
+    await row(page, 'Sessions', 'Epoch 30').click()
+    await epochPage(page, 'digits@30')
+    await command(page, 'Workspaces: Manage Workspace Trust')
+    await page
+      .locator('.workspace-trust-editor .monaco-button', { hasText: /^Trust$/ })
+      .first()
+      .click()
+    await page.locator('.workspace-trust-header').click()
+    await page.keyboard.press('Escape')
+    await page.locator('.workspace-trust-editor').waitFor({ state: 'hidden' })
+    await row(page, 'Sessions', 'Epoch 30').click()
+    const again = await epochPage(page, 'digits@30')
+    await until(
+      'the page to allow it',
+      async () => (await again.getByRole('button', { name: 'Select' }).getAttribute('aria-disabled')) === null,
+    )
+    await again.getByRole('button', { name: 'Select' }).click()
+    await again.getByRole('button', { name: 'Follow the Newest' }).waitFor()
+  })
+})
