@@ -3,7 +3,8 @@ import type { Draft } from '../server/protocol/editor'
 import { isDraft } from './isDraft'
 import type { Server } from './server'
 import type { SessionTree } from './sessionTree/sessionTree'
-import { needsTrust, type Trainings } from './tasks'
+import type { Trainings } from './tasks'
+import { needsTrust } from './trust'
 
 const { t } = vscode.l10n
 

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode'
-
-const { t } = vscode.l10n
+import { endOf } from './endOf'
+import { needsTrust } from './trust'
 
 export interface Run {
   readonly name: string
@@ -13,8 +13,7 @@ export interface Run {
 
 /** Runs a program in a terminal that people can read, and resolves to its exit status; undefined where the terminal was closed. */
 export async function runTask({ name, program, args, folder, cwd, env = {} }: Run): Promise<number | undefined> {
-  if (!vscode.workspace.isTrusted)
-    throw new Error(t('This workspace is not trusted, so nothing is run in it. Trust it with "Workspaces: Manage Workspace Trust".'))
+  needsTrust()
   const task = new vscode.Task(
     { type: 'epochtree', task: name },
     folder ?? vscode.TaskScope.Workspace,
@@ -23,22 +22,5 @@ export async function runTask({ name, program, args, folder, cwd, env = {} }: Ru
     new vscode.ProcessExecution(program, [...args], { cwd, env }),
   )
   task.presentationOptions = { reveal: vscode.TaskRevealKind.Always, panel: vscode.TaskPanelKind.Dedicated, clear: true }
-  const running = await vscode.tasks.executeTask(task)
-  return new Promise((resolve) => {
-    const ends = [
-      vscode.tasks.onDidEndTaskProcess(({ execution, exitCode }) => {
-        if (execution !== running) return
-        for (const end of ends) end.dispose()
-        resolve(exitCode)
-      }),
-      // A program that could not be started has no process to end.
-      vscode.tasks.onDidEndTask(({ execution }) => {
-        if (execution !== running) return
-        setImmediate(() => {
-          for (const end of ends) end.dispose()
-          resolve(undefined)
-        })
-      }),
-    ]
-  })
+  return endOf(await vscode.tasks.executeTask(task))
 }

@@ -3,6 +3,8 @@ import type { SessionRow, Started } from '../server/protocol/editor'
 import { isPython, trainingEnvironment, withPython } from './pythonCommand'
 import { chosenPython } from './selectedPython'
 import type { Server } from './server'
+import { endOf } from './endOf'
+import { needsTrust } from './trust'
 
 const { t } = vscode.l10n
 
@@ -36,8 +38,11 @@ export class Trainings implements vscode.TaskProvider, vscode.Disposable {
   async #task({ dir, session, launch }: Started): Promise<vscode.Task> {
     const { argv, cwd, env } = launch!
     const uri = vscode.Uri.file(cwd)
-    const folder = vscode.workspace.getWorkspaceFolder(uri) ?? vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir))
-    const [program, ...words] = withPython(argv, isPython(argv[0]!) ? await chosenPython(folder?.uri ?? uri) : undefined)
+    const folder = (await this.#folderOf(dir)) ?? vscode.workspace.getWorkspaceFolder(uri)
+    const [program, ...words] = withPython(
+      argv,
+      isPython(argv[0]!) ? await chosenPython(vscode.workspace.getWorkspaceFolder(uri)?.uri ?? folder?.uri ?? uri) : undefined,
+    )
     const task = new vscode.Task(
       { type: TASK_TYPE, session: session.name },
       folder ?? vscode.TaskScope.Workspace,
@@ -58,6 +63,13 @@ export class Trainings implements vscode.TaskProvider, vscode.Disposable {
       showReuseMessage: false,
     }
     return task
+  }
+
+  /** The workspace folder whose terminals look for sessions in this folder. */
+  async #folderOf(dir: string): Promise<vscode.WorkspaceFolder | undefined> {
+    const followed = await this.#server.request('epochtree/folders', null)
+    const roots = followed.find((one) => one.dir === dir)?.roots ?? []
+    return vscode.workspace.workspaceFolders?.find(({ uri }) => roots.includes(uri.fsPath))
   }
 
   /** Says why nothing was trained, where the training itself could not: its own failures are told by the server. */
@@ -142,14 +154,6 @@ export class Trainings implements vscode.TaskProvider, vscode.Disposable {
   }
 }
 
-/** Nothing is ever run in a folder that came from who knows where. */
-export function needsTrust() {
-  if (!vscode.workspace.isTrusted)
-    throw new Error(
-      t('This workspace is not trusted, so nothing is run or changed in it. Trust it with "Workspaces: Manage Workspace Trust".'),
-    )
-}
-
 async function agreed(name: string, command: string): Promise<boolean> {
   const run = t('Run It')
   const answer = await vscode.window.showWarningMessage(
@@ -165,25 +169,6 @@ async function choosePython() {
   await (extension
     ? vscode.commands.executeCommand('python.setInterpreter')
     : vscode.commands.executeCommand('workbench.action.openSettings', 'epochtree.python'))
-}
-
-/** The exit status; undefined where no process came to be, or its terminal was closed. */
-function endOf(execution: vscode.TaskExecution): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const ends = [
-      vscode.tasks.onDidEndTaskProcess((end) => {
-        if (end.execution === execution) done(end.exitCode)
-      }),
-      // A program that could not be started has no process to end; where there was one, this comes after its end.
-      vscode.tasks.onDidEndTask((end) => {
-        if (end.execution === execution) setImmediate(() => done(undefined))
-      }),
-    ]
-    const done = (status: number | undefined) => {
-      for (const end of ends) end.dispose()
-      resolve(status)
-    }
-  })
 }
 
 function variablesText(variables: Readonly<Record<string, string>>, platform: NodeJS.Platform): string {

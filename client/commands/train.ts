@@ -5,7 +5,7 @@ import { sessionFor } from '../pickSession'
 import { quickFork } from '../quickFork'
 import { selectedPython } from '../selectedPython'
 import { type Target, targetOf } from '../target'
-import { needsTrust } from '../tasks'
+import { needsTrust } from '../trust'
 import { scriptToTrain } from '../trainingScripts'
 import type { Commands, Parts } from '.'
 

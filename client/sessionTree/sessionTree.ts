@@ -10,7 +10,7 @@ const PAGE = 200
 /** With so few sessions their forks are shown without a click. */
 const FEW = 5
 const GATHER_MS = 100
-const TRIES = 3
+const TRIES = 10
 
 interface Arrangement {
   readonly sort: SessionSort
@@ -235,6 +235,7 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
       } catch (error) {
         // The list was asked for anew meanwhile, because there is news: what was found is another node now.
         if (tries === TRIES) throw error
+        await new Promise((resolve) => setTimeout(resolve, 3 * GATHER_MS))
       }
   }
 

@@ -40,7 +40,7 @@ export async function forkBase(folder: TrackedFolder, { session, epoch: epochId,
     hyperparameters,
     pruningPlan,
     unknown: [],
-    epochs: typeof epochs === 'number' ? epochs : trained,
+    epochs: trainer.attempt?.until ?? (typeof epochs === 'number' ? epochs : trained),
     fork: { parent: seen.name, number: epoch.number, graph: graph ? graphFacts(graph, first ?? graph) : null },
     command: null,
   }

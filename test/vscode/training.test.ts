@@ -7,7 +7,7 @@ import type { LogJson, SessionJson } from '../../server/protocol/model'
 import { root } from '../../scripts/vscode/root'
 import { demoCopy } from './bench'
 import { openEditor } from './editor'
-import { row, rowAction, rowLike } from './tree'
+import { row, rowAction, rowLike, rows } from './tree'
 import { until } from './until'
 import {
   answer,
@@ -37,6 +37,14 @@ function cli<Answer>(folder: string, ...words: string[]): Answer {
   return JSON.parse(asked.stdout) as Answer
 }
 
+/** Trainings on a busy machine take their time. */
+const completed = (page: Page, name: string, epochs: number) =>
+  until(
+    `${name} to be completed`,
+    async () =>
+      (await rows(page, SESSIONS)).some(({ text, description }) => text === name && description.startsWith(`completed · ${epochs} epochs`)),
+    100_000,
+  )
 const editorText = (page: Page) => page.locator('.editor.modified .view-lines')
 const lens = (page: Page, title: string) => page.locator('.editor.modified .codelens-decoration > *', { hasText: title }).first()
 
@@ -49,8 +57,17 @@ async function replaceInDraft(page: Page, before: string, after: string) {
   await page.keyboard.press('Control+A')
   await page.keyboard.type(before)
   await until(`"${before}" to be found`, async () => /1 of 1/.test(await find.first().innerText()))
-  await page.keyboard.press('Escape')
+  await until('the find widget to go', async () => {
+    await page.keyboard.press('Escape')
+    return (await find.count()) === 0
+  })
   await page.keyboard.type(after)
+}
+
+/** Presses what stands above the draft; a tooltip of its tab would lie over it. */
+async function pressLens(page: Page, title: string) {
+  await page.mouse.move(700, 500)
+  await lens(page, title).click()
 }
 
 /** What can be done with the draft stands above its first line. */
@@ -90,12 +107,7 @@ describe('training from the editor', () => {
       ({ text, description }) => text === 'digits-3' && /epoch 3\d|running/.test(description),
     )
     assert.ok(fork.level > 1)
-    await rowLike(
-      page,
-      SESSIONS,
-      'the new session, completed',
-      ({ text, description }) => text === 'digits-3' && /completed · 40 epochs/.test(description),
-    )
+    await completed(page, 'digits-3', 40)
     assert.match(await terminalText(page), /epoch 40 {2}loss/)
     assert.deepEqual(await notifications(page), [])
     assert.ok(!(await tabs(page)).includes('Fork digits@30'))
@@ -116,7 +128,7 @@ describe('training from the editor', () => {
     await replaceInDraft(page, '0.95', '0.1')
     await toTop(page)
     await lens(page, '1 thing to mend').waitFor()
-    await lens(page, 'Train').click()
+    await pressLens(page, 'Train')
     await notification(page, /pruningPlan.targetSparsity: 87.9 % of the parameters .* gone at epoch 30 already/).waitFor()
     await command(page, 'Notifications: Clear All Notifications')
     await editorText(page).click()
@@ -133,19 +145,14 @@ describe('training from the editor', () => {
     await page.locator('.suggest-widget.visible .monaco-list-row', { hasText: 'hidden2' }).first().click()
     await toTop(page)
     await lens(page, 'ignoredLayers').waitFor()
-    await lens(page, 'Fork only').click()
+    await pressLens(page, 'Fork only')
     const made = await rowLike(page, SESSIONS, 'the fork', ({ text }) => text === 'digits-3')
     assert.match(made.description, /not started · 30 epochs/)
     await until('the fork to be selected', async () => (await rowLike(page, SESSIONS, 'it', ({ text }) => text === 'digits-3')).selected)
     assert.deepEqual(await tabs(page), [])
 
     await contextMenu(page, row(page, SESSIONS, 'digits-3'), 'Resume...')
-    await rowLike(
-      page,
-      SESSIONS,
-      'the fork, completed',
-      ({ text, description }) => text === 'digits-3' && /completed · 40/.test(description),
-    )
+    await completed(page, 'digits-3', 40)
     const { epochs } = cli<LogJson>(folder, 'log', 'digits-3')
     assert.equal(epochs.length, 40)
   })
@@ -182,7 +189,7 @@ describe('training from the editor', () => {
     await fork()
     await replaceInDraft(page, '0.05', '0.5')
     await toTop(page)
-    await lens(page, 'Discard').click()
+    await pressLens(page, 'Discard')
     await until('no tab', async () => (await tabs(page)).length === 0)
     assert.equal(drafts().length, 1)
     assert.equal(cli<SessionJson[]>(folder, 'sessions').length, 2)
@@ -226,12 +233,7 @@ describe('training from the editor', () => {
     ])
       assert.ok(text.includes(line), `${line} in ${text}`)
     await pressButton(dialog(page), 'Train')
-    await rowLike(
-      page,
-      SESSIONS,
-      'the fork, completed',
-      ({ text: name, description }) => name === 'digits-3' && /completed · 32/.test(description),
-    )
+    await completed(page, 'digits-3', 32)
     const compared = cli<{ hyperparameters: unknown }>(folder, 'compare', 'digits', 'digits-3')
     assert.deepEqual(compared.hyperparameters, [{ path: 'lr', values: [0.05, 0.03] }])
   })
@@ -278,12 +280,7 @@ with epochtree.session("plain") as session:
     await lens(page, 'lr 0.05 → 0.04').waitFor()
     await page.locator('.editor-actions .action-label[aria-label^="Train"]').click()
     await showContainer(page, 'Epochtree')
-    await rowLike(
-      page,
-      SESSIONS,
-      'the session, completed',
-      ({ text, description }) => text === 'digits-3' && /completed · 40/.test(description),
-    )
+    await completed(page, 'digits-3', 40)
     const session = cli<SessionJson[]>(folder, 'sessions').find(({ name }) => name === 'digits-3')
     assert.equal(session?.forkedFrom, null)
   })
@@ -304,7 +301,7 @@ with epochtree.session("slow") as session:
     const { page } = await openEditor({ folder })
     await openFile(page, 'slow.py')
     await command(page, 'Epochtree: Train...')
-    await lens(page, 'Train').click()
+    await pressLens(page, 'Train')
     await showContainer(page, 'Epochtree')
     const shown = (what: string, accept: RegExp) =>
       rowLike(page, SESSIONS, what, ({ text, description }) => text === 'slow' && accept.test(description))
@@ -339,7 +336,7 @@ with epochtree.session("slow") as session:
     const train = async (script: string) => {
       await openFile(page, script)
       await command(page, 'Epochtree: Train...')
-      await lens(page, 'Train').click()
+      await pressLens(page, 'Train')
     }
     await train('fails.py')
     await rowLike(page, SESSIONS, 'it, failed', ({ text, description }) => text === 'fails' && /failed/.test(description))
@@ -357,7 +354,7 @@ with epochtree.session("slow") as session:
     const { page } = await openEditor({ folder })
     await showContainer(page, 'Epochtree')
     await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
-    await lens(page, 'Train').click()
+    await pressLens(page, 'Train')
     const told = notification(page, /\/nowhere\/bin\/python could not be started/)
     await told.waitFor()
     await pressButton(told, 'Choose Python...')
@@ -377,7 +374,7 @@ with epochtree.session("slow") as session:
     const { page } = await openEditor({ folder })
     await showContainer(page, 'Epochtree')
     await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
-    await lens(page, 'Train').click()
+    await pressLens(page, 'Train')
     await dialog(page).waitFor()
     const text = await dialog(page).innerText()
     assert.match(text, /touch .*--token=\*\*\*/)
