@@ -11,20 +11,41 @@ const MOST_PICKED = 1000
 
 export interface SessionChoice {
   readonly title: string
-  readonly fits: (row: SessionRow) => boolean
+  readonly fits?: (row: SessionRow) => boolean
   /** What is said where there is none to choose. */
-  readonly none: string
+  readonly none?: string
 }
 
 /** The session that a command was called for, else the one that is picked of those that it can be about. */
 export async function sessionFor(server: Server, given: Node | Target | undefined, choice: SessionChoice): Promise<SessionRow> {
   const target = targetOf(given)
   if (target) return server.request('epochtree/session', { dir: target.dir, session: target.reference.split('@')[0]! })
+  const picked = await vscode.window.showQuickPick(choices(server, choice), { title: choice.title, matchOnDescription: true })
+  if (!picked) throw new vscode.CancellationError()
+  return picked.row
+}
+
+/** As many as the user marks, at least one. */
+export async function sessionsFor(server: Server, choice: SessionChoice): Promise<readonly SessionRow[]> {
+  const picked = await vscode.window.showQuickPick(choices(server, choice), {
+    title: choice.title,
+    matchOnDescription: true,
+    canPickMany: true,
+  })
+  if (!picked?.length) throw new vscode.CancellationError()
+  return picked.map(({ row }) => row)
+}
+
+interface SessionItem extends vscode.QuickPickItem {
+  readonly row: SessionRow
+}
+
+async function choices(server: Server, { fits = () => true, none }: SessionChoice): Promise<SessionItem[]> {
   const folders = await server.request('epochtree/folders', null)
   const items = await Promise.all(
     folders.map(async ({ dir, name }) => {
       const { rows } = await server.request('epochtree/sessions', { dir, nested: false, offset: 0, limit: MOST_PICKED })
-      return rows.filter(choice.fits).map((row) => ({
+      return rows.filter(fits).map((row) => ({
         label: row.name,
         description: [
           stateWord(row.status),
@@ -37,8 +58,6 @@ export async function sessionFor(server: Server, given: Node | Target | undefine
     }),
   )
   const all = items.flat()
-  if (all.length === 0) throw new Error(choice.none)
-  const picked = await vscode.window.showQuickPick(all, { title: choice.title, matchOnDescription: true })
-  if (!picked) throw new vscode.CancellationError()
-  return picked.row
+  if (all.length === 0) throw new Error(none ?? t('There is no session yet. Run a script that uses `import epochtree`.'))
+  return all
 }

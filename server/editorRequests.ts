@@ -14,6 +14,7 @@ import { callSite } from './callSite'
 import { epochView } from './epochView'
 import { folders } from './journal/runFiles'
 import type { Params, RequestName, Result } from './protocol/editor'
+import { findSession } from './references'
 import * as requests from './requests'
 import { forksAt, listEpochs, listGroups, listMetrics, listSessions, notableEpochs, sessionRow } from './sessionList'
 import { startedOf } from './started'
@@ -50,7 +51,9 @@ export const editorRequests = {
     const folder = workspace.folder(dir)
     if (fresh) await folder.stores.ingest({ only: [session], verify: false })
     if (fresh) await folder.wrote(session)
-    return sessionRow(folder, session)
+    // Links of scripts name sessions as people do.
+    const known = (await folder.sessions()).has(session)
+    return sessionRow(folder, known ? session : (await findSession(folder.stores, session)).id)
   },
   'epochtree/notable': async (workspace, { dir, session }) => notableEpochs(workspace.folder(dir), session),
   'epochtree/epochs': async (workspace, query) => listEpochs(workspace.folder(query.dir), query),

@@ -1,8 +1,9 @@
 import * as vscode from 'vscode'
+import { bytesText } from '../bytes'
+import { sessionFor } from '../pickSession'
 import type { EpochNode, Node, SessionNode } from '../sessionTree/nodes'
 import { type Target, targetOf } from '../target'
 import type { Commands, Parts } from '.'
-import { askedSession, bytesText } from './ask'
 
 const { t } = vscode.l10n
 
@@ -12,11 +13,11 @@ export function change(parts: Parts): Commands {
   return {
     'epochtree.select': async (node: EpochNode | Target) => server.request('epochtree/select', targetOf(node)!),
     'epochtree.float': async (node?: Node | Target) => {
-      const { dir, id } = await askedSession(parts, node, t('Let which model follow its newest epoch again?'))
+      const { dir, id } = await sessionFor(server, node, { title: t('Let which model follow its newest epoch again?') })
       return server.request('epochtree/float', { dir, session: id })
     },
     'epochtree.rename': async (node?: Node) => {
-      const row = await askedSession(parts, node, t('Rename which session?'))
+      const row = await sessionFor(server, node, { title: t('Rename which session?') })
       const name = await vscode.window.showInputBox({
         title: t('Rename {0}', row.name),
         value: row.name,
@@ -25,7 +26,7 @@ export function change(parts: Parts): Commands {
       if (name !== undefined && name !== row.name) await server.request('epochtree/rename', { dir: row.dir, session: row.id, name })
     },
     'epochtree.tag': async (node?: Node) => {
-      const row = await askedSession(parts, node, t('Tag which session?'))
+      const row = await sessionFor(server, node, { title: t('Tag which session?') })
       const text = await vscode.window.showInputBox({
         title: t('Tags of {0}', row.name),
         value: row.tags.join(', '),
@@ -37,7 +38,7 @@ export function change(parts: Parts): Commands {
     },
     'epochtree.delete': async (node?: Node, chosen?: readonly Node[]) => {
       const sessions = (chosen ?? []).filter((one): one is SessionNode => one.kind === 'session').map(({ row }) => row)
-      const rows = sessions.length ? sessions : [await askedSession(parts, node, t('Delete which session?'))]
+      const rows = sessions.length ? sessions : [await sessionFor(server, node, { title: t('Delete which session?') })]
       const names = rows.map(({ name }) => name).join(', ')
       let [bytes, young] = [0, 0]
       for (const row of rows) {

@@ -1,8 +1,8 @@
 import * as vscode from 'vscode'
+import { sessionFor, sessionsFor } from '../pickSession'
 import type { Node } from '../sessionTree/nodes'
 import { type Target, targetOf } from '../target'
 import type { Commands, Parts } from '.'
-import { askedSession, pickSessions } from './ask'
 
 const { t } = vscode.l10n
 
@@ -23,12 +23,11 @@ export function look(parts: Parts): Commands {
       let compared = nodes
       if (compared.length < 2) {
         const [first] = nodes
-        const rows = await pickSessions(
-          parts,
-          first ? t('Compare {0} with', first.name ?? first.reference) : t('Compare which sessions?'),
-          true,
-          model,
-        )
+        const rows = await sessionsFor(server, {
+          title: first ? t('Compare {0} with', first.name ?? first.reference) : t('Compare which sessions?'),
+          // Models of different folders have no past in common, and no store that knows both.
+          fits: ({ dir, modelName }) => (first === undefined || first.dir === dir) && (model === undefined || model === modelName),
+        })
         compared = [...nodes, ...rows.map(({ dir, id, name }) => ({ dir, reference: id, name }))]
       }
       const { dir } = compared[0]!
@@ -61,12 +60,12 @@ export function look(parts: Parts): Commands {
       if (picked === show) await vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(files[0] ?? to.fsPath))
     },
     'epochtree.revealFiles': async (node?: Node | Target) => {
-      const { dir, id } = await askedSession(parts, node, t('Reveal the files of which session?'))
+      const { dir, id } = await sessionFor(server, node, { title: t('Reveal the files of which session?') })
       const { runDir } = await server.request('epochtree/sessionFiles', { dir, session: id })
       await vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(runDir))
     },
     'epochtree.openScript': async (node?: Node | Target) => {
-      const row = await askedSession(parts, node, t('Open the script of which session?'))
+      const row = await sessionFor(server, node, { title: t('Open the script of which session?') })
       const found = await server.request('epochtree/callSite', { dir: row.dir, session: row.id })
       if (!found)
         throw new Error(
