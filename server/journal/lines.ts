@@ -19,6 +19,8 @@ export class JournalFile {
   readonly #fd: number
   #size = 0
   #signature = ''
+  /** Filled again by each block: lines are texts of their own. */
+  #block = Buffer.alloc(0)
 
   constructor(path: string) {
     this.#fd = openSync(path, 'r')
@@ -41,8 +43,7 @@ export class JournalFile {
     this.#signature = signatureOf(stat)
   }
 
-  #read(from: number, length: number): Buffer {
-    const buffer = Buffer.allocUnsafe(length)
+  #read(from: number, length: number, buffer = Buffer.allocUnsafe(length)): Buffer {
     let at = 0
     while (at < length) {
       const n = readSync(this.#fd, buffer, at, length - at, from + at)
@@ -63,7 +64,9 @@ export class JournalFile {
 
   /** Whole lines from an offset on, at most a block of them, so memory stays bounded however long the journal is. */
   lines(offset: number): Line[] {
-    const block = this.#read(offset, Math.max(0, Math.min(BLOCK, this.size - offset)))
+    const length = Math.max(0, Math.min(BLOCK, this.size - offset))
+    if (this.#block.length < length) this.#block = Buffer.allocUnsafe(length)
+    const block = this.#read(offset, length, this.#block)
     const lines = split(block, offset)
     if (lines.length > 0 || block.length < BLOCK) return lines
     // One line fills the whole block: take it alone, or pass over it when it is too long.
