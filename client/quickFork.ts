@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import * as vscode from 'vscode'
 import type { QuickEdits } from '../server/protocol/editor'
 import type { Json } from '../server/protocol/model'
@@ -90,7 +90,7 @@ async function askPlan(title: string): Promise<string> {
       ...(found.length ? [separator(t('plans in this workspace'))] : []),
       ...found.map(({ fsPath }) => ({
         label: `$(json) ${basename(fsPath)}`,
-        description: vscode.workspace.asRelativePath(fsPath),
+        description: dirname(vscode.workspace.asRelativePath(fsPath)).replace(/^\.$/, ''),
         plan: fsPath,
       })),
       separator(t('elsewhere')),

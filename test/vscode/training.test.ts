@@ -195,6 +195,20 @@ describe('training from the editor', () => {
     assert.equal(cli<SessionJson[]>(folder, 'sessions').length, 2)
   })
 
+  it('forks from the lens above the call: the epoch is still to be picked', async () => {
+    const { page } = await openEditor({ folder: await demoCopy() })
+    const line =
+      readFileSync(join(root, 'examples', 'two-days', 'train.py'), 'utf8')
+        .split('\n')
+        .findIndex((text) => text.includes('epochtree.session(')) + 1
+    await openFile(page, 'train.py', line)
+    await page.locator('.codelens-decoration a', { hasText: 'Fork...' }).first().click()
+    await until('the epochs of the latest session', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
+    await choose(page, 'Epoch 38')
+    await lens(page, 'Nothing is different yet').waitFor()
+    assert.ok((await tabs(page)).includes('Fork digits-2@38'))
+  })
+
   it('forks by three questions, shows what will differ, and trains', async () => {
     const folder = await demoCopy()
     const { page } = await openEditor({ folder })
