@@ -10,7 +10,7 @@ import { copyPython, product } from './product.mjs'
 import { makeWheel } from './wheel.mjs'
 
 const LARGEST = 2 * 1024 * 1024
-const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'schemas', 'bin', 'examples/two-days']
+const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'schemas', 'bin', 'l10n', 'package.nls.json', 'examples/two-days']
 
 /** Every file that a part of the manifest names: icons, schemas, pictures of the walkthrough. */
 const filesIn = (part) =>

@@ -11,8 +11,6 @@ import { row, rowAction } from './tree'
 import { webview } from './webview'
 import { openFile, showContainer, widenSideBar } from './workbench'
 
-const SIZE = { width: 1200, height: 720 }
-
 /** The script and nothing around it. */
 const calm = {
   'breadcrumbs.enabled': false,
@@ -27,8 +25,10 @@ const calm = {
   'editor.stickyScroll.enabled': false,
 }
 
+type Pictures = Readonly<Record<string, (page: Page) => Promise<void>>>
+
 /** What is on a picture: the real editor, with the demo as it was really trained. Each begins in a new window. */
-const pictures: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+const pictures: Pictures = {
   sessions: async (page) => {
     await openFile(page, 'train.py', 96)
     await showContainer(page, 'Epochtree')
@@ -54,18 +54,56 @@ const pictures: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   },
 }
 
-/** Draws them all, or those whose name holds the word, in light and in dark. */
+const trees = async (page: Page) => {
+  await showContainer(page, 'Epochtree')
+  await widenSideBar(page, 360)
+  await row(page, 'Sessions', 'digits-2').waitFor()
+}
+
+/** The steps of the walkthrough, smaller: they stand beside a text, and come with the extension. */
+const walkthrough: Pictures = {
+  demo: async (page) => {
+    await openFile(page, 'day2.plan.json')
+    await trees(page)
+  },
+  track: async (page) => {
+    await openFile(page, 'train.py', 104)
+    await codeLens(page, '2 sessions').waitFor()
+    await page.keyboard.press('Control+B')
+  },
+  look: async (page) => {
+    await trees(page)
+    await row(page, 'Sessions', 'Epoch 30').click()
+    await (await webview(page, () => document.querySelector('table') !== null)).locator('h1').waitFor()
+  },
+  fork: async (page) => {
+    await trees(page)
+    await rowAction(row(page, 'Sessions', 'Epoch 30'), 'Fork from Epoch')
+    await codeLens(page, 'Train').waitFor()
+    await page.keyboard.press('Control+B')
+  },
+}
+
+const SETS = [
+  { of: pictures, to: join(root, 'docs', 'pictures'), size: { width: 1200, height: 720 }, scale: 1.5 },
+  { of: walkthrough, to: join(root, 'media', 'walkthrough'), size: { width: 900, height: 620 }, scale: 1 },
+]
+
+/** Draws them all, or those whose path holds the word, in light and in dark. */
 async function draw(word: string) {
-  const to = join(root, 'docs', 'pictures')
+  for (const set of SETS) await drawSet(set, word)
+}
+
+async function drawSet({ of, to, size, scale }: (typeof SETS)[number], word: string) {
   mkdirSync(to, { recursive: true })
-  for (const [name, show] of Object.entries(pictures)) {
-    if (!name.includes(word)) continue
+  for (const [name, show] of Object.entries(of)) {
+    if (!join(to, name).slice(root.length).includes(word)) continue
     for (const theme of ['light', 'dark'] as const) {
       const editor = await openEditor({
         folder: await demoCopy(),
         theme,
-        size: SIZE,
-        scale: 1.5,
+        size,
+        scale,
         settings: calm,
       })
       await show(editor.page).catch(async (error: unknown) => {

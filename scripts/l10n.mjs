@@ -1,0 +1,30 @@
+// Writes l10n/bundle.l10n.json: every text of the extension, for whoever translates it into l10n/bundle.l10n.<language>.json.
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const root = join(import.meta.dirname, '..')
+
+// `t('...')`, and in the page's own list `key: '...'`.
+const CALL = /\bt\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g
+const ENTRY = /^ {2}\w+: (['"])((?:\\.|(?!\1)[^\\])*)\1,$/gm
+
+/** All texts, in the order of the alphabet, each its own translation into English. */
+export function texts() {
+  const found = new Set()
+  const add = (file, pattern) => {
+    for (const [, quote, text] of readFileSync(join(root, file), 'utf8').matchAll(pattern))
+      if (quote !== '`' || !text.includes('${'))
+        found.add(JSON.parse(`"${text.replaceAll(/\\(['`])/g, '$1').replaceAll(/(?<!\\)"/g, '\\"')}"`))
+  }
+  for (const file of globSync('client/**/*.ts', { cwd: root })) add(file, CALL)
+  add('webview/messages/epochTexts.ts', ENTRY)
+  return Object.fromEntries([...found].toSorted().map((text) => [text, text]))
+}
+
+export const bundle = join(root, 'l10n', 'bundle.l10n.json')
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  mkdirSync(join(root, 'l10n'), { recursive: true })
+  writeFileSync(bundle, `${JSON.stringify(texts(), null, 2)}\n`)
+}
