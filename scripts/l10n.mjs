@@ -19,7 +19,7 @@ export function texts() {
   }
   for (const file of globSync('client/**/*.ts', { cwd: root })) add(file, CALL)
   add('webview/messages/epochTexts.ts', ENTRY)
-  return Object.fromEntries([...found].toSorted().map((text) => [text, text]))
+  return Object.fromEntries([...found].toSorted((a, b) => (a < b ? -1 : 1)).map((text) => [text, text]))
 }
 
 export const bundle = join(root, 'l10n', 'bundle.l10n.json')
