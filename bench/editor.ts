@@ -26,7 +26,7 @@ class Server {
   readonly begun = performance.now()
 
   constructor(workspace: string) {
-    this.process = spawn(process.execPath, ['--no-warnings', join(root, 'dist', 'server.js'), '--stdio'], {
+    this.process = spawn(process.execPath, ['--no-warnings', '--max-semi-space-size=1', join(root, 'dist', 'server.js'), '--stdio'], {
       stdio: ['pipe', 'pipe', 'ignore'],
     })
     this.connection = createMessageConnection(new StreamMessageReader(this.process.stdout!), new StreamMessageWriter(this.process.stdin!))
@@ -109,7 +109,7 @@ const scriptText = (model: string) => {
     '    for epoch in session.epochs(40):',
     '        epoch.log({"loss": 0.3}, split="train", step=7)',
     '        epoch.commit()',
-    `    epochtree.evaluate("${model}@max(val/accuracy)")`,
+    `    epochtree.evaluate("${model}-5@max(val/accuracy)")`,
     '',
   )
   return lines.join('\n')
@@ -153,9 +153,10 @@ export async function measureEditor() {
   figure('expanding the session of 100,000 epochs, and a page of its middle, p95', at(expanded, 0.95), 'ms', 50, 'two questions')
 
   await wait(3000)
-  const [idle, used] = [server.memory(), server.processor()]
+  const used = server.processor()
   const IDLE_SECONDS = 20
   await wait(IDLE_SECONDS * 1000)
+  const idle = server.memory()
   figure('idle, 10,000 finished runs: share of a core', (100 * (server.processor() - used)) / IDLE_SECONDS, '%', 0.5, 'no training runs')
   figure('memory of the server, idle', idle, 'MB', 150, `${nodeMemory().toFixed(0)} MB for a bare Node`)
 

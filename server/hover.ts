@@ -51,11 +51,9 @@ export async function hoverAt(
 }
 
 /** The sessions of a model, newest first. */
-export async function sessionsOf(folder: TrackedFolder, modelName: string): Promise<Followed[]> {
-  const found: Followed[] = []
-  for (const session of (await folder.sessions()).values())
-    if (session.modelName === modelName && session.deletedAt === null) found.push(session)
-  return found.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
+export async function sessionsOf(folder: TrackedFolder, modelName: string): Promise<readonly Followed[]> {
+  await folder.sessions()
+  return folder.sessionsOfModel(modelName)
 }
 
 async function callHover(folder: TrackedFolder, call: SessionCall, options: HoverOptions): Promise<HoverText | undefined> {

@@ -19,8 +19,10 @@ const DIGITS = /^[0-9a-f]{6,24}$/
 export async function findSession({ sessions }: Stores, text: string): Promise<SessionRecord> {
   const named = await sessions.sessionByName(text)
   if (named) return named
-  const all = await sessions.sessions({ deleted: true })
   const digits = text.toLowerCase()
+  const exact = digits.length === 24 && DIGITS.test(digits) ? await sessions.session(digits) : undefined
+  if (exact) return exact
+  const all = await sessions.names()
   if (DIGITS.test(digits)) {
     const matching = all.filter(({ id }) => id.startsWith(digits) || id.endsWith(digits))
     if (matching.length === 1) return (await sessions.session(matching[0]!.id))!

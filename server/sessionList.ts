@@ -147,7 +147,7 @@ export async function epochRows(
     ]))
       values.set(epochId, jsonNumber(value))
   const forks = new Map<string, string[]>()
-  for (const fork of folder.forksByTrainer().get(session.id) ?? []) {
+  for (const fork of folder.forksOf(session.id)) {
     const at = fork.forkedFrom!.epochId
     forks.set(at, [...(forks.get(at) ?? []), fork.id])
   }
@@ -191,7 +191,10 @@ export async function notableEpochs(folder: TrackedFolder, id: string): Promise<
   const [latest] = await sessions.page(history, { offset: 0, limit: 1 })
   if (!latest) return []
   const best = (await folder.mainMetric(session))?.best?.number
-  const forkPoints = (folder.forksByTrainer().get(id) ?? []).slice(-MOST_FORK_POINTS).map(({ forkedFrom }) => forkedFrom!.epochId)
+  const forkPoints = folder
+    .forksOf(id)
+    .slice(-MOST_FORK_POINTS)
+    .map(({ forkedFrom }) => forkedFrom!.epochId)
   const pruned = await sessions.page(history, { offset: 0, limit: SHOWN_PRUNED, pruned: true })
   const bestFound = best === undefined ? [] : await sessions.page(between(history, best, best), { offset: 0, limit: 1 })
   const named = await sessions.epochs({ epochIds: [...new Set([...(session.selected ? [session.selected.id] : []), ...forkPoints])] })

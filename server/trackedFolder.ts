@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { DraftBases } from './drafts/baseCache'
 import { EpochtreeError, explain } from './errors'
 import { mainMetrics } from './cli/text/better'
@@ -24,12 +25,25 @@ export interface FolderSettings {
 }
 
 /** So many epochs are looked through while someone waits; more are looked through in pieces, between other questions. */
-const LOOKED_AT_ONCE = 5000
+const LOOKED_AT_ONCE = 2000
+const PIECE = 1000
+/** What was asked for together with it is answered first. */
+const LATER_MS = 200
 interface FolderStart {
   readonly readOnly: boolean
   /** Versions go on from those of whoever followed the folder before. */
   readonly version: number
 }
+
+/** How sessions belong together, by their ids. */
+interface Shape {
+  /** By the session that trained the epoch where they start; oldest first. */
+  readonly forks: ReadonlyMap<string, readonly string[]>
+  /** By model; newest first. */
+  readonly models: ReadonlyMap<string, readonly string[]>
+}
+
+const newestFirst = (a: Followed, b: Followed) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1)
 
 interface Best {
   readonly metric: MetricName
@@ -53,7 +67,7 @@ export class TrackedFolder implements Context {
   #version = 0
   #closed = false
   #trouble: string | null = null
-  #inherited: Promise<ReadonlyMap<string, number>> | undefined
+  #shape: Shape | undefined
 
   constructor(dir: string, name: string, settings: FolderSettings, events: FolderEvents, { readOnly, version }: FolderStart) {
     this.dir = dir
@@ -125,7 +139,7 @@ export class TrackedFolder implements Context {
   }
 
   async rows(sessions: readonly Followed[]): Promise<SessionRow[]> {
-    const [inherited, forks, all] = [await this.#inheritedCounts(), this.forksByTrainer(), this.#follower.sessions]
+    const [inherited, { forks }, all] = [await this.#inheritedCounts(sessions), this.#shapeNow(), this.#follower.sessions]
     return Promise.all(
       sessions.map(async (session): Promise<SessionRow> => {
         const { id, forkedFrom, forkPoint, open, status } = session
@@ -155,16 +169,34 @@ export class TrackedFolder implements Context {
     )
   }
 
-  /** Sessions by the session that trained the epoch where they start. */
-  forksByTrainer(): ReadonlyMap<string, readonly Followed[]> {
-    const forks = new Map<string, Followed[]>()
-    for (const session of this.#follower.sessions.values()) {
-      if (session.deletedAt !== null || !session.forkPoint) continue
-      const before = forks.get(session.forkPoint.sessionId)
-      if (before) before.push(session)
-      else forks.set(session.forkPoint.sessionId, [session])
+  /** Sessions that start at an epoch which this one trained, oldest first. */
+  forksOf(sessionId: string): Followed[] {
+    return this.#named(this.#shapeNow().forks.get(sessionId))
+  }
+
+  /** The sessions of a model, newest first. */
+  sessionsOfModel(modelName: string): Followed[] {
+    return this.#named(this.#shapeNow().models.get(modelName))
+  }
+
+  #named(ids: readonly string[] = []): Followed[] {
+    return ids.flatMap((id) => this.#follower.sessions.get(id) ?? [])
+  }
+
+  /** Made anew only when sessions come, go, or lie elsewhere: trainings change many times a second. */
+  #shapeNow(): Shape {
+    if (this.#shape) return this.#shape
+    const forks = new Map<string, string[]>()
+    const models = new Map<string, string[]>()
+    const add = (to: Map<string, string[]>, key: string, id: string) => {
+      const before = to.get(key)
+      if (before) before.push(id)
+      else to.set(key, [id])
     }
-    return forks
+    const shown = [...this.#follower.sessions.values()].filter(({ deletedAt }) => deletedAt === null)
+    for (const { id, forkPoint } of shown) if (forkPoint) add(forks, forkPoint.sessionId, id)
+    for (const { id, modelName } of shown.sort(newestFirst)) add(models, modelName, id)
+    return (this.#shape = { forks, models })
   }
 
   /**
@@ -203,8 +235,8 @@ export class TrackedFolder implements Context {
       if (number - from < LOOKED_AT_ONCE) return found(await this.#betterIn(before, history, from, number, metric, direction))
       this.#later(id, async () => {
         let best = before
-        for (let at = from; at <= number && !this.#closed; at += LOOKED_AT_ONCE)
-          best = await this.#betterIn(best, history, at, Math.min(number, at + LOOKED_AT_ONCE - 1), metric, direction)
+        for (let at = from; at <= number && !this.#closed; at += PIECE)
+          best = await this.#betterIn(best, history, at, Math.min(number, at + PIECE - 1), metric, direction)
         found(best)
       })
       return main(before)
@@ -232,7 +264,8 @@ export class TrackedFolder implements Context {
   #later(id: string, search: () => Promise<void>) {
     if (this.#searching.has(id)) return
     this.#searching.add(id)
-    void search()
+    void wait(LATER_MS, undefined, { ref: false })
+      .then(search)
       .then(() => {
         const session = this.#follower.sessions.get(id)
         return session && this.#tell([session], [], false)
@@ -247,10 +280,14 @@ export class TrackedFolder implements Context {
     return name === undefined ? undefined : (last.find((one) => formatMetric(one) === name) ?? parseMetric(name))
   }
 
-  #inheritedCounts(): Promise<ReadonlyMap<string, number>> {
-    return (this.#inherited ??= inheritedCounts([...this.#follower.sessions.values()], (sessionId, to) =>
-      this.stores.sessions.count([{ sessionId, from: 1, to }]),
-    ))
+  /** Only the lines that lead to these sessions are walked, not ten thousand others. */
+  #inheritedCounts(sessions: readonly Followed[]): Promise<ReadonlyMap<string, number>> {
+    const all = this.#follower.sessions
+    const lines = new Map<string, Followed>()
+    for (const session of sessions)
+      for (let at: Followed | undefined = session; at && !lines.has(at.id); at = at.forkPoint ? all.get(at.forkPoint.sessionId) : undefined)
+        lines.set(at.id, at)
+    return inheritedCounts([...lines.values()], (sessionId, to) => this.stores.sessions.count([{ sessionId, from: 1, to }]))
   }
 
   #troubled(error: unknown) {
@@ -263,7 +300,6 @@ export class TrackedFolder implements Context {
 
   async #changed(sessions: readonly Followed[], removed: readonly string[]) {
     this.#trouble = null
-    this.#inherited = undefined
     let structure = removed.length > 0
     for (const id of removed) {
       this.#seen.delete(id)
@@ -271,7 +307,7 @@ export class TrackedFolder implements Context {
     }
     for (const session of sessions) {
       const before = this.#seen.get(session.id)
-      const place = JSON.stringify([session.forkPoint, session.deletedAt !== null])
+      const place = JSON.stringify([session.forkPoint, session.deletedAt !== null, session.modelName])
       if (before?.place !== place) structure = true
       // Only what ended before our eyes needs a person now.
       if (session.status === 'failed' && (before?.status === 'running' || before?.status === 'created'))
@@ -282,6 +318,7 @@ export class TrackedFolder implements Context {
         })
       this.#seen.set(session.id, { status: session.status, place })
     }
+    if (structure) this.#shape = undefined
     await this.#tell(sessions, removed, structure)
   }
 

@@ -127,6 +127,10 @@ export interface Group {
   readonly max: number
 }
 
+export interface SessionName {
+  readonly id: string
+  readonly name: string
+}
 /** A state of one store; a store that was built anew is another. */
 export interface StoreVersion {
   readonly store: string
@@ -152,6 +156,8 @@ export interface SessionStore {
   sessions(options?: { readonly deleted?: boolean; readonly ids?: readonly string[] }): Promise<readonly SessionOverview[]>
   /** Ids of the sessions that came, went or changed after a version; of all where the version is none of this store's. */
   changes(since?: StoreVersion): Promise<Changes>
+  /** Only what references need of all sessions, deleted ones among them. */
+  names(): Promise<readonly SessionName[]>
   session(id: string): Promise<SessionRecord | undefined>
   sessionByName(name: string): Promise<SessionRecord | undefined>
   /** A model's whole history, through all that it was forked from. */

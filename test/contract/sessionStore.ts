@@ -17,6 +17,13 @@ export function sessionStoreContract(store: () => SessionStore) {
     )
   })
 
+  it('names all sessions', async () => {
+    assert.deepEqual(await store().names(), [
+      { id: PARENT, name: 'net' },
+      { id: CHILD, name: 'net-2' },
+    ])
+  })
+
   it('finds a session by id and by name, and nothing where there is none', async () => {
     assert.equal((await store().session(CHILD))?.name, 'net-2')
     assert.deepEqual((await store().session(CHILD))?.attempt?.hyperparameters, { lr: 20 })

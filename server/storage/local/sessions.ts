@@ -9,6 +9,7 @@ import type {
   Problem,
   Scope,
   Segment,
+  SessionName,
   SessionOverview,
   SessionRecord,
   StoreVersion,
@@ -127,6 +128,12 @@ export function sessions(
       // Ids begin with the time, so they are nearly in this order already, and SQLite would sort them all.
       .sort((a, b) => a.createdAt - b.createdAt)
   )
+}
+
+export function names(db: LocalDatabase): SessionName[] {
+  return db
+    .rows<readonly [string, Text]>('SELECT id, name FROM session WHERE evaluates IS NULL ORDER BY created, id')
+    .map(([id, name]) => ({ id, name: name ?? id }))
 }
 
 export function changes(db: LocalDatabase, since?: StoreVersion): Changes {

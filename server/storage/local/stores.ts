@@ -28,6 +28,7 @@ export class LocalStores implements Stores {
     const ask = <Answer>(question: (db: LocalDatabase) => Answer): Promise<Answer> => this.use(question)
     this.sessions = {
       sessions: (options) => ask((db) => sessions.sessions(db, options)),
+      names: () => ask((db) => sessions.names(db)),
       changes: (since) => ask((db) => sessions.changes(db, since)),
       session: (id) => ask((db) => sessions.session(db, id)),
       sessionByName: (name) => ask((db) => sessions.sessionByName(db, name)),
