@@ -22,9 +22,10 @@ export function texts() {
   return Object.fromEntries([...found].toSorted((a, b) => (a < b ? -1 : 1)).map((text) => [text, text]))
 }
 
-export const bundle = join(root, 'l10n', 'bundle.l10n.json')
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  mkdirSync(join(root, 'l10n'), { recursive: true })
-  writeFileSync(bundle, `${JSON.stringify(texts(), null, 2)}\n`)
+/** Writes them where translations are put beside them. */
+export function writeBundle(to) {
+  mkdirSync(join(to, 'l10n'), { recursive: true })
+  writeFileSync(join(to, 'l10n', 'bundle.l10n.json'), `${JSON.stringify(texts(), null, 2)}\n`)
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) writeBundle(root)

@@ -5,12 +5,13 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as vsce from '@vscode/vsce'
 import * as esbuild from 'esbuild'
+import { writeBundle } from './l10n.mjs'
 import { notices } from './notices.mjs'
 import { copyPython, product } from './product.mjs'
 import { makeWheel } from './wheel.mjs'
 
 const LARGEST = 2 * 1024 * 1024
-const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'schemas', 'bin', 'l10n', 'package.nls.json', 'examples/two-days']
+const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'schemas', 'bin', 'package.nls.json', 'examples/two-days']
 
 /** Every file that a part of the manifest names: icons, schemas, pictures of the walkthrough. */
 const filesIn = (part) =>
@@ -32,6 +33,7 @@ try {
     metafiles.push((await esbuild.build(options)).metafile)
   copyPython(root, join(stage, 'dist'))
   makeWheel(root, join(stage, 'dist'))
+  writeBundle(stage)
   for (const path of AS_THEY_ARE)
     cpSync(join(root, path), join(stage, path), {
       recursive: true,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
@@ -6,7 +7,7 @@ import { demoCopy, emptyFolder } from './bench'
 import { openEditor } from './editor'
 import { row } from './tree'
 import { until } from './until'
-import { choose, command, showContainer, terminalText } from './workbench'
+import { choose, command, notification, showContainer, terminalText } from './workbench'
 
 const python = process.env['PYTHON'] ?? (process.platform === 'win32' ? 'python' : 'python3')
 
@@ -80,5 +81,18 @@ describe('a terminal of the editor', () => {
     await until('the prompt', async () => /[$#%>]\s*$/.test(await terminalText(page)))
     await page.locator('.terminal-wrapper.active').click()
     assert.equal(await says(page, 'echo $EPOCHTREE_DIR'), join(b, '.epochtree'))
+  })
+
+  it('has the package in the chosen environment once it was installed there', async function () {
+    const folder = await emptyFolder()
+    const made = spawnSync(python, ['-m', 'venv', join(folder, 'venv')], { encoding: 'utf8' })
+    if (made.status !== 0) this.skip()
+    const chosen = join(folder, 'venv', 'bin', 'python')
+    const { page } = await openEditor({ folder, settings: { 'epochtree.python': chosen } })
+    await showContainer(page, 'Epochtree')
+    await command(page, 'Epochtree: Install the Python Package into the Selected Environment')
+    await notification(page, '`import epochtree` works with').waitFor({ timeout: 90_000 })
+    const imported = spawnSync(chosen, ['-c', 'import epochtree; print(epochtree.__file__)'], { encoding: 'utf8', cwd: '/' })
+    assert.match(imported.stdout, /venv\/lib\/.*site-packages\/epochtree/)
   })
 })
