@@ -14,7 +14,9 @@ process.on('disconnect', () => process.exit(1))
 
 async function main(): Promise<number> {
   rmSync(results, { recursive: true, force: true })
-  const mocha = new Mocha({ timeout: 120_000, rootHooks, ...(values.grep === undefined ? {} : { grep: values.grep }) })
+  // Where no one is there to look, one more try, which is told: by hand a test that fails once has failed.
+  const retries = process.env['CI'] ? 1 : 0
+  const mocha = new Mocha({ timeout: 120_000, retries, rootHooks, ...(values.grep === undefined ? {} : { grep: values.grep }) })
   // By their sources: what was built of a test that is gone may still lie there.
   for (const file of globSync('test/vscode/**/*.test.ts', { cwd: root }).sort())
     mocha.addFile(join(root, 'out', `${file.slice(0, -'.ts'.length)}.js`))
@@ -23,6 +25,7 @@ async function main(): Promise<number> {
     await mocha.loadFilesAsync()
     const { passes, failures, pending } = await new Promise<Mocha.Stats>((done) => {
       const runner = mocha.run(() => done(runner.stats!))
+      runner.on('retry', (test: Mocha.Runnable, error: Error) => console.log(`    tried again: ${test.fullTitle()} (${error.message})`))
     })
     console.log(`${passes} passed, ${failures} failed, ${pending} skipped`)
     if (failures > 0) console.log(`Pictures and logs of the failures: ${results}`)
