@@ -61,11 +61,16 @@ const arrived = (dir: string, run: string, { graph, graph_file }: Waiting, files
 function verifyFile(dir: string, session: string, file: NamedFile): string | undefined {
   const path = insideRun(folders(dir).run(session), file.file)
   const kept = folders(dir).weightsFile(file.sha256)
-  if (!path || !existsSync(path)) return existsSync(kept) ? undefined : `The file ${file.file} is missing`
+  const promised = `The content of ${file.file} is not what its commit promised`
+  if (!path || !existsSync(path)) {
+    const taken = statSync(kept, { throwIfNoEntry: false })
+    if (!taken) return `The file ${file.file} is missing`
+    return taken.size === file.bytes ? undefined : promised
+  }
   try {
     if (!statSync(path).isFile()) return `${file.file} is not a file`
     const { sha256, bytes } = hashFile(path)
-    if (sha256 !== file.sha256 || bytes !== file.bytes) return `The content of ${file.file} is not what its commit promised`
+    if (sha256 !== file.sha256 || bytes !== file.bytes) return promised
     tryWriting(() => takeIn(path, kept))
     return undefined
   } catch (error) {
