@@ -15,9 +15,8 @@ import { commandNames, executeCommand } from './executeCommand'
 import type { InitializationOptions, Settings } from './protocol/editor'
 import { answerAboutScripts, languageCapabilities } from './language'
 import { Scripts } from './scripts'
-import { Workspace } from './workspace'
+import { DEFAULT_SETTINGS, Workspace } from './workspace'
 
-const DEFAULTS: Settings = { mainMetric: '', refreshSeconds: 1, folder: '', inlayHints: false }
 /** What an error of ours is to the editor; its code travels as data. */
 const REFUSED = -32001
 const REFRESHED_EVERY_MS = 1000
@@ -51,7 +50,7 @@ export function startServer(connection: Connection) {
     const given = (initializationOptions ?? {}) as Partial<InitializationOptions>
     client.links = given.links ?? false
     client.refreshes = capabilities.workspace?.codeLens?.refreshSupport === true
-    workspace.configure({ ...DEFAULTS, ...given.settings })
+    workspace.configure({ ...DEFAULT_SETTINGS, ...given.settings })
     if (given.trusted ?? true) void workspace.trust()
     const folders = workspaceFolders ?? (rootUri ? [{ uri: rootUri, name: rootUri.split('/').at(-1) ?? rootUri }] : [])
     for (const { uri, name } of folders) if (uri.startsWith('file:')) workspace.add(fileURLToPath(uri), name)
@@ -74,7 +73,7 @@ export function startServer(connection: Connection) {
       })
   })
   connection.onNotification('epochtree/settings', (settings: Settings) => {
-    workspace.configure({ ...DEFAULTS, ...settings })
+    workspace.configure({ ...DEFAULT_SETTINGS, ...settings })
     // The editor has asked for hints and lenses perhaps before this came.
     language.refresh()
   })

@@ -3,13 +3,16 @@ import { findFolder } from './folder'
 import type { Settings } from './protocol/editor'
 import { type FolderEvents, TrackedFolder } from './trackedFolder'
 
+/** What holds where a client says nothing else. */
+export const DEFAULT_SETTINGS: Settings = { mainMetric: '', refreshSeconds: 1, folder: '', inlayHints: false }
+
 /** The `.epochtree` folders that the editor's workspace folders lead to, each followed once. */
 export class Workspace {
   readonly #events: FolderEvents
   readonly #folders = new Map<string, TrackedFolder>()
   /** Workspace folder to `.epochtree` folder. */
   readonly #dirs = new Map<string, string>()
-  #settings: Settings = { mainMetric: '', refreshSeconds: 1, folder: '', inlayHints: false }
+  #settings: Settings = DEFAULT_SETTINGS
   #trusted = false
 
   constructor(events: Omit<FolderEvents, 'rootsOf'>) {
