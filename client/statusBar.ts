@@ -78,8 +78,8 @@ export class StatusBar implements vscode.Disposable {
 
 /** `resnet50 31/40 · val/acc 0.93 · 4 min left`, of which only what is known. */
 export function runningText({ session, until, secondsLeft }: RunningRow, since: number): string {
-  const { name, live, latest, main } = session
-  const number = live?.number ?? latest?.number
+  const { name, live, main } = session
+  const number = live?.number
   const last = main?.last
   return [
     // `$(name)` would be taken for an icon.

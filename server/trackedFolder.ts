@@ -143,6 +143,7 @@ export class TrackedFolder implements Context {
     return Promise.all(
       sessions.map(async (session): Promise<SessionRow> => {
         const { id, forkedFrom, forkPoint, open, status } = session
+        const latest = session.latest ?? (forkedFrom && forkPoint ? { id: forkedFrom.epochId, number: forkPoint.number } : null)
         return {
           dir: this.dir,
           id,
@@ -151,9 +152,9 @@ export class TrackedFolder implements Context {
           status,
           epochs: (inherited.get(id) ?? 0) + session.own,
           own: session.own,
-          latest: session.latest ?? (forkedFrom && forkPoint ? { id: forkedFrom.epochId, number: forkPoint.number } : null),
+          latest,
           selected: session.selected,
-          live: status === 'running' ? open : null,
+          live: status === 'running' ? (open ?? latest) : null,
           uncommitted: status === 'running' ? null : open,
           main: await this.mainMetric(session),
           forkedFrom: forkedFrom && { ...forkedFrom, name: all.get(forkedFrom.sessionId)?.name ?? null },

@@ -66,6 +66,7 @@ export interface SessionRow {
   readonly own: number
   readonly latest: EpochName | null
   readonly selected: EpochName | null
+  /** Where a running session is: the epoch it has begun or, between two, the one it committed last. */
   readonly live: EpochName | null
   /** The epoch an interrupted or failed run had begun. */
   readonly uncommitted: EpochName | null
