@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
 import { registerCommands } from './commands'
 import { Drafts } from './drafts'
+import { ComparisonPanels } from './comparison/panels'
 import { EpochPanels } from './epochView/panels'
 import { Server } from './server'
 import { SessionTree } from './sessionTree/sessionTree'
@@ -17,6 +18,7 @@ export function activate(context: vscode.ExtensionContext) {
   const server = new Server(context, log)
   const tree = new SessionTree(server, context.workspaceState)
   const panels = new EpochPanels(server, context.extensionUri)
+  const comparisons = new ComparisonPanels(server, context.extensionUri)
   const trainings = new Trainings(server, context.asAbsolutePath('dist/python'))
   const drafts = new Drafts(server, tree, trainings)
   context.subscriptions.push(
@@ -24,6 +26,7 @@ export function activate(context: vscode.ExtensionContext) {
     server,
     tree,
     panels,
+    comparisons,
     trainings,
     drafts,
     epochDocuments(server, panels),
@@ -32,7 +35,7 @@ export function activate(context: vscode.ExtensionContext) {
     new Terminals(server, context),
     markTrainingScripts(),
   )
-  registerCommands(context, { context, server, tree, panels, drafts, trainings, log })
+  registerCommands(context, { context, server, tree, panels, comparisons, drafts, trainings, log })
   void server.start()
 }
 

@@ -43,6 +43,8 @@ export const product = (outdir, more = {}) => [
     entryPoints: [
       { in: 'webview/epoch/main.ts', out: 'epoch' },
       { in: 'webview/epoch/epoch.css', out: 'epoch' },
+      { in: 'webview/comparison/main.ts', out: 'comparison' },
+      { in: 'webview/comparison/comparison.css', out: 'comparison' },
     ],
     outdir: join(outdir, 'webview'),
     minify: true,

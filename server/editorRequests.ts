@@ -1,3 +1,5 @@
+import { comparison } from './comparison/comparison'
+import { answer, questions } from './comparison/questions'
 import { fork, resume } from './actions/newSession'
 import * as changes from './actions/changes'
 import type { deletable } from './actions/gc'
@@ -13,6 +15,7 @@ import { plain } from './cli/text/terminal'
 import { callSite } from './callSite'
 import { epochView } from './epochView'
 import { folders } from './journal/runFiles'
+import type { Asked, Compared, Question } from './protocol/comparison'
 import type { Params, RequestName, Result } from './protocol/editor'
 import { findSession } from './references'
 import * as requests from './requests'
@@ -41,6 +44,14 @@ async function changed(
 }
 
 const made = { cwd: process.cwd(), env: process.env }
+
+const comparisons = Object.fromEntries(
+  (Object.keys(questions) as Question[]).map((name) => [
+    `epochtree/comparison/${name}`,
+    (workspace: Workspace, { dir, references, asked }: Compared & { readonly asked: Asked<Question> }, signal: AbortSignal) =>
+      answer(workspace.folder(dir), { references }, name, asked, signal),
+  ]),
+) as Handlers
 
 /** Every request of the editor's side. Only folders that are followed can be asked about. */
 export const editorRequests = {
@@ -71,6 +82,8 @@ export const editorRequests = {
     if (kind === 'graph') return renderGraph(await requests.graph(folder, a), plain)
     return renderDiff(await requests.diff(folder, a, b ?? a), plain)
   },
+  'epochtree/comparison': async (workspace, compared) => comparison(workspace.folder(compared.dir), compared),
+  ...comparisons,
   'epochtree/select': async (workspace, { dir, reference }) => {
     workspace.mayChange()
     const folder = workspace.folder(dir)

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode'
+import type { ComparisonPanels } from '../comparison/panels'
 import type { EpochPanels } from '../epochView/panels'
 import type { Server } from '../server'
 import type { SessionTree } from '../sessionTree/sessionTree'
@@ -20,6 +21,7 @@ export interface Parts {
   readonly drafts: Drafts
   readonly trainings: Trainings
   readonly panels: EpochPanels
+  readonly comparisons: ComparisonPanels
   readonly log: vscode.LogOutputChannel
 }
 export type Commands = Readonly<Record<string, (...args: never[]) => unknown>>

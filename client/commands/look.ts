@@ -14,12 +14,12 @@ interface OfModel {
 
 /** What only shows. */
 export function look(parts: Parts): Commands {
-  const { server, log } = parts
+  const { server, comparisons, log } = parts
   return {
     'epochtree.compare': async (node?: Node | Target | OfModel, chosen?: readonly Node[]) => {
       const model = node && 'model' in node ? node.model : undefined
       const given = node && 'model' in node ? [] : [node]
-      const nodes = (chosen?.length ? chosen : given).flatMap((one) => targetOf(one) ?? [])
+      const nodes = (chosen?.length ? chosen.toSorted(oldestFirst) : given).flatMap((one) => targetOf(one) ?? [])
       let compared = nodes
       if (compared.length < 2) {
         const [first] = nodes
@@ -31,13 +31,7 @@ export function look(parts: Parts): Commands {
         compared = [...nodes, ...rows.map(({ dir, id, name }) => ({ dir, reference: id, name }))]
       }
       const { dir } = compared[0]!
-      const text = await server.request('epochtree/report', {
-        dir,
-        kind: 'compare',
-        references: compared.map(({ reference }) => reference),
-      })
-      const document = await vscode.workspace.openTextDocument({ content: text, language: 'plaintext' })
-      await vscode.window.showTextDocument(document, { preview: true })
+      await comparisons.open({ dir, references: compared.map(({ reference }) => reference) })
     },
     'epochtree.copyReference': async (node: Node | Target) => {
       const target = targetOf(node)
@@ -77,3 +71,6 @@ export function look(parts: Parts): Commands {
     'epochtree.showLog': () => log.show(),
   }
 }
+
+/** However they were clicked: the parent stands before its fork. */
+const oldestFirst = (a: Node, b: Node) => (a.kind === 'session' && b.kind === 'session' ? a.row.createdAt - b.row.createdAt : 0)

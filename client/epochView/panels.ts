@@ -4,7 +4,7 @@ import type { Changed, EpochView } from '../../server/protocol/editor'
 import type { Action, ToPage } from '../../webview/messages/epoch'
 import type { Server } from '../server'
 import type { Target } from '../target'
-import { pageHtml } from './html'
+import { pageHtml } from '../pageHtml'
 import { textsOfPage } from './texts'
 
 const VIEW_TYPE = 'epochtree.epoch'

@@ -1,4 +1,5 @@
 /** What the editor's side and the language server say to each other, besides the Language Server Protocol itself. Types only. */
+import type { ComparisonRequests } from './comparison'
 import type {
   Difference,
   EpochName,
@@ -294,7 +295,7 @@ type Ref = { readonly dir: string; readonly reference: string }
 type One = { readonly dir: string; readonly session: string }
 
 /** Requests of the editor's side: what is asked, and what is answered. */
-export interface Requests {
+export interface Requests extends ComparisonRequests {
   'epochtree/folders': [null, readonly FolderState[]]
   'epochtree/groups': [
     { readonly dir: string; readonly by: SessionGroup; readonly filter?: string; readonly deleted?: boolean },

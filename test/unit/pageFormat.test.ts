@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { bytes, change, fill, settings, shapeText, short, valueText } from '../../webview/epoch/format'
+import { bytes, change, fill, settings, shapeText, short, valueText } from '../../webview/parts/format'
 
 describe("the texts of the epoch's page", () => {
   for (const [value, text] of [

@@ -1,5 +1,5 @@
 import type { EpochMetric } from '../../server/protocol/editor'
-import { svg } from './element'
+import { svg } from '../parts/element'
 
 const WIDTH = 160
 const HEIGHT = 32

@@ -1,5 +1,5 @@
-import { element, section } from './element'
-import { fill, short } from './format'
+import { element, section } from '../parts/element'
+import { fill, short } from '../parts/format'
 import type { Page } from './page'
 
 /** The sessions that start at this epoch; each opens the epoch in its own history. */

@@ -1,6 +1,6 @@
 import type { EpochGraph } from '../../server/protocol/editor'
-import { element, section } from './element'
-import { fill, share, whole } from './format'
+import { element, section } from '../parts/element'
+import { fill, share, whole } from '../parts/format'
 import { layers } from './layers'
 import type { Page } from './page'
 

@@ -1,8 +1,8 @@
 import type { EpochRow } from '../../server/protocol/editor'
 import type { Action } from '../messages/epoch'
-import { element, unseen } from './element'
-import { bytes, fill, moment } from './format'
-import { icon } from './icons'
+import { element, unseen } from '../parts/element'
+import { bytes, fill, moment } from '../parts/format'
+import { icon } from '../parts/icons'
 import type { Page } from './page'
 
 /** Which epoch it is, what it is known for, and what can be done with it. */

@@ -1,6 +1,6 @@
 import type { EpochGraph, LayerRow } from '../../server/protocol/editor'
-import { element, heading, table, unseen } from './element'
-import { fill, shapeText, whole } from './format'
+import { element, heading, table, unseen } from '../parts/element'
+import { fill, shapeText, whole } from '../parts/format'
 import { sized } from './graph'
 import type { Page } from './page'
 

@@ -1,6 +1,6 @@
 import { fromPage, type FromPage, pageState, type PageState, toPage } from '../messages/epoch'
 import { epochTexts } from '../messages/epochTexts'
-import { element } from './element'
+import { element } from '../parts/element'
 import { forks } from './forks'
 import { graph } from './graph'
 import { header } from './header'

@@ -1,7 +1,7 @@
 import type { EpochMetric } from '../../server/protocol/editor'
 import { curve } from './curve'
-import { element, heading, section, table, unseen } from './element'
-import { change, fill, short } from './format'
+import { element, heading, section, table, unseen } from '../parts/element'
+import { change, fill, short } from '../parts/format'
 import type { Page } from './page'
 
 /** The values of this epoch, against the epoch before and the best of the model's history. */

@@ -1,6 +1,6 @@
 import type { Difference, Json, JsonObject } from '../../server/protocol/model'
-import { element, section } from './element'
-import { fill, settings, valueText } from './format'
+import { element, section } from '../parts/element'
+import { fill, settings, valueText } from '../parts/format'
 import type { Page } from './page'
 
 export const hyperparameters = ({ view, texts }: Page) =>

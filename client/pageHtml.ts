@@ -5,11 +5,14 @@ export interface PageFiles {
   readonly language: string
   /** What the page says until it is filled. */
   readonly title: string
+  /** True where it computes in workers of its own. */
+  readonly workers?: boolean
 }
 
 /** The page's frame: nothing in it runs, and nothing is fetched, but the two files that come with the extension. */
-export function pageHtml({ script, style, nonce, language, title }: PageFiles): string {
-  const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'`
+export function pageHtml({ script, style, nonce, language, title, workers = false }: PageFiles): string {
+  const worker = workers ? ' worker-src blob:;' : ''
+  const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}';${worker} base-uri 'none'; form-action 'none'`
   return `<!DOCTYPE html>
 <html lang="${attribute(language)}">
 <head>

@@ -1,0 +1,26 @@
+import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
+import type { Context } from '../requests'
+import { type Model, modelsOf } from './models'
+
+type Answers = {
+  readonly [Name in Question]?: (
+    context: Context,
+    models: readonly Model[],
+    asked: Asked<Name>,
+    signal: AbortSignal | undefined,
+  ) => Promise<Answer<Name>>
+}
+
+/** What can be asked about the models of a comparison. */
+export const questions = {} satisfies Answers
+
+export async function answer<Name extends Question>(
+  context: Context,
+  { references }: Pick<Compared, 'references'>,
+  name: Name,
+  asked: Asked<Name>,
+  signal?: AbortSignal,
+): Promise<Answer<Name>> {
+  const known: Answers = questions
+  return known[name]!(context, await modelsOf(context, references), asked, signal)
+}

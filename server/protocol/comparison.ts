@@ -1,0 +1,282 @@
+/** What the comparison of models asks of the server, and what is answered. Types only. */
+import type { Difference, EpochName, GraphSummary, Json, JsonNumber, Status } from './model'
+
+/** Little-endian 64-bit floats in base64: NaN and infinities survive, and thousands of values stay small. */
+export type Floats = string
+
+/** The models of a comparison, in their order: two to twelve sessions or epochs. */
+export interface Compared {
+  readonly dir: string
+  readonly references: readonly string[]
+}
+
+export interface ComparisonModel {
+  /** The session. */
+  readonly id: string
+  readonly name: string
+  readonly modelName: string
+  /** As it was asked for. */
+  readonly reference: string
+  /** How it is called here: the session's name, with the epoch where one was asked for. */
+  readonly label: string
+  readonly status: Status
+  /** The epoch that it is compared at: the last of its history here. */
+  readonly epoch: EpochName
+  /** Epochs of its history up to there. */
+  readonly epochs: number
+  readonly forkedFrom: { readonly sessionId: string; readonly name: string | null; readonly number: number } | null
+  /** Seconds since 1970. */
+  readonly createdAt: number
+  readonly parentMissing: boolean
+  readonly graph: GraphSummary | null
+}
+/** An unbroken piece of history, trained by one session, that the same models have: it is drawn once. */
+export interface Line {
+  /** Stays the same while it grows. */
+  readonly id: string
+  readonly sessionId: string
+  readonly sessionName: string
+  /** Numbers of its first and last epoch here. */
+  readonly from: number
+  readonly to: number
+  /** Places of the models whose history it belongs to; more than one: they share it. */
+  readonly models: readonly number[]
+  /** Id of the line that it goes on from. */
+  readonly after: string | null
+}
+export interface ComparisonMetric {
+  /** `split/name`. */
+  readonly metric: string
+  readonly split: string
+  readonly name: string
+  /** Which way it gets better, as its name tells. */
+  readonly direction: 'lower' | 'higher' | null
+  /** Places of the models that have it. */
+  readonly models: readonly number[]
+}
+/** Values that models were trained with, one a model, null where absent; those that are alike too. */
+export interface ComparedSettings {
+  readonly hyperparameters: readonly Difference[]
+  readonly pruningPlan: readonly Difference[]
+  readonly environment: readonly Difference[]
+  /** The command, secrets masked, and the folder it ran in. */
+  readonly command: readonly Difference[]
+  /** What was said of the data, as far as hyper-parameters or the environment name a data set. */
+  readonly data: readonly Difference[]
+}
+/** The frame of the page: who is compared, how their histories hang together, and what can be asked. */
+export interface Comparison {
+  readonly dir: string
+  readonly models: readonly ComparisonModel[]
+  readonly lines: readonly Line[]
+  /** Epochs that all have in common. */
+  readonly sharedEpochs: number
+  readonly pairs: readonly { readonly a: number; readonly b: number; readonly shared: number; readonly at: EpochName | null }[]
+  /** The metrics that matter most first. */
+  readonly metrics: readonly ComparisonMetric[]
+  readonly moreMetrics: number
+  readonly settings: ComparedSettings
+  /** The metric by which one model is called better; null where none has a direction. */
+  readonly main: string | null
+}
+
+export type Axis = 'epoch' | 'step' | 'time'
+export interface CurvesQuery {
+  readonly metrics: readonly string[]
+  /** Epoch number; global step; or seconds of training, in which a fork goes on where its parent was. */
+  readonly axis: Axis
+  /** The part of the axis that is looked at; null: all. */
+  readonly range: readonly [from: number, to: number] | null
+  /** Most points a line is reduced to. */
+  readonly buckets: number
+  /** Only these lines; absent: all. */
+  readonly lines?: readonly string[]
+}
+/** A metric on one line; parallel arrays, x rising. */
+export interface Curve {
+  readonly metric: string
+  readonly line: string
+  /** Points in the range before reduction. */
+  readonly count: number
+  readonly x: Floats
+  /** Last value of each bucket; NaN where the value was, or no value is known. */
+  readonly value: Floats
+  /** Smallest and largest of each bucket; null where every bucket holds one value. */
+  readonly low: Floats | null
+  readonly high: Floats | null
+  /** Number of the epoch at each x; null where x is that number. */
+  readonly epoch: Floats | null
+  /** Places of buckets in which a value is NaN or infinite. */
+  readonly gaps: readonly number[]
+}
+export interface Curves {
+  readonly curves: readonly Curve[]
+}
+
+/** At which epoch of each model values are set against each other. */
+export type Point = 'compared' | 'last' | 'best' | 'selected' | number
+export interface ValuesQuery {
+  readonly at: Point
+  /** For `best`: by which metric, and which way. */
+  readonly metric?: string
+  readonly direction?: 'lower' | 'higher'
+}
+export interface Values {
+  /** One a model; null where it has no such epoch. */
+  readonly epochs: readonly (EpochName | null)[]
+  readonly metrics: readonly { readonly metric: string; readonly values: readonly (JsonNumber | null)[] }[]
+  readonly graphs: readonly (GraphSummary | null)[]
+  /** Bytes of weights. */
+  readonly weights: readonly (number | null)[]
+}
+
+export interface GraphQuery {
+  /** References: any two epochs, of one model or of two. */
+  readonly a: string
+  readonly b: string
+}
+export interface ComparedSide {
+  readonly shape: readonly number[] | null
+  readonly parameters: number | null
+  readonly nonzero: number | null
+}
+export interface ComparedNode {
+  readonly id: string
+  readonly name: string
+  readonly type: string | null
+  readonly change: 'kept' | 'changed' | 'removed' | 'added'
+  readonly a: ComparedSide | null
+  readonly b: ComparedSide | null
+  /** Paths inside the node that differ, with both values. */
+  readonly differences: readonly Difference[]
+}
+export interface ComparedGraph {
+  readonly a: { readonly label: string; readonly epoch: EpochName; readonly summary: GraphSummary | null }
+  readonly b: { readonly label: string; readonly epoch: EpochName; readonly summary: GraphSummary | null }
+  readonly nodes: readonly ComparedNode[]
+  /** Places of nodes; on which sides the connection is. */
+  readonly edges: readonly (readonly [from: number, to: number, sides: 'a' | 'b' | 'both'])[]
+  /** Nodes that are not sent. */
+  readonly moreNodes: number
+}
+export interface LayersQuery {
+  readonly reference: string
+}
+/** Parameters of each layer over the epochs of a model: one column for each epoch whose graph is another than the one before. */
+export interface LayersOverEpochs {
+  readonly epochs: readonly EpochName[]
+  /** The last epoch of the history. */
+  readonly until: number
+  readonly layers: readonly {
+    readonly id: string
+    readonly name: string
+    readonly type: string | null
+    /** One a column; null where the layer is not there. */
+    readonly parameters: readonly (number | null)[]
+    readonly nonzero: readonly (number | null)[]
+  }[]
+  readonly moreLayers: number
+}
+
+/** `parameters`, `sparsity` (share of the model's first graph that is gone or zero), `weights` (bytes), or a metric. */
+export type Cost = string
+export interface TradeoffQuery {
+  readonly metric: string
+  readonly direction: 'lower' | 'higher'
+  readonly cost: Cost
+}
+export interface Tradeoff {
+  readonly lines: readonly { readonly line: string; readonly epoch: Floats; readonly value: Floats; readonly cost: Floats }[]
+  /** Points that no other beats in both, cheapest first: line and place in it. */
+  readonly front: readonly (readonly [line: string, place: number])[]
+}
+
+export interface SampleFields {
+  readonly splits: readonly {
+    readonly split: string
+    readonly fields: readonly string[]
+  }[]
+}
+export interface SamplesQuery {
+  readonly split: string
+  readonly by: string
+  readonly field: string
+}
+export interface SampleGroups {
+  readonly groups: readonly {
+    readonly group: Json
+    /** One a model; null where it has no sample of the group. */
+    readonly models: readonly ({
+      readonly count: number
+      readonly mean: JsonNumber
+      readonly min: JsonNumber
+      readonly max: JsonNumber
+    } | null)[]
+  }[]
+  /** The epoch whose samples are read, one a model. */
+  readonly epochs: readonly (EpochName | null)[]
+  readonly moreGroups: number
+}
+export interface ConfusionQuery {
+  readonly split: string
+  readonly label: string
+  readonly prediction: string
+}
+export interface Confusion {
+  readonly classes: readonly Json[]
+  /** One a model: rows are labels, columns predictions. */
+  readonly models: readonly (readonly (readonly number[])[] | null)[]
+  readonly moreClasses: number
+}
+export interface FlipsQuery extends ConfusionQuery {
+  /** The field that names a sample. */
+  readonly sample: string
+  /** Places of the two models. */
+  readonly a: number
+  readonly b: number
+}
+export interface Flips {
+  readonly bothRight: number
+  readonly bothWrong: number
+  readonly wrongToRight: number
+  readonly rightToWrong: number
+  readonly samples: readonly {
+    readonly sample: Json
+    readonly label: Json
+    readonly a: Json
+    readonly b: Json
+    readonly to: 'right' | 'wrong'
+  }[]
+  readonly moreSamples: number
+}
+export interface HistogramQuery {
+  readonly split: string
+  readonly field: string
+  readonly bins: number
+}
+export interface Histogram {
+  /** One more than there are bins. */
+  readonly edges: readonly number[]
+  readonly models: readonly (readonly number[] | null)[]
+}
+
+/** What a page of a comparison asks about its models. */
+export interface Questions {
+  curves: [CurvesQuery, Curves]
+  values: [ValuesQuery, Values]
+  graph: [GraphQuery, ComparedGraph]
+  layers: [LayersQuery, LayersOverEpochs]
+  tradeoff: [TradeoffQuery, Tradeoff]
+  sampleFields: [null, SampleFields]
+  samples: [SamplesQuery, SampleGroups]
+  confusion: [ConfusionQuery, Confusion]
+  flips: [FlipsQuery, Flips]
+  histogram: [HistogramQuery, Histogram]
+}
+export type Question = keyof Questions
+export type Asked<Name extends Question> = Questions[Name][0]
+export type Answer<Name extends Question> = Questions[Name][1]
+
+export type ComparisonRequests = {
+  'epochtree/comparison': [Compared, Comparison]
+} & { [Name in Question as `epochtree/comparison/${Name}`]: [Compared & { readonly asked: Asked<Name> }, Answer<Name>] }

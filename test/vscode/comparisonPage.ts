@@ -1,0 +1,25 @@
+import type { Frame, Page } from 'playwright-core'
+import { row, rowAction } from './tree'
+import { until } from './until'
+
+/** The page that compares models, by their labels, once it is filled. */
+export const comparisonPage = (page: Page, ...labels: readonly string[]): Promise<Frame> =>
+  until(`the comparison of ${labels.join(', ')}`, async () => {
+    for (const frame of page.frames()) {
+      if (frame.parentFrame()?.parentFrame() !== page.mainFrame()) continue
+      const filled = (wanted: string) => document.title === wanted && document.querySelector('vscode-tabs') !== null
+      // A frame may go away while it is asked.
+      if (await frame.evaluate(filled, labels.join(', ')).catch(() => false)) return frame
+    }
+    return undefined
+  })
+
+/** Selects sessions in the tree and compares them. The deepest comes first: a plain click on a session closes what is below it. */
+export async function compareInTree(page: Page, first: string, ...others: readonly string[]): Promise<void> {
+  await row(page, 'Sessions', first).click()
+  for (const name of others) await row(page, 'Sessions', name).click({ modifiers: ['Control'] })
+  await rowAction(row(page, 'Sessions', others.at(-1) ?? first), 'Compare Sessions')
+}
+
+/** Shows a view of the page: `curves`, `differences`, ... */
+export const showView = (frame: Frame, name: string) => frame.locator(`vscode-tab-header[data-view="${name}"]`).click()

@@ -1,0 +1,122 @@
+import '@vscode-elements/elements/dist/vscode-tab-header/index.js'
+import '@vscode-elements/elements/dist/vscode-tab-panel/index.js'
+import '@vscode-elements/elements/dist/vscode-tabs/index.js'
+import type { Json } from '../../server/protocol/model'
+import { comparisonTexts } from '../messages/comparisonTexts'
+import { element } from '../parts/element'
+import { colourOf, watchTheme } from './colours'
+import { header } from './header'
+import { editorHost, type Host, type Shown } from './host'
+import { overview } from './overview/overview'
+import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
+
+const makers: Partial<Record<ViewName, MakeView>> = { overview }
+
+const main = document.querySelector('main')!
+const trouble = document.querySelector('#trouble')!
+const spoken = element('div', { class: 'unseen', 'aria-live': 'polite' })
+const themed = new Set<() => void>()
+
+interface Drawn {
+  readonly page: Page & { comparison: Shown['comparison'] }
+  readonly head: HTMLElement
+  /** Those that were looked at. */
+  readonly views: Map<ViewName, View>
+  /** Sessions that went on while a view was hidden. */
+  readonly stale: Map<ViewName, Set<string>>
+  at: ViewName
+}
+let drawn: Drawn | undefined
+
+function show({ comparison, changed, texts, language, trusted }: Shown) {
+  document.documentElement.lang = language
+  document.title = comparison.models.map(({ label }) => label).join(', ')
+  const same = drawn && sameModels(drawn.page.comparison, comparison)
+  if (same && drawn) {
+    drawn.page.comparison = comparison
+    drawn.head.replaceChildren(header(drawn.page))
+    renewed(changed)
+    return
+  }
+  drawn?.views.get(drawn.at)?.hidden()
+  themed.clear()
+  draw({ comparison, texts: { ...comparisonTexts, ...texts }, language, trusted })
+  main.setAttribute('aria-busy', 'false')
+}
+
+const sameModels = (a: Shown['comparison'], b: Shown['comparison']) =>
+  a.dir === b.dir && a.models.length === b.models.length && a.models.every(({ reference }, i) => reference === b.models[i]!.reference)
+
+function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>) {
+  const { dir, models } = given.comparison
+  const references = models.map(({ reference }) => reference)
+  const kept = host.kept?.dir === dir && String(host.kept.references) === String(references) ? host.kept : undefined
+  const choices: Record<string, Json> = { ...kept?.choices }
+  const keep = () => host.keep({ dir, references, view: drawn?.at ?? 'overview', choices })
+  const page: Drawn['page'] = {
+    ...given,
+    host,
+    choice: (name) => (Object.hasOwn(choices, name) ? choices[name] : undefined),
+    choose: (name, value) => {
+      choices[name] = value
+      keep()
+    },
+    colour: colourOf,
+    onTheme: (listener) => void themed.add(listener),
+    go: (view) => go(view),
+    say: (text) => (spoken.textContent = text),
+  }
+  const offered = viewNames.filter((name) => makers[name])
+  const head = element('header', {}, header(page))
+  const panels = new Map(offered.map((name) => [name, element('vscode-tab-panel', { 'data-view': name })]))
+  const tabs = element(
+    'vscode-tabs',
+    {},
+    ...offered.map((name) => element('vscode-tab-header', { slot: 'header', 'data-view': name }, page.texts[name])),
+    ...panels.values(),
+  )
+  const views = new Map<ViewName, View>()
+  const stale = new Map<ViewName, Set<string>>()
+  const first = offered.find((name) => name === kept?.view) ?? offered[0]!
+  drawn = { page, head, views, stale, at: first }
+  function look(name: ViewName) {
+    const before = drawn!.at
+    if (before !== name) views.get(before)?.hidden()
+    drawn!.at = name
+    keep()
+    let view = views.get(name)
+    if (!view) {
+      views.set(name, (view = makers[name]!(page)))
+      panels.get(name)!.append(view.element)
+    } else if (stale.get(name)?.size) view.renewed([...stale.get(name)!])
+    stale.delete(name)
+    view.shown()
+  }
+  function go(name: ViewName) {
+    tabs.selectedIndex = offered.indexOf(name)
+    look(name)
+  }
+  tabs.addEventListener('vsc-tabs-select', ({ detail }) => look(offered[detail.selectedIndex]!))
+  main.replaceChildren(head, tabs, spoken)
+  go(first)
+}
+
+function renewed(sessions: readonly string[]) {
+  if (!drawn) return
+  for (const [name, view] of drawn.views) {
+    if (name === drawn.at) view.renewed(sessions)
+    else drawn.stale.set(name, new Set([...(drawn.stale.get(name) ?? []), ...sessions]))
+  }
+}
+
+watchTheme(() => {
+  for (const listener of themed) listener()
+})
+
+const host: Host = editorHost({
+  show,
+  trouble: (message) => {
+    trouble.textContent = message ?? ''
+    trouble.toggleAttribute('hidden', message === undefined)
+  },
+})
