@@ -114,7 +114,7 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
     if (shown.ready) await shown.panel.webview.postMessage(message)
   }
 
-  #show(shown: Shown, comparison: Comparison, changed: string[] = []) {
+  #show(shown: Shown, comparison: Comparison, changed: readonly string[] = []) {
     shown.comparison = comparison
     shown.panel.title = titleOf(comparison)
     return this.#tell(shown, {
@@ -128,7 +128,7 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
   }
 
   /** Asks anew who is compared, and says what keeps it from being shown. */
-  async #renew(shown: Shown, changed: string[] = []) {
+  async #renew(shown: Shown, changed: readonly string[] = []) {
     try {
       const comparison = await this.#server.request('epochtree/comparison', shown.compared)
       if (!this.#shown.has(shown)) return

@@ -226,7 +226,19 @@ export const toPage = z.discriminatedUnion('type', [
   /** It is over. */
   z.object({ type: z.literal('mended') }),
 ])
-export type ToPage = z.infer<typeof toPage>
+export type ToPage =
+  | {
+      readonly type: 'show'
+      readonly comparison: Comparison
+      readonly changed: readonly string[]
+      readonly texts: Readonly<Record<string, string>>
+      readonly language: string
+      readonly trusted: boolean
+    }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
+  | { readonly type: 'refused'; readonly id: number; readonly message: string }
+  | { readonly type: 'trouble'; readonly message: string }
+  | { readonly type: 'mended' }
 
 /** From the page. */
 export const fromPage = z.union([

@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { BrowserContext, Page } from 'playwright-core'
+import { root } from '../../scripts/vscode/root'
+import { comparison } from '../../server/comparison/comparison'
+import { answer } from '../../server/comparison/questions'
+import { explain } from '../../server/errors'
+import type { Context } from '../../server/requests'
+import { fromPage, type FromPage, toPage, type ToPage } from '../../webview/messages/comparison'
+import { bench } from './bench'
+
+export interface Alone {
+  readonly page: Page
+  /** Everything the page was told and what it asked, in order. */
+  readonly heard: readonly FromPage[]
+  readonly told: readonly ToPage[]
+  /** Tells the page that sessions went on, as the extension does. */
+  readonly renew: (changed?: readonly string[]) => Promise<void>
+  readonly close: () => Promise<void>
+}
+export interface AloneOptions {
+  readonly references: readonly string[]
+  readonly light?: boolean
+  readonly size?: { readonly width: number; readonly height: number }
+  readonly trusted?: boolean
+}
+
+const ORIGIN = 'http://comparison.test/'
+const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', map: 'application/json' }
+
+/**
+ * The comparison's page in a real browser with real answers, and no editor around it: a second instead of ten, for trying out,
+ * for tests of the page alone, and for measuring it. What lies between the two in the editor is tried in the editor.
+ */
+export async function openAlone(context: Context, { references, light = false, size, trusted = true }: AloneOptions): Promise<Alone> {
+  const { browser } = await bench()
+  const made: BrowserContext = await browser.newContext({
+    viewport: size ?? { width: 1100, height: 850 },
+    colorScheme: light ? 'light' : 'dark',
+  })
+  made.setDefaultTimeout(30_000)
+  const page = await made.newPage()
+  const heard: FromPage[] = []
+  const told: ToPage[] = []
+  const asked = new Map<number, AbortController>()
+  let compared = references
+  const tell = async (message: ToPage) => {
+    toPage.parse(message)
+    told.push(message)
+    await page.evaluate((text) => window.postMessage(JSON.parse(text) as unknown, '*'), JSON.stringify(message))
+  }
+  const renew = async (changed: readonly string[] = []) => {
+    try {
+      const shown = await comparison(context, { references: compared })
+      await tell({ type: 'show', comparison: shown, changed, texts: {}, language: 'en', trusted })
+    } catch (error) {
+      await tell({ type: 'trouble', message: explain(error).message })
+    }
+  }
+  await page.exposeFunction('heardByTest', async (message: unknown) => {
+    const parsed = fromPage.parse(message) as FromPage
+    heard.push(parsed)
+    if (parsed.type === 'ready') return renew()
+    if (parsed.type === 'cancel') return asked.get(parsed.id)?.abort()
+    if (parsed.type === 'compare') {
+      compared = parsed.references
+      return renew()
+    }
+    if (parsed.type !== 'ask') return undefined
+    const { id, question } = parsed
+    const controller = new AbortController()
+    asked.set(id, controller)
+    try {
+      await tell({
+        type: 'answer',
+        id,
+        answer: await answer(context, { references: compared }, question, parsed.asked, controller.signal),
+      })
+    } catch (error) {
+      if (!controller.signal.aborted) await tell({ type: 'refused', id, message: explain(error).message })
+    } finally {
+      asked.delete(id)
+    }
+  })
+  await page.addInitScript(() => {
+    const editor = window as unknown as { heardByTest(message: unknown): void; acquireVsCodeApi(): unknown }
+    editor.acquireVsCodeApi = () => ({
+      postMessage: (message: unknown) => editor.heardByTest(message),
+      getState: () => JSON.parse(sessionStorage.getItem('state') ?? 'null') as unknown,
+      setState: (state: unknown) => sessionStorage.setItem('state', JSON.stringify(state)),
+    })
+  })
+  await page.route(`${ORIGIN}**`, (route) => {
+    const name = new URL(route.request().url()).pathname.slice(1)
+    if (name === '') return route.fulfill({ contentType: 'text/html', body: frame(light) })
+    return route.fulfill({
+      contentType: TYPES[name.split('.').at(-1)!] ?? 'application/octet-stream',
+      body: readFileSync(join(root, 'dist', 'webview', name)),
+    })
+  })
+  await page.goto(ORIGIN)
+  await page.waitForSelector('vscode-tabs')
+  return { page, heard, told, renew, close: () => made.close() }
+}
+
+/** With the policy that the editor's frame has, and a few of its colours. */
+const frame = (light: boolean) => `<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-a'; style-src 'nonce-a'; worker-src blob:; base-uri 'none'; form-action 'none'">
+<style nonce="a">:root{${Object.entries(light ? LIGHT : DARK)
+  .map(([name, value]) => `--vscode-${name}:${value}`)
+  .join(';')}}</style>
+<link rel="stylesheet" nonce="a" href="comparison.css">
+</head><body class="${light ? 'vscode-light' : 'vscode-dark'}" data-vscode-theme-kind="${light ? 'vscode-light' : 'vscode-dark'}">
+<p id="trouble" role="alert" hidden></p><main aria-busy="true"></main>
+<script nonce="a" type="module" src="comparison.js"></script>
+</body></html>`
+
+const LIGHT = {
+  foreground: '#202020',
+  descriptionForeground: '#606060',
+  'editor-background': '#ffffff',
+  'panel-border': '#e0e0e0',
+  focusBorder: '#0069cc',
+  'button-background': '#0069cc',
+  'button-foreground': '#ffffff',
+}
+const DARK = {
+  foreground: '#bfbfbf',
+  descriptionForeground: '#8c8c8c',
+  'editor-background': '#121314',
+  'panel-border': '#2a2b2c',
+  focusBorder: '#3994bc',
+  'button-background': '#297aa0',
+  'button-foreground': '#ffffff',
+}
