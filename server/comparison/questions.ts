@@ -1,6 +1,7 @@
 import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
 import { type Model, modelsOf } from './models'
+import { confusion, flips, histogram, sampleFields, samples } from './samples'
 
 type Answers = {
   readonly [Name in Question]?: (
@@ -12,7 +13,13 @@ type Answers = {
 }
 
 /** What can be asked about the models of a comparison. */
-export const questions = {} satisfies Answers
+export const questions = {
+  sampleFields,
+  samples,
+  confusion,
+  flips,
+  histogram,
+} satisfies Answers
 
 export async function answer<Name extends Question>(
   context: Context,

@@ -5,8 +5,13 @@ import { folders } from '../../journal/runFiles'
 import type { DocumentStore, IngestOptions, SessionStore, Stores, WeightsStore } from '../ports'
 import { type FolderAccess, LocalDatabase, storeError } from './database'
 import { bestValue } from './best'
+import { confusion } from './confusion'
 import * as documents from './documents'
+import { flips } from './flips'
+import { groupBy } from './groups'
+import { histogram } from './histogram'
 import { storePlace } from './place'
+import * as samples from './samples'
 import * as sessions from './sessions'
 import { placeFile } from './weights'
 
@@ -53,8 +58,12 @@ export class LocalStores implements Stores {
       lastStep: (scope) => ask((db) => documents.lastStep(db, scope)),
       envelope: (scope, metric, buckets) => ask((db) => documents.envelope(db, scope, metric, buckets)),
       points: (scope, metric) => ask((db) => documents.points(db, scope, metric)),
-      sampleFields: (scope) => ask((db) => documents.names(db, 'sample', scope)),
-      groupBy: (scope, split, by, field) => ask((db) => documents.groupBy(db, scope, split, by, field)),
+      sampleFields: (scope) => ask((db) => samples.sampleFields(db, scope)),
+      lastSampled: (scope, split, fields) => ask((db) => samples.lastSampled(db, scope, split, fields)),
+      groupBy: (scopes, query, signal) => ask((db) => groupBy(db, scopes, query, signal)),
+      confusion: (scopes, query, signal) => ask((db) => confusion(db, scopes, query, signal)),
+      flips: (a, b, query, signal) => ask((db) => flips(db, a, b, query, signal)),
+      histogram: (scopes, query, signal) => ask((db) => histogram(db, scopes, query, signal)),
     }
     this.weights = {
       path: async (sha256) => {
