@@ -1,7 +1,10 @@
 import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
+import { effects } from './effects'
 import { type Model, modelsOf } from './models'
 import { confusion, flips, histogram, sampleFields, samples } from './samples'
+import { tradeoff } from './tradeoff'
+import { values } from './values'
 
 type Answers = {
   readonly [Name in Question]?: (
@@ -19,6 +22,9 @@ export const questions = {
   confusion,
   flips,
   histogram,
+  values,
+  effects,
+  tradeoff,
 } satisfies Answers
 
 export async function answer<Name extends Question>(

@@ -1,0 +1,7 @@
+/** Replaces what is inside; what had the focus has it again, found by its `data-key`. */
+export function redraw(box: Element, ...content: readonly (Node | undefined)[]) {
+  const active = document.activeElement
+  const key = active && box.contains(active) ? active.getAttribute('data-key') : null
+  box.replaceChildren(...content.filter((part) => part !== undefined))
+  if (key !== null) box.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true })
+}
