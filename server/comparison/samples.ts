@@ -3,10 +3,12 @@ import { jsonNumber } from '../json'
 import type { Answer, Asked, Question, SampledEpochs } from '../protocol/comparison'
 import type { Context } from '../requests'
 import type { Scope } from '../storage/ports'
+import { directionOf } from '../tracking/direction'
 import type { Model } from './models'
 
 const MOST_GROUPS = 1000
-const MOST_CLASSES = 50
+/** A table of more could not be looked through; the others are hardly mistaken. */
+const MOST_CLASSES = 30
 
 type Answering<Name extends Question> = (
   context: Context,
@@ -25,7 +27,10 @@ export const sampleFields: Answering<'sampleFields'> = async ({ stores }, models
     }
   return {
     splits: [...splits]
-      .map(([split, fields]) => ({ split, fields: [...fields].map(([name, numeric]) => ({ name, numeric })) }))
+      .map(([split, fields]) => ({
+        split,
+        fields: [...fields].map(([name, numeric]) => ({ name, numeric, direction: directionOf(name) })),
+      }))
       .sort((a, b) => b.fields.length - a.fields.length || a.split.localeCompare(b.split)),
   }
 }

@@ -233,6 +233,8 @@ export interface SampleFields {
       readonly name: string
       /** Whether it can be measured. */
       readonly numeric: boolean
+      /** Which way it gets better, as its name tells. */
+      readonly direction: 'lower' | 'higher' | null
     }[]
   }[]
 }
@@ -278,7 +280,7 @@ export interface Confusion {
     readonly counts: readonly (readonly number[])[]
   } | null)[]
   readonly epochs: SampledEpochs
-  /** Classes that are not sent; the ones that come up most are. */
+  /** Classes that are not sent; the ones that are mistaken most are. */
   readonly moreClasses: number
 }
 export interface FlipsQuery extends ConfusionQuery {

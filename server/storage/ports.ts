@@ -157,7 +157,7 @@ export interface ConfusionQuery {
   readonly split: string
   readonly label: string
   readonly prediction: string
-  /** Classes; of more, those that come up most. */
+  /** Classes; of more, those that are mistaken most. */
   readonly most: number
 }
 export interface ConfusionTable {

@@ -10,10 +10,11 @@ import { header } from './header'
 import { editorHost, type Host, type Shown } from './host'
 import { overview } from './overview/overview'
 import { redraw } from './redraw'
+import { samples } from './samples/samples'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
 import { tradeoff } from './tradeoff/tradeoff'
 
-const makers: Partial<Record<ViewName, MakeView>> = { overview, differences, tradeoff }
+const makers: Partial<Record<ViewName, MakeView>> = { overview, differences, tradeoff, samples }
 
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!

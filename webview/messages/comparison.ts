@@ -185,7 +185,12 @@ export const questions = {
   sampleFields: {
     asked: z.null(),
     answer: z.object({
-      splits: z.array(z.object({ split: z.string(), fields: z.array(z.object({ name: z.string(), numeric: z.boolean() })) })),
+      splits: z.array(
+        z.object({
+          split: z.string(),
+          fields: z.array(z.object({ name: z.string(), numeric: z.boolean(), direction: z.nullable(better) })),
+        }),
+      ),
     }),
   },
   samples: {

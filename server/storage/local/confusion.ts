@@ -14,28 +14,39 @@ export function confusion(
   signal?: AbortSignal,
 ): ConfusionTable {
   return ofClasses(label, prediction, (values) => {
+    /** How often a class comes up, and in how many mistakes. */
     let often: Uint32Array<ArrayBuffer> = new Uint32Array(64)
+    let mistaken: Uint32Array<ArrayBuffer> = new Uint32Array(64)
     const tallies = scopes.map((scope) => {
       const tally = { count: 0, right: 0 }
       for (const [labels, predictions] of sampleLines(db, scope, split, [label, prediction], signal)) {
         const [truth, said] = [numbered(labels!, values), numbered(predictions!, values)]
-        if (values.size > often.length) often = grown(often, new Uint32Array(values.size * 2))
+        if (values.size > often.length) {
+          often = grown(often, new Uint32Array(values.size * 2))
+          mistaken = grown(mistaken, new Uint32Array(values.size * 2))
+        }
         for (let i = 0; i < truth.length; i++) {
           const [a, b] = [truth[i]!, said[i]!]
           if (a === 0 || b === 0) continue
           often[a]!++
           often[b]!++
           tally.count++
-          if (a === b) tally.right++
+          if (a === b) {
+            tally.right++
+            continue
+          }
+          mistaken[a]!++
+          mistaken[b]!++
         }
       }
       return tally
     })
-    const met = Array.from(often.entries()).filter(([, times]) => times > 0)
+    const met: number[] = []
+    for (let number = 1; number < values.size; number++) if (often[number]) met.push(number)
     const classes = met
-      .toSorted(([a, times], [b, others]) => others - times || a - b)
+      .toSorted((a, b) => mistaken[b]! - mistaken[a]! || often[b]! - often[a]! || a - b)
       .slice(0, most)
-      .map(([number]) => ({ number, value: values.value(number) }))
+      .map((number) => ({ number, value: values.value(number) }))
       .sort((a, b) => inOrder(a.value, b.value))
     const place = new Int32Array(values.size).fill(-1)
     for (const [at, { number }] of classes.entries()) place[number] = at
