@@ -1,5 +1,7 @@
 import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
+import { graph } from './graph'
+import { layers } from './layers'
 import { type Model, modelsOf } from './models'
 
 type Answers = {
@@ -12,7 +14,7 @@ type Answers = {
 }
 
 /** What can be asked about the models of a comparison. */
-export const questions = {} satisfies Answers
+export const questions = { graph, layers } satisfies Answers
 
 export async function answer<Name extends Question>(
   context: Context,
