@@ -50,6 +50,17 @@ export const product = (outdir, more = {}) => [
     minify: true,
     ...more,
   },
+  // What lays graphs out, as text: pages load it with the first graph, and run it in a worker.
+  {
+    bundle: true,
+    format: 'esm',
+    target: 'es2023',
+    stdin: { contents: "export { default } from 'elkjs/lib/elk-worker.min.js'", resolveDir: import.meta.dirname },
+    loader: { '.js': 'text' },
+    outfile: join(outdir, 'webview', 'elkWorker.js'),
+    logLevel: 'warning',
+    ...more,
+  },
   // Split, so that activation reads no more than it needs: the client library comes with the first question.
   {
     ...shared,

@@ -7,10 +7,11 @@ import { element } from '../parts/element'
 import { colourOf, watchTheme } from './colours'
 import { header } from './header'
 import { editorHost, type Host, type Shown } from './host'
+import { graph } from './graph/graph'
 import { overview } from './overview/overview'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
 
-const makers: Partial<Record<ViewName, MakeView>> = { overview }
+const makers: Partial<Record<ViewName, MakeView>> = { overview, graph }
 
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!

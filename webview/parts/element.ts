@@ -30,6 +30,13 @@ function filled<Made extends Element>(made: Made, attributes: Attributes, conten
 /** For screen readers only, where the eye sees it otherwise. */
 export const unseen = (text: string) => element('span', { class: 'unseen' }, text)
 
+/** A name that is broken after its dots where it is too long for its place. */
+export const breakable = (name: string): DocumentFragment => {
+  const parts = document.createDocumentFragment()
+  for (const part of name.split(/(?<=[./])/)) parts.append(part, document.createElement('wbr'))
+  return parts
+}
+
 /** A table in a region of its own, which may be wider than the page and is then moved by keyboard too. */
 export function table(
   label: string,
