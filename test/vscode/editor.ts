@@ -12,6 +12,8 @@ export interface EditorOptions {
   readonly folder?: string
   /** The extension as it lies in the checkout, as a package, or not at all. */
   readonly extension?: 'checkout' | { readonly vsix: string } | 'none'
+  /** Folders of further extensions. */
+  readonly others?: readonly string[]
   readonly trusted?: boolean
   readonly settings?: Readonly<Record<string, unknown>>
   readonly theme?: Theme
@@ -57,7 +59,7 @@ export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
   const bridge = join(home, 'bridge')
   const server = await serve(vsCode, {
     home,
-    extensions: [join(root, 'test', 'vscode', 'bridge'), ...(extension === 'checkout' ? [root] : [])],
+    extensions: [join(root, 'test', 'vscode', 'bridge'), ...(extension === 'checkout' ? [root] : []), ...(options.others ?? [])],
     ...(typeof extension === 'object' ? { vsix: [extension.vsix] } : {}),
     trusted,
     settings: {
