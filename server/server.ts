@@ -2,8 +2,10 @@ import { fileURLToPath } from 'node:url'
 import {
   type CancellationToken,
   type Connection,
+  MessageType,
   NotebookDocuments,
   ResponseError,
+  ShowMessageNotification,
   TextDocuments,
   TextDocumentSyncKind,
 } from 'vscode-languageserver'
@@ -29,6 +31,7 @@ export function startServer(connection: Connection) {
       refreshSoon()
     },
     failed: (failure) => void connection.sendNotification('epochtree/failed', failure),
+    warn: (message) => void connection.sendNotification(ShowMessageNotification.type, { type: MessageType.Warning, message }),
     log: (message) => connection.console.info(message),
   })
 

@@ -13,7 +13,9 @@ export interface EditorOptions {
   /** The extension as it lies in the checkout, as a package, or not at all. */
   readonly extension?: 'checkout' | { readonly vsix: string } | 'none'
   readonly trusted?: boolean
+  /** Of the user; those of the machine come before them, those of the workspace before both. */
   readonly settings?: Readonly<Record<string, unknown>>
+  readonly machineSettings?: Readonly<Record<string, unknown>>
   readonly theme?: Theme
   readonly size?: { readonly width: number; readonly height: number }
   /** Pixels of the picture for each of the page. */
@@ -66,6 +68,7 @@ export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
       ...(trusted ? {} : { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' }),
       ...options.settings,
     },
+    machineSettings: options.machineSettings ?? {},
     env: { EPOCHTREE_BRIDGE: bridge, ...options.env },
   })
   let context: BrowserContext | undefined
