@@ -15,7 +15,9 @@ export interface EditorOptions {
   /** Folders of further extensions. */
   readonly others?: readonly string[]
   readonly trusted?: boolean
+  /** Of the user; those of the machine come before them, those of the workspace before both. */
   readonly settings?: Readonly<Record<string, unknown>>
+  readonly machineSettings?: Readonly<Record<string, unknown>>
   readonly theme?: Theme
   readonly size?: { readonly width: number; readonly height: number }
   /** Pixels of the picture for each of the page. */
@@ -68,6 +70,7 @@ export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
       ...(trusted ? {} : { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' }),
       ...options.settings,
     },
+    machineSettings: options.machineSettings ?? {},
     env: { EPOCHTREE_BRIDGE: bridge, ...options.env },
   })
   let context: BrowserContext | undefined
