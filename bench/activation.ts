@@ -9,6 +9,8 @@ import { at, figure } from './figures'
 const EDITORS = 7
 
 export async function measureActivation() {
+  // The editor and its browser end with this process, when it may end as usual.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
   const [ours, empty, idle] = [await demoCopy(), await emptyFolder(), await idleExtension()]
   writeFileSync(join(empty, 'idle.txt'), '')
   const own: number[] = []
