@@ -133,7 +133,7 @@ describe('the graph view of a comparison', () => {
     await page.locator('select[data-side=b]').selectOption({ label: 'digits' })
     await page.waitForFunction(() => document.querySelector('.legend')?.textContent?.includes('7 alike'))
     await page.locator('[data-step="b-1"]').click()
-    await page.waitForFunction(() => document.querySelector('.legend')?.textContent?.includes('5 changed'))
+    await page.waitForFunction(() => document.querySelector('.legend')?.textContent?.match(/[1-9] changed/))
     assert.equal(await page.locator('.bars').count(), 1)
   })
 

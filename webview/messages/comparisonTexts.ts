@@ -54,6 +54,7 @@ export const comparisonTexts = {
   graphParametersName: 'Parameters',
   graphNonzero: 'Not 0',
   graphMaskedName: 'Masked',
+  graphConnectionsOnly: 'its connections',
   graphConnections: 'Its connections differ.',
   graphMoreDifferences: '{0} more values differ.',
   graphSame: 'It is the same on both sides.',

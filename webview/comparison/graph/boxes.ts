@@ -21,7 +21,7 @@ const LEFT = 30
 const RIGHT = 12
 const LINE = 17
 const PADDING = 8
-export const signs: Readonly<Record<Change, string>> = { kept: '', changed: '≠', removed: '−', added: '+' }
+export const signs: Readonly<Record<Change, string>> = { kept: '=', changed: '≠', removed: '−', added: '+' }
 export const changeText = (texts: Page['texts'], change: Change) =>
   ({ kept: texts.graphKept, changed: texts.graphChanged, removed: texts.graphRemoved, added: texts.graphAdded })[change]
 
@@ -113,7 +113,7 @@ export function drawBox(item: Item, { change, lines, width, height, label }: Box
     made.append(svg('rect', { class: 'inner', x: 3, y: 3, width: width - 6, height: height - 6, rx: 3 }))
   const sign = change === 'mixed' ? '≠' : signs[change]
   if (!item.node) made.append(svg('path', { class: 'opener', d: 'M11 20l5-5-5-5' }))
-  else if (sign) made.append(svg('text', { class: 'sign', x: 15, y: 21 }, sign))
+  else if (change !== 'kept') made.append(svg('text', { class: 'sign', x: 15, y: 21 }, sign))
   for (const [i, line] of lines.entries())
     made.append(svg('text', { class: i === 0 ? 'name' : 'about', x: LEFT, y: PADDING + 13 + i * LINE }, line))
   return made

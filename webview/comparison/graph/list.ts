@@ -5,6 +5,8 @@ import { changeText, signs } from './boxes'
 import type { Graph, Node } from './read'
 
 const AT_ONCE = 100
+/** A difference that is not one of connections, in the text of a node's differences. */
+const OTHER = /"path":"(?!inputs|outputs)/
 
 /** What differs as a table: read out, and read quickly. */
 export function list(page: Page, graph: Graph, go: (node: Node) => void): HTMLElement {
@@ -42,13 +44,20 @@ export function list(page: Page, graph: Graph, go: (node: Node) => void): HTMLEl
   function rowOf(node: Node): HTMLTableRowElement {
     const name = element('button', { type: 'button', class: 'link' }, node.name)
     name.addEventListener('click', () => go(node))
+    const text = graph.differences.get(node.place)
+    const connections = text !== undefined && !OTHER.test(text)
     const figure = (tell: (side: NonNullable<Node['a']>) => string | null) =>
       element('td', { class: 'figure' }, arrow(node.a && tell(node.a), node.b && tell(node.b)))
     return element(
       'tr',
       {},
       element('th', { scope: 'row' }, name, node.type && element('span', { class: 'quiet beside' }, node.type)),
-      element('td', {}, element('span', { class: `tag ${node.change}` }, `${signs[node.change]} ${changeText(texts, node.change)}`)),
+      element(
+        'td',
+        {},
+        element('span', { class: `tag ${node.change}` }, `${signs[node.change]} ${changeText(texts, node.change)}`),
+        connections && element('span', { class: 'quiet beside' }, texts.graphConnectionsOnly),
+      ),
       figure(({ shape }) => shape && shapeText(shape)),
       figure(({ parameters }) => (parameters === null ? null : whole(parameters, language))),
       figure(({ parameters, nonzero }) => (parameters === null || nonzero === null ? null : whole(parameters - nonzero, language))),

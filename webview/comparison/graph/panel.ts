@@ -6,6 +6,8 @@ import type { Page } from '../page'
 import { changeText, signs } from './boxes'
 import type { Graph, Node, Side } from './read'
 
+/** A label this short is not broken. */
+const SHORT = 20
 /** What is told in lines of their own. */
 const TOLD = /^data\.(shape|weight_shape|weightShape|output_shape|outputShape|nonzero\b)|^(inputs|outputs)\b/
 
@@ -21,6 +23,7 @@ export function panel(page: Page, graph: Graph, node: Node, close: () => void): 
       element('td', {}, a),
       element('td', {}, b),
     )
+  const column = (label: string) => element('th', { scope: 'col', class: label.length <= SHORT ? 'whole' : null }, label)
   const both = (name: string, tell: (side: Side) => string | null): HTMLElement | false => {
     const [a, b] = [node.a, node.b].map((side) => (side ? tell(side) : null))
     return (a ?? b) !== null && row(name, a ?? '–', b ?? '–')
@@ -48,17 +51,7 @@ export function panel(page: Page, graph: Graph, node: Node, close: () => void): 
     element(
       'table',
       {},
-      element(
-        'thead',
-        {},
-        element(
-          'tr',
-          {},
-          element('td', {}),
-          element('th', { scope: 'col' }, about.a.label),
-          element('th', { scope: 'col' }, about.b.label),
-        ),
-      ),
+      element('thead', {}, element('tr', {}, element('td', {}), column(about.a.label), column(about.b.label))),
       element(
         'tbody',
         {},
