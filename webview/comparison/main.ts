@@ -5,12 +5,15 @@ import type { Json } from '../../server/protocol/model'
 import { comparisonTexts } from '../messages/comparisonTexts'
 import { element } from '../parts/element'
 import { colourOf, watchTheme } from './colours'
+import { differences } from './differences/differences'
 import { header } from './header'
 import { editorHost, type Host, type Shown } from './host'
 import { overview } from './overview/overview'
+import { redraw } from './redraw'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
+import { tradeoff } from './tradeoff/tradeoff'
 
-const makers: Partial<Record<ViewName, MakeView>> = { overview }
+const makers: Partial<Record<ViewName, MakeView>> = { overview, differences, tradeoff }
 
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!
@@ -34,7 +37,7 @@ function show({ comparison, changed, texts, language, trusted }: Shown) {
   const same = drawn && sameModels(drawn.page.comparison, comparison)
   if (same && drawn) {
     drawn.page.comparison = comparison
-    drawn.head.replaceChildren(header(drawn.page))
+    redraw(drawn.head, header(drawn.page))
     renewed(changed)
     return
   }
