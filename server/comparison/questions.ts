@@ -1,6 +1,8 @@
 import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
+import { curves } from './curves'
 import { type Model, modelsOf } from './models'
+import { values } from './values'
 
 type Answers = {
   readonly [Name in Question]?: (
@@ -12,7 +14,7 @@ type Answers = {
 }
 
 /** What can be asked about the models of a comparison. */
-export const questions = {} satisfies Answers
+export const questions = { curves, values } satisfies Answers
 
 export async function answer<Name extends Question>(
   context: Context,
