@@ -41,6 +41,7 @@ const questions = {
     range: z.nullable(z.tuple([z.number(), z.number()])),
     buckets: many,
     lines: optional(texts),
+    once: flag,
   }),
   values: z.object({
     at: z.union([z.enum(['compared', 'last', 'best', 'selected']), natural]),

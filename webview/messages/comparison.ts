@@ -80,6 +80,7 @@ export const questions = {
       range: z.nullable(z.tuple([z.number(), z.number()])),
       buckets: many,
       lines: z.exactOptional(z.array(text).check(z.maxLength(1000))),
+      once: z.exactOptional(z.boolean()),
     }),
     answer: z.object({
       curves: z.array(
@@ -93,6 +94,7 @@ export const questions = {
           high: z.nullable(floats),
           epoch: z.nullable(floats),
           gaps: z.array(place),
+          open: z.exactOptional(z.number()),
         }),
       ),
     }),
