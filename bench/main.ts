@@ -22,6 +22,7 @@ import { LocalStores } from '../server/storage/local/stores'
 import { measureEditor } from './editor'
 import { at, figure, figures, root, text } from './figures'
 import { id, newFolder, RunFolder, writeMetrics, writeWeights } from './fixtures'
+import { measurePage } from './page'
 import { questions } from './questions'
 
 const { values: options } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } })
@@ -337,6 +338,7 @@ const parts: Record<string, () => Promise<void>> = {
   },
 
   editor: measureEditor,
+  page: measurePage,
 
   async python() {
     const env = { PYTHONPATH: join(root, 'python') }
