@@ -22,7 +22,6 @@ import { LocalStores } from '../server/storage/local/stores'
 import { measureEditor } from './editor'
 import { at, figure, figures, root, text } from './figures'
 import { id, newFolder, RunFolder, writeMetrics, writeWeights } from './fixtures'
-import { measurePage } from './page'
 import { questions } from './questions'
 
 const { values: options } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } })
@@ -337,8 +336,17 @@ const parts: Record<string, () => Promise<void>> = {
     rmSync(dirname(dir), { recursive: true })
   },
 
-  editor: measureEditor,
-  page: measurePage,
+  async editor() {
+    await measureEditor()
+    // Apart, because it needs a browser, which no other part does.
+    const { measureActivation } = await import('./activation')
+    await measureActivation()
+  },
+
+  async page() {
+    const { measurePage } = await import('./page')
+    await measurePage()
+  },
 
   async python() {
     const env = { PYTHONPATH: join(root, 'python') }

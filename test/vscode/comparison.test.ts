@@ -172,7 +172,7 @@ describe('the comparison page', () => {
     await frame.evaluate(() => {
       const trouble = document.querySelector('#trouble')!
       const seen = ((window as unknown as { seen: string[] }).seen = [] as string[])
-      new MutationObserver(() => seen.push(trouble.hasAttribute('hidden') ? '' : trouble.textContent!)).observe(trouble, {
+      new MutationObserver(() => seen.push(trouble.hasAttribute('hidden') ? '' : trouble.textContent)).observe(trouble, {
         attributes: true,
         childList: true,
       })
@@ -216,6 +216,7 @@ describe('the comparison page', () => {
 
   it('is saved as HTML from its title', async () => {
     const file = join(folder, 'saved.html')
+    await compareInTree(page, 'digits-2', 'digits')
     await page.locator('.editor-actions .action-label[aria-label^="Save Comparison as HTML"]').click()
     await answer(page, file)
     await notification(page, 'It opens in any browser.').waitFor()
@@ -309,7 +310,7 @@ describe('the comparison page, for everyone', () => {
         await until(`${view} to be filled`, () =>
           frame.evaluate((name) => {
             const panel = document.querySelector(`vscode-tab-panel[data-view="${name}"]`)!
-            return panel.textContent!.trim() !== '' && panel.querySelector('[aria-busy="true"]') === null
+            return panel.textContent.trim() !== '' && panel.querySelector('[aria-busy="true"]') === null
           }, view),
         )
         const barriers = await frame.evaluate(async () => {

@@ -34,12 +34,15 @@ export function watchPage() {
       watch.painted.push(performance.now())
     })
   }
-  const { stroke } = CanvasRenderingContext2D.prototype
-  // Called on the canvas that draws.
-  CanvasRenderingContext2D.prototype.stroke = function (this: CanvasRenderingContext2D, ...path: [] | [Path2D]) {
-    drawn()
-    return Reflect.apply(stroke, this, path)
-  }
+  CanvasRenderingContext2D.prototype.stroke = new Proxy(
+    Object.getOwnPropertyDescriptor(CanvasRenderingContext2D.prototype, 'stroke')!.value as () => void,
+    {
+      apply(stroke, canvas, path) {
+        drawn()
+        return Reflect.apply(stroke, canvas, path) as undefined
+      },
+    },
+  )
   window.addEventListener('message', ({ data }: MessageEvent<{ type?: string } | null>) => {
     if (data?.type === 'answer') watch.answered.push(performance.now())
   })
