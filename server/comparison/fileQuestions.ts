@@ -6,32 +6,44 @@ type Asks<Name extends Question> = Extract<Recorded, { question: Name }>
 const BUCKETS = 1000
 const BINS = 30
 /** Metrics by which epochs are called best, and trades are drawn. */
-const MAIN_METRICS = 6
+const MAIN_METRICS = 20
+/** Epochs of models that are set side by side one by one; of longer histories, only where lines end. */
+const MOST_NUMBERS = 200
 /** Fields of samples of which all pairs are recorded. */
 const MOST_FIELDS = 6
 const AXES: readonly Axis[] = ['epoch', 'step', 'time']
-const COSTS = ['parameters', 'sparsity', 'weights']
+const COSTS = [
+  ['parameters', 'lower'],
+  ['sparsity', 'higher'],
+  ['weights', 'lower'],
+] as const
 
 const label = /^(label|class|target|truth|y_true|y|category)$/i
 const prediction = /^(pred|prediction|predicted|y_pred|output)$/i
 const sample = /^(sample|id|index|uid|name|path|file)$/i
 
 /** What the page asks at first and by its main switches, but for curves and samples: those that matter most first. */
-export function fileQuestions({ models, metrics, pairs, main }: Comparison): Recorded[] {
-  const better = metrics.filter(({ direction }) => direction !== null).slice(0, MAIN_METRICS)
-  const best = better.map(({ metric, direction }) => ({ at: 'best' as const, metric, direction: direction! }))
-  const partings = [...new Set(pairs.flatMap(({ at }) => (at ? [at.number] : [])))]
-  const values = [...(['compared', 'last', 'selected'] as const).map((at) => ({ at })), ...best, ...partings.map((at) => ({ at }))]
+export function fileQuestions({ models, lines, metrics, pairs }: Comparison): Recorded[] {
+  const main = metrics.slice(0, MAIN_METRICS)
+  const best = main.flatMap(({ metric, direction }) => (direction ? [{ at: 'best' as const, metric, direction }] : []))
+  const points = (['compared', 'last', 'best', 'selected'] as const).map((at) => ({ at }))
+  const partings = pairs.flatMap(({ at }) => (at ? [at.number] : []))
+  const last = Math.max(0, ...lines.map(({ to }) => to))
+  const numbers = last <= MOST_NUMBERS ? Array.from({ length: last }, (_, i) => i + 1) : lines.map(({ to }) => to)
+  const values = [...points, ...best, ...[...new Set([...partings, ...numbers])].map((at) => ({ at }))]
   const references = models.map(({ reference }) => reference)
-  const tradeoffs = better
-    .toSorted((a, b) => Number(b.metric === main) - Number(a.metric === main))
-    .flatMap(({ metric, direction }) => COSTS.map((cost) => ({ metric, direction: direction!, cost })))
   return [
     ...values.map((asked): Asks<'values'> => ({ question: 'values', asked })),
+    { question: 'effects', asked: null },
     ...references.slice(1).map((b): Asks<'graph'> => ({ question: 'graph', asked: { a: references[0]!, b } })),
     ...references.map((reference): Asks<'layers'> => ({ question: 'layers', asked: { reference } })),
-    ...tradeoffs.map((asked): Asks<'tradeoff'> => ({ question: 'tradeoff', asked })),
     { question: 'sampleFields', asked: null },
+    ...main.flatMap(({ metric, direction }) =>
+      COSTS.map(([cost, costDirection]): Asks<'tradeoff'> => ({
+        question: 'tradeoff',
+        asked: { metric, direction: direction ?? 'lower', cost, costDirection },
+      })),
+    ),
   ]
 }
 

@@ -1,6 +1,9 @@
 import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
+import { effects } from './effects'
 import { type Model, modelsOf } from './models'
+import { tradeoff } from './tradeoff'
+import { values } from './values'
 
 type Answers = {
   readonly [Name in Question]?: (
@@ -12,7 +15,11 @@ type Answers = {
 }
 
 /** What can be asked about the models of a comparison. */
-export const questions = {} satisfies Answers
+export const questions = {
+  values,
+  effects,
+  tradeoff,
+} satisfies Answers
 
 export async function answer<Name extends Question>(
   context: Context,

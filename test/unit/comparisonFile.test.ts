@@ -25,7 +25,7 @@ const comparison = {
     { a: 0, b: 1, shared: 30, at: { id: 'e', number: 30 } },
     { a: 0, b: 2, shared: 0, at: null },
   ],
-  main: 'val/m0',
+  lines: [{ to: 30 }, { to: 40 }],
 } as unknown as Comparison
 const curve: Curve = {
   metric: 'val/m0',

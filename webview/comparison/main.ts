@@ -6,14 +6,17 @@ import type { Json } from '../../server/protocol/model'
 import { comparisonTexts } from '../messages/comparisonTexts'
 import { element } from '../parts/element'
 import { colourOf, watchTheme } from './colours'
+import { differences } from './differences/differences'
 import { header } from './header'
 import { contentOf, fileHost } from './fileHost'
 import { editorHost, type Host, type Listener, type Shown } from './host'
 import { notices } from './notices'
 import { overview } from './overview/overview'
+import { redraw } from './redraw'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
+import { tradeoff } from './tradeoff/tradeoff'
 
-const makers: Partial<Record<ViewName, MakeView>> = { overview }
+const makers: Partial<Record<ViewName, MakeView>> = { overview, differences, tradeoff }
 
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!
@@ -40,7 +43,7 @@ function show({ comparison, changed, texts, language, trusted }: Shown) {
   const same = drawn?.page.trusted === trusted && sameModels(drawn.page.comparison, comparison)
   if (same && drawn) {
     drawn.page.comparison = comparison
-    drawn.head.replaceChildren(...top(drawn.page, drawn.names))
+    redraw(drawn.head, ...top(drawn.page, drawn.names))
     renewed(changed)
     return
   }
@@ -50,7 +53,7 @@ function show({ comparison, changed, texts, language, trusted }: Shown) {
   main.setAttribute('aria-busy', 'false')
 }
 
-const top = (page: Page, names: ReadonlyMap<string, string>) => [header(page), notices(page, names)].filter((part) => part !== undefined)
+const top = (page: Page, names: ReadonlyMap<string, string>) => [header(page), notices(page, names)]
 
 const sameModels = (a: Shown['comparison'], b: Shown['comparison']) =>
   a.dir === b.dir && a.models.length === b.models.length && a.models.every(({ reference }, i) => reference === b.models[i]!.reference)
