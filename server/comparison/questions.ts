@@ -1,5 +1,6 @@
 import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
+import { curves } from './curves'
 import { type Model, modelsOf } from './models'
 
 type Answers = {
@@ -12,7 +13,7 @@ type Answers = {
 }
 
 /** What can be asked about the models of a comparison. */
-export const questions = {} satisfies Answers
+export const questions = { curves } satisfies Answers
 
 export async function answer<Name extends Question>(
   context: Context,

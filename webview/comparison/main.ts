@@ -5,12 +5,13 @@ import type { Json } from '../../server/protocol/model'
 import { comparisonTexts } from '../messages/comparisonTexts'
 import { element } from '../parts/element'
 import { colourOf, watchTheme } from './colours'
+import { curves } from './curves/curves'
 import { header } from './header'
 import { editorHost, type Host, type Shown } from './host'
 import { overview } from './overview/overview'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
 
-const makers: Partial<Record<ViewName, MakeView>> = { overview }
+const makers: Partial<Record<ViewName, MakeView>> = { overview, curves }
 
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!
