@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ComparisonMetric, ComparisonModel, Line } from '../../server/protocol/comparison'
 import { dashesOf, finder, groupsOf, pinnedFirst } from '../../webview/comparison/curves/groups'
 import { type Frame, paint, type Pen, trace } from '../../webview/comparison/curves/paint'
-import { floatsOf, merge, nearestPlace, type Piece, placeFrom } from '../../webview/comparison/curves/points'
+import { floatsOf, isReduced, merge, nearestPlace, type Piece, placeFrom } from '../../webview/comparison/curves/points'
 import { atEpoch, last, nearest, step } from '../../webview/comparison/curves/reading'
 import { smooth } from '../../webview/comparison/curves/smooth'
 import { SvgPainter } from '../../webview/comparison/curves/svg'
@@ -131,7 +131,9 @@ describe('the points of a curve', () => {
       high: Float64Array.of(2, 3, 4, 5),
       gaps: [1, 3],
     })
-    const fine = piece([16, 18, 20, 22], [1.6, NaN, 2, 2.2], { count: 4 })
+    // What comes from beyond the range is left out.
+    const fine = piece([14, 16, 18, 20, 22, 25], [1.4, 1.6, NaN, 2, 2.2, NaN], { count: 4 })
+    assert.ok(isReduced(coarse) && !isReduced(fine, [15, 24]))
     const merged = merge(coarse, fine, [15, 24])
     assert.deepEqual([...merged.x], [10, 16, 18, 20, 22, 30, 40])
     assert.deepEqual([...merged.value], [1, 1.6, NaN, 2, 2.2, 3, 4])
@@ -329,11 +331,16 @@ describe('the values at the cursor', () => {
     )
   })
 
-  it('are not known where a point stands for several epochs', () => {
+  it('are not known where a point stands for several', () => {
     const reduced = seriesOf([LINES[2]!], 'm', { coarse: new Map([['a:4', piece([4, 6], [1, 2], { count: 3 })]]) }, 0)
-    const found = atEpoch([LINES[2]!], () => reduced[0], 5)
-    assert.ok(found && found.value === undefined)
-    assert.equal(atEpoch([LINES[2]!], () => reduced[0], 6)!.value, 2)
+    const byLine = () => reduced[0]
+    for (const epoch of [5, 6]) {
+      const found = atEpoch([LINES[2]!], byLine, epoch)
+      assert.ok(found && found.value === undefined)
+    }
+    assert.equal(nearest([LINES[2]!], byLine, 5.9, 1)!.value, undefined)
+    // The last value is known, and not of which epoch it is.
+    assert.deepEqual([last([LINES[2]!], byLine)!.value, last([LINES[2]!], byLine)!.epoch], [2, undefined])
   })
 
   it('are the nearest on an axis of steps, as far as the model goes', () => {

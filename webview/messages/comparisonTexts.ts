@@ -39,6 +39,7 @@ export const comparisonTexts = {
   curvesMore: '{0} more metrics are not shown.',
   curvesNoMetrics: 'Nothing was logged yet. Log metrics with epoch.log({"loss": loss}), and their curves appear here.',
   curvesFailed: 'The curves could not be read: {0}',
+  curvesTooMany: 'there are more values than can be listed; zoom in to fewer.',
   curvesChart: 'chart',
   curvesChartOf: '{0}. {1}',
   curvesValuesOf: 'Values of {0}',

@@ -1,7 +1,7 @@
 import type { Axis, Curve, CurvesQuery } from '../../../server/protocol/comparison'
 import type { Page } from '../page'
 import type { Card } from './card'
-import type { Range } from './points'
+import { cut, type Piece, pieceOf, type Range } from './points'
 
 /** Points of a line, at most; a chart is seldom wider. */
 const MOST_POINTS = 600
@@ -15,9 +15,14 @@ const REST_MS = 40
 const BEYOND = 0.5
 /** The server reduces to no more than these. */
 const MOST_BUCKETS = 4000
-/** Halvings of the axis until all values of a file are there. */
-const MOST_HALVINGS = 12
-const MOST_ROWS = 500_000
+/** Questions until all values of a chart are there: about a million. */
+const MOST_QUESTIONS = 500
+
+export interface Found {
+  readonly metric: string
+  readonly line: string
+  readonly piece: Piece
+}
 
 export interface Looked {
   readonly page: Page
@@ -89,20 +94,21 @@ export class Asking {
     }, REST_MS)
   }
 
-  /** The values of the epoch at the cursor, where the points that are known stand for several epochs. */
+  /** The points at the cursor, where those that are known stand for several. */
   point(): void {
     this.#exact.abort()
     clearTimeout(this.#pointing)
     const cursor = this.#looked.cursor()
-    if (cursor === null || this.#looked.axis() !== 'epoch' || !this.#looked.cards().some((card) => card.isUnsure)) return
+    if (cursor === null || !this.#looked.cards().some((card) => card.isUnsure)) return
+    const axis = this.#looked.axis()
     this.#exact = new AbortController()
     const { signal } = this.#exact
     this.#pointing = setTimeout(async () => {
       const unsure = this.#looked.cards().filter((card) => card.isUnsure)
       for (const some of batches(unsure)) {
-        const curves = await this.#curves({ metrics: metricsOf(some), axis: 'epoch', range: [cursor, cursor], buckets: 1 }, signal)
+        const curves = await this.#curves({ metrics: metricsOf(some), axis, range: [cursor, cursor], buckets: 1 }, signal)
         if (!curves || this.#looked.cursor() !== cursor) return
-        for (const card of some) card.learnEpoch(cursor, of(card, curves))
+        for (const card of some) card.learnAt(cursor, of(card, curves))
       }
     }, REST_MS)
   }
@@ -131,30 +137,28 @@ export class Asking {
     }
   }
 
-  /** Every value of some metrics, however many there are: the axis is halved until each point stands for itself. */
-  async everything(metrics: readonly string[]): Promise<Curve[]> {
+  /** Every value of some metrics in a part of the axis, however many there are: it is halved until each point stands for itself. */
+  async everything(metrics: readonly string[], range: Range): Promise<Found[]> {
     const { signal } = this.#all
     const axis = this.#looked.axis()
-    const ask = async (range: Range | null) =>
-      (await this.#looked.page.host.ask('curves', { metrics, axis, range, buckets: MOST_BUCKETS }, signal)).curves
-    const whole = await ask(null)
-    const rows = whole.reduce((sum, { count }) => sum + count, 0)
-    if (rows > MOST_ROWS || whole.every(({ low }) => low === null)) return [...whole]
-    const halve = async ([from, to]: Range, depth: number): Promise<Curve[]> => {
-      const curves = await ask([from, to])
-      if (depth === 0 || curves.every(({ low }) => low === null)) return [...curves]
-      const middle = axis === 'time' ? (from + to) / 2 : Math.floor((from + to) / 2)
-      const next = axis === 'time' ? middle + Number.EPSILON * Math.max(1, Math.abs(middle)) : middle + 1
-      if (!(middle > from) || !(next < to)) return [...curves]
-      return [...(await halve([from, middle], depth - 1)), ...(await halve([next, to], depth - 1))]
+    const found: Found[] = []
+    let questions = 0
+    const collect = async ([from, to]: Range) => {
+      if (++questions > MOST_QUESTIONS) throw new Error(this.#looked.page.texts.curvesTooMany)
+      const { curves } = await this.#looked.page.host.ask('curves', { metrics, axis, range: [from, to], buckets: MOST_BUCKETS }, signal)
+      const middle = (from + to) / 2
+      if (curves.some(({ count }) => count > MOST_BUCKETS) && middle > from && middle < to) {
+        await collect([from, middle])
+        await collect([middle, to])
+        return
+      }
+      for (const curve of curves) {
+        const piece = cut(pieceOf(curve), [from, to])
+        if (piece.x.length > 0) found.push({ metric: curve.metric, line: curve.line, piece })
+      }
     }
-    const [from, to] = this.#looked
-      .cards()
-      .reduce<Range>(
-        ([low, high], { places }) => [Math.min(low, places?.[0] ?? low), Math.max(high, places?.[1] ?? high)],
-        [Infinity, -Infinity],
-      )
-    return halve([Math.floor(from), Math.ceil(to)], MOST_HALVINGS)
+    await collect(range)
+    return found
   }
 
   /** As many as the chart has pixels. */
@@ -174,7 +178,7 @@ export class Asking {
   ): Promise<boolean> {
     const curves = await this.#curves({ ...asked, metrics: metricsOf(cards), axis: this.#looked.axis() }, signal)
     if (!curves) return false
-    for (const card of cards) if (card.isSeen) card.learn(of(card, curves), card.metrics, fine)
+    for (const card of cards) if (card.isSeen) card.learn(of(card, curves), asked.lines, fine)
     this.#looked.came()
     return true
   }

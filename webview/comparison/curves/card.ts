@@ -6,7 +6,7 @@ import type { Group } from './groups'
 import { Live } from './live'
 import type { Drawing } from './paint'
 import { paintPicture, type Picture, PICTURE_WIDTH, pictureHeight } from './picture'
-import { type Piece, pieceOf, type Range } from './points'
+import { isReduced, nearestPlace, type Piece, pieceOf, type Range } from './points'
 import { atEpoch, last, nearest, type Reading, step } from './reading'
 import { type Readings, readoutRows } from './readout'
 import type { Shared } from './shared'
@@ -33,10 +33,11 @@ export class Card {
   #fine: { readonly range: Range; readonly width: number; readonly known: Known } | undefined
   #series: readonly Series[] = []
   #byPlace = new Map<string, Series>()
-  #exact: { readonly epoch: number; readonly values: Known } | undefined
+  #exact: { readonly at: number; readonly known: Known } | undefined
   #live: Live | undefined
   #tableShown = false
-  #sayWhenKnown = false
+  /** What waits until the values at the cursor are known. */
+  #waiting: { readonly at: number | null; readonly done: () => void } | undefined
 
   constructor(group: Group, shared: Shared) {
     this.group = group
@@ -89,8 +90,8 @@ export class Card {
     this.#exact = undefined
   }
 
-  /** Answers for some of its metrics, on all lines that were asked for. */
-  learn(curves: readonly Curve[], metrics: readonly string[], fine?: { readonly range: Range; readonly width: number }): void {
+  /** What all of its metrics are, on all lines or on some; in a part of the axis, or coarsely everywhere. */
+  learn(curves: readonly Curve[], lines: readonly string[] | undefined, fine?: { readonly range: Range; readonly width: number }): void {
     this.#exact = undefined
     let known = this.#coarse
     if (fine) {
@@ -98,16 +99,16 @@ export class Card {
       if (!this.#fine || !same) this.#fine = { ...fine, known: new Map() }
       known = this.#fine.known
     }
-    for (const metric of metrics) if (!known.has(metric)) known.set(metric, new Map())
-    for (const curve of curves) known.get(curve.metric)?.set(curve.line, pieceOf(curve))
+    for (const [metric, pieces] of knownOf(this.metrics, curves)) {
+      const others = lines && known.get(metric) ? [...known.get(metric)!].filter(([line]) => !lines.includes(line)) : []
+      known.set(metric, new Map([...others, ...pieces]))
+    }
     this.refresh()
   }
 
-  /** Values of one epoch, which lie between the points that are known. */
-  learnEpoch(epoch: number, curves: readonly Curve[]): void {
-    const values: Known = new Map(this.metrics.map((metric) => [metric, new Map<string, Piece>()]))
-    for (const curve of curves) values.get(curve.metric)?.set(curve.line, pieceOf(curve))
-    this.#exact = { epoch, values }
+  /** The points at a place of the axis, each by itself. */
+  learnAt(at: number, curves: readonly Curve[]): void {
+    this.#exact = { at, known: knownOf(this.metrics, curves) }
     this.point()
   }
 
@@ -122,9 +123,15 @@ export class Card {
     const width = range[1] - range[0]
     const fine = this.#fine
     const covered = fine && range[0] >= fine.range[0] && range[1] <= fine.range[1]
+    return this.isReduced(range) && (!covered || width < fine.width * COARSER)
+  }
+
+  /** Whether some of what is known of a part of the axis stands for several points. */
+  isReduced(range: Range): boolean {
+    const fine = this.#fine
+    const covered = fine && range[0] >= fine.range[0] && range[1] <= fine.range[1]
     const known = covered ? fine.known : this.#coarse
-    const reduced = [...known.values()].some((pieces) => [...pieces.values()].some(({ count, x }) => count > x.length))
-    return reduced && (!covered || width < fine.width * COARSER)
+    return [...known.values()].some((pieces) => [...pieces.values()].some((piece) => isReduced(piece, covered ? fine.range : undefined)))
   }
 
   /** Which part of the axis is known finely: it is kept so while a model goes on. */
@@ -163,7 +170,7 @@ export class Card {
     this.#byPlace = new Map(this.#series.map((series) => [`${series.metric}\n${series.line.id}`, series]))
     this.#live.filled()
     this.point()
-    if (this.#tableShown) this.showTable(true)
+    if (this.#tableShown) void this.showTable(true).catch(this.#shared.failed)
   }
 
   /** Draws the part of the axis that is looked at. */
@@ -212,11 +219,12 @@ export class Card {
         const seriesOf = this.#of(metric)
         if (cursor === null) return last(path, seriesOf)
         const [from, to] = this.#shared.view()
-        if (axis !== 'epoch') return nearest(path, seriesOf, cursor, (to - from) * REACH)
-        const found = atEpoch(path, seriesOf, cursor)
-        if (!found || found.value !== undefined || this.#exact?.epoch !== cursor) return found
-        const exact = this.#exact.values.get(metric)?.get(found.line.id)
-        return exact?.x[0] === cursor ? { ...found, value: exact.value[0] } : undefined
+        const found = axis === 'epoch' ? atEpoch(path, seriesOf, cursor) : nearest(path, seriesOf, cursor, (to - from) * REACH)
+        if (!found || found.value !== undefined || this.#exact?.at !== cursor) return found
+        const exact = this.#exact.known.get(metric)?.get(found.line.id)
+        const place = exact ? nearestPlace(exact.x, cursor) : -1
+        if (!exact || place < 0 || (axis === 'epoch' && exact.x[place] !== cursor)) return undefined
+        return { line: found.line, x: exact.x[place]!, epoch: (exact.epoch ?? exact.x)[place], value: exact.value[place] }
       }),
     )
   }
@@ -225,7 +233,7 @@ export class Card {
 
   /** Whether the value at the cursor is one that only the server knows. */
   get isUnsure(): boolean {
-    return this.readings().some((ofMetric) => ofMetric.some((reading) => reading && reading.value === undefined))
+    return this.#shared.cursor !== null && isUnsure(this.readings())
   }
 
   /** Shows the values at the cursor. */
@@ -233,10 +241,16 @@ export class Card {
     if (!this.#live) return
     const readings = this.readings()
     this.#live.point(readings)
-    if (this.#sayWhenKnown && !readings.some((ofMetric) => ofMetric.some((one) => one && one.value === undefined))) {
-      this.#sayWhenKnown = false
-      this.#shared.page.say(this.#live.readout.text(this.title(), readings))
-    }
+    const waiting = this.#waiting
+    if (!waiting || isUnsure(readings)) return
+    this.#waiting = undefined
+    if (waiting.at === this.#shared.cursor) waiting.done()
+  }
+
+  /** Does something once the values at the cursor are known, unless it was moved before. */
+  whenKnown(done: () => void): void {
+    this.#waiting = { at: this.#shared.cursor, done }
+    this.point()
   }
 
   /** What place the values are of. */
@@ -246,8 +260,7 @@ export class Card {
   }
 
   sayValues(): void {
-    this.#sayWhenKnown = true
-    this.point()
+    this.whenKnown(() => this.#shared.page.say(this.#live!.readout.text(this.title(), this.readings())))
   }
 
   /** A place that has values, near one that may have none. */
@@ -289,7 +302,8 @@ export class Card {
         ? lines.filter(({ from, to }) => cursor! >= from && cursor! <= to).map((line) => ({ line, number: cursor! }))
         : lines.flatMap((line) => {
             const reading = readings.find((one) => one?.line.id === line.id)
-            return reading ? [{ line, number: reading.epoch }] : []
+            // An epoch that goes on is none yet that something can be done with.
+            return reading?.epoch !== undefined && reading.epoch <= line.to ? [{ line, number: reading.epoch }] : []
           })
     const distance = (line: Line) =>
       Math.min(
@@ -306,13 +320,17 @@ export class Card {
     return this.#tableShown
   }
 
-  showTable(shown: boolean): void {
+  /** The values of the part of the axis that is looked at, each as it was logged. */
+  async showTable(shown: boolean): Promise<void> {
     this.#tableShown = shown
     const { page, view } = this.#shared
     const { lines, models } = page.comparison
-    this.#live?.table(
-      shown ? valueTable(this.group.name, valuesOf(this.group, lines, models, this.#series, view()), this.#shared) : undefined,
-    )
+    const range = view()
+    const reduced = shown && this.isReduced(range)
+    const all = reduced ? await this.#shared.everything(this.group, range) : this.#series
+    // It was closed, or something else is looked at, before all were there.
+    if (this.#tableShown !== shown || String(view()) !== String(range)) return
+    this.#live?.table(shown ? valueTable(this.group.name, valuesOf(this.group, lines, models, all, range), this.#shared) : undefined)
   }
 
   picture(): Picture {
@@ -363,4 +381,12 @@ export class Card {
     paintPicture(new CanvasPainter(context, look.font, 1), picture, look)
     page.host.save(name, canvas.toDataURL('image/png').split(',')[1]!, true)
   }
+}
+
+const isUnsure = (readings: Readings) => readings.some((ofMetric) => ofMetric.some((reading) => reading && reading.value === undefined))
+
+function knownOf(metrics: readonly string[], curves: readonly Curve[]): Known {
+  const known: Known = new Map(metrics.map((metric) => [metric, new Map<string, Piece>()]))
+  for (const curve of curves) known.get(curve.metric)?.set(curve.line, pieceOf(curve))
+  return known
 }

@@ -6,7 +6,7 @@ import type { MakeView, Page } from '../page'
 import { Asking } from './asking'
 import { Card } from './card'
 import { dashesOf, finder, groupsOf, pinnedFirst } from './groups'
-import { merge, pieceOf, type Range } from './points'
+import { merge, type Range } from './points'
 import type { Shared } from './shared'
 import { secondsOf, ticks, tickTexts, type TimeUnit, timeUnit } from './ticks'
 import { Theme } from './theme'
@@ -174,7 +174,7 @@ class CurvesView implements Shared {
     clearTimeout(this.#keep)
     this.#keep = setTimeout(() => {
       this.#choose()
-      for (const card of this.#seen) if (card.isTableShown) card.showTable(true)
+      for (const card of this.#seen) if (card.isTableShown) void card.showTable(true).catch(this.failed)
     }, 200)
   }
 
@@ -215,13 +215,21 @@ class CurvesView implements Shared {
     this.#trouble.hidden = false
   }
 
+  everything: Shared['everything'] = async (group, range) => {
+    const { lines } = this.page.comparison
+    const all = await this.#asking.everything(
+      group.metrics.map(({ metric }) => metric),
+      range ?? this.whole(),
+    )
+    return all.flatMap(({ metric, line: id, piece }): Series[] => {
+      const line = lines.find((one) => one.id === id)
+      return line ? [{ ...merge(piece), metric, line, smoothed: null, join: null }] : []
+    })
+  }
+
   csv: Shared['csv'] = async (group) => {
     const { lines, models } = this.page.comparison
-    const all = await this.#asking.everything(group.metrics.map(({ metric }) => metric))
-    const series = all.flatMap((curve): Series[] => {
-      const line = lines.find(({ id }) => id === curve.line)
-      return line ? [{ ...merge(pieceOf(curve)), metric: curve.metric, line, smoothed: null, join: null }] : []
-    })
+    const series = await this.everything(group, null)
     return csvOf(valuesOf(group, lines, models, series), this.axis === 'time' ? 's' : this.axis, models)
   }
 

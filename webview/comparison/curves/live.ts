@@ -52,7 +52,7 @@ export class Live {
       snap: (x) => card.snap(x),
       step: (by) => card.stepped(by),
       end: (which) => card.snap(shared.whole()[which === 'first' ? 0 : 1]),
-      menu: (top) => this.#menu(top),
+      menu: (top) => (shared.axis === 'epoch' ? this.#menu(top) : card.whenKnown(() => this.#menu(top))),
       moved: () => card.sayValues(),
     })
     this.#resized = new ResizeObserver(([entry]) => {
@@ -212,7 +212,7 @@ export class Live {
         'table',
         texts.curvesTable,
         () => this.#card.isTableShown,
-        (on) => this.#card.showTable(on),
+        (on) => void this.#card.showTable(on).catch(shared.failed),
       ),
       save,
     )

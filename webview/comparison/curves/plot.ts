@@ -26,7 +26,9 @@ const Y_SPACE = 34
 /** A tick's digit is so wide, in CSS pixels. */
 const DIGIT = 6.4
 
-const LOG: Partial<UPlot.Scale> = { distr: 3 as UPlot.Scale.Distr }
+// The enumeration is in uPlot's types only, and not in what is built.
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment
+const LOG: Partial<UPlot.Scale> = { distr: 3 }
 
 /**
  * The canvas with its axes. The curves are drawn into it by `paint`: uPlot's own series share one array of places on the axis, and

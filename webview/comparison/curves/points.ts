@@ -52,6 +52,36 @@ export function nearestPlace(x: Float64Array, at: number): number {
   return place > 0 && at - x[place - 1]! < x[place]! - at ? place - 1 : place
 }
 
+/** The places that lie in a range: what comes from beyond it only leads there. */
+function inside({ x }: Piece, range: Range | undefined): readonly [first: number, end: number] {
+  if (!range) return [0, x.length]
+  let end = placeFrom(x, range[1])
+  while (end < x.length && x[end]! <= range[1]) end++
+  return [placeFrom(x, range[0]), end]
+}
+
+/** Whether some of what is known stands for several points. */
+export function isReduced(piece: Piece, range?: Range): boolean {
+  const [first, end] = inside(piece, range)
+  return piece.count > end - first
+}
+
+/** Only what lies in a range, at its end or before. */
+export function cut(piece: Piece, range: Range): Piece {
+  const [first, end] = inside(piece, range)
+  const part = (all: Float64Array) => all.subarray(first, end)
+  const { x, value, low, high, epoch, gaps } = piece
+  return {
+    count: piece.count,
+    x: part(x),
+    value: part(value),
+    low: low && part(low),
+    high: high && part(high),
+    epoch: epoch && part(epoch),
+    gaps: gaps.filter((place) => place >= first && place < end).map((place) => place - first),
+  }
+}
+
 /** A piece of a curve, and a part of it that is known more finely. */
 export interface Merged {
   readonly x: Float64Array
@@ -59,20 +89,16 @@ export interface Merged {
   readonly low: Float64Array | null
   readonly high: Float64Array | null
   readonly epoch: Float64Array | null
-  /** How many points each stands for. */
+  /** How many points each stands for; of more than one, the place and the value may be those of different ones. */
   readonly stride: Float64Array
   /** Where a value is NaN or infinite. */
   readonly gaps: Float64Array
 }
 
 /** What is known of a piece: coarsely all of it, and finely the part in the range. */
-export function merge(coarse: Piece, fine?: Piece, range?: Range): Merged {
-  const before = fine && range ? placeFrom(coarse.x, range[0]) : coarse.x.length
-  let after = coarse.x.length
-  if (fine && range) {
-    after = placeFrom(coarse.x, range[1])
-    while (after < coarse.x.length && coarse.x[after]! <= range[1]) after++
-  }
+export function merge(coarse: Piece, finer?: Piece, range?: Range): Merged {
+  const fine = finer && range ? cut(finer, range) : undefined
+  const [before, after] = fine ? inside(coarse, range) : [coarse.x.length, coarse.x.length]
   const middle = fine?.x.length ?? 0
   const size = before + middle + coarse.x.length - after
   const join = (rough: Float64Array, exact: Float64Array | undefined) => {
@@ -88,12 +114,12 @@ export function merge(coarse: Piece, fine?: Piece, range?: Range): Merged {
     ...coarse.gaps.filter((place) => place < before || place >= after).map((place) => coarse.x[place]!),
     ...(fine ? fine.gaps.map((place) => fine.x[place]!) : []),
   ]
-  const reduced = coarse.low !== null || (fine?.low ?? null) !== null
+  const banded = coarse.low !== null || (fine?.low ?? null) !== null
   return {
     x: join(coarse.x, fine?.x),
     value: join(coarse.value, fine?.value),
-    low: reduced ? join(coarse.low ?? coarse.value, fine ? (fine.low ?? fine.value) : undefined) : null,
-    high: reduced ? join(coarse.high ?? coarse.value, fine ? (fine.high ?? fine.value) : undefined) : null,
+    low: banded ? join(coarse.low ?? coarse.value, fine ? (fine.low ?? fine.value) : undefined) : null,
+    high: banded ? join(coarse.high ?? coarse.value, fine ? (fine.high ?? fine.value) : undefined) : null,
     epoch: coarse.epoch ? join(coarse.epoch, fine ? (fine.epoch ?? fine.x) : undefined) : null,
     stride,
     gaps: Float64Array.from(gaps.sort((a, b) => a - b)),

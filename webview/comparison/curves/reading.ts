@@ -6,8 +6,9 @@ import type { Series } from './tree'
 export interface Reading {
   readonly line: Line
   readonly x: number
-  readonly epoch: number
-  /** Undefined where it is between the points that are known here: the server knows. */
+  /** Undefined where only the server knows which of several it is. */
+  readonly epoch: number | undefined
+  /** Undefined where what is known here stands for several points: the server knows the one. */
   readonly value: number | undefined
 }
 
@@ -20,10 +21,10 @@ export function atEpoch(path: readonly Line[], seriesOf: SeriesOf, epoch: number
   const series = line && seriesOf(line.id)
   if (!series) return undefined
   const place = placeFrom(series.x, epoch)
-  if (series.x[place] === epoch) return { line, x: epoch, epoch, value: series.value[place]! }
+  const stride = Math.max(series.stride[place - 1] ?? 1, series.stride[place] ?? 1)
+  if (stride > 1) return { line, x: epoch, epoch, value: undefined }
   // Between two points that stand for one each there is none.
-  const reduced = (series.stride[place] ?? 1) > 1
-  return reduced ? { line, x: epoch, epoch, value: undefined } : undefined
+  return series.x[place] === epoch ? { line, x: epoch, epoch, value: series.value[place]! } : undefined
 }
 
 /** The point of the model that is nearest on an axis of steps or of time; undefined where it is further away than `reach`. */
@@ -36,7 +37,9 @@ export function nearest(path: readonly Line[], seriesOf: SeriesOf, x: number, re
     if (place < 0) continue
     const at = series.x[place]!
     const distance = Math.abs(at - x)
-    if (distance <= (found ? Math.abs(found.x - x) : Infinity)) found = readingAt(series, place)
+    if (distance > (found ? Math.abs(found.x - x) : Infinity)) continue
+    const reading = readingAt(series, place)
+    found = reading.epoch === undefined ? { ...reading, value: undefined } : reading
   }
   if (!found) return undefined
   const series = known(path, seriesOf)
@@ -46,7 +49,7 @@ export function nearest(path: readonly Line[], seriesOf: SeriesOf, x: number, re
   return (x >= first && x <= last) || Math.abs(found.x - x) <= reach ? found : undefined
 }
 
-/** Its last point. */
+/** Its last value. */
 export function last(path: readonly Line[], seriesOf: SeriesOf): Reading | undefined {
   const series = known(path, seriesOf).at(-1)
   return series && readingAt(series, series.x.length - 1)
@@ -57,7 +60,7 @@ const known = (path: readonly Line[], seriesOf: SeriesOf): readonly Series[] => 
 const readingAt = (series: Series, place: number): Reading => ({
   line: series.line,
   x: series.x[place]!,
-  epoch: (series.epoch ?? series.x)[place]!,
+  epoch: series.stride[place]! > 1 ? undefined : (series.epoch ?? series.x)[place]!,
   value: series.value[place]!,
 })
 

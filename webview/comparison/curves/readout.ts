@@ -43,7 +43,7 @@ export function readout(group: Group, shared: Shared): Readout {
         for (const [model, { epoch, cells }] of rows.entries()) {
           const found = metrics.map((metric) => readings[metric]![model])
           const at = found.find((one) => one !== undefined)
-          set(epoch, at ? at.epoch.toLocaleString(language) : '–')
+          set(epoch, at ? (at.epoch?.toLocaleString(language) ?? '') : '–')
           for (const [i, { value, by }] of cells.entries()) {
             const reading = found[i]
             if (!reading) set(value, '–')

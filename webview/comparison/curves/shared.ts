@@ -3,6 +3,7 @@ import type { Page } from '../page'
 import type { Group } from './groups'
 import type { Look } from './paint'
 import type { Range } from './points'
+import type { Series } from './tree'
 
 /** What all charts have in common: they look at the same part of the same axis. */
 export interface Shared {
@@ -32,6 +33,8 @@ export interface Shared {
   readonly placeNumber: (x: number) => number
   /** What went wrong, for the reader. */
   readonly failed: (error: unknown) => void
-  /** Every value of a chart, for a file. */
+  /** Every value of a chart in a part of the axis, or in all of it: none stands for several. */
+  readonly everything: (group: Group, range: Range | null) => Promise<readonly Series[]>
+  /** They, for a file. */
   readonly csv: (group: Group) => Promise<string>
 }
