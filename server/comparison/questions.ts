@@ -1,5 +1,6 @@
 import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
+import { curves } from './curves'
 import { effects } from './effects'
 import { type Model, modelsOf } from './models'
 import { tradeoff } from './tradeoff'
@@ -16,6 +17,7 @@ type Answers = {
 
 /** What can be asked about the models of a comparison. */
 export const questions = {
+  curves,
   values,
   effects,
   tradeoff,

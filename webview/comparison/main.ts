@@ -6,6 +6,7 @@ import type { Json } from '../../server/protocol/model'
 import { comparisonTexts } from '../messages/comparisonTexts'
 import { element } from '../parts/element'
 import { colourOf, watchTheme } from './colours'
+import { curves } from './curves/curves'
 import { differences } from './differences/differences'
 import { header } from './header'
 import { contentOf, fileHost } from './fileHost'
@@ -16,7 +17,7 @@ import { redraw } from './redraw'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
 import { tradeoff } from './tradeoff/tradeoff'
 
-const makers: Partial<Record<ViewName, MakeView>> = { overview, differences, tradeoff }
+const makers: Partial<Record<ViewName, MakeView>> = { overview, curves, differences, tradeoff }
 
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!
