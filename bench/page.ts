@@ -12,7 +12,7 @@ import { type Editor, openEditor } from '../test/vscode/editor'
 import { inExtensionHost } from '../test/vscode/extensionHost'
 import { writeGraphPair } from '../test/vscode/graphRuns'
 import { type Alone, type AloneOptions, openAlone } from '../test/vscode/pageAlone'
-import { bareFrames, forgetWatched, heapOf, now, watched, watchPage } from '../test/vscode/pageTimes'
+import { bareFrames, boxes, forgetWatched, heapOf, now, watched, watchPage } from '../test/vscode/pageTimes'
 import { row } from '../test/vscode/tree'
 import { until } from '../test/vscode/until'
 import { command, showContainer } from '../test/vscode/workbench'
@@ -202,12 +202,7 @@ async function longCurves() {
 
 /** Steps along the axis, not epochs. */
 async function onSteps(page: Page) {
-  await page
-    .locator('.curves .controls')
-    .getByRole('radio', { name: /step/i })
-    .or(page.locator('.curves .controls').getByText(/^Step$/))
-    .first()
-    .click()
+  await page.locator('.curves .controls select:has(option[value="step"])').selectOption('step')
   await wait(500)
 }
 
@@ -235,15 +230,13 @@ async function graphs() {
       await forgetWatched(page)
       let begun = performance.now()
       await page.locator('vscode-tab-header[data-view="graph"]').click()
-      await page.locator('[data-view="graph"] [data-node]').first().waitFor()
+      await until('the graphs', async () => (await boxes(page)) > 0)
       shown.push(performance.now() - begun)
       await wait(300)
+      const few = await boxes(page)
       begun = performance.now()
-      await page
-        .locator('[data-view="graph"]')
-        .getByRole('button', { name: /expand all|open all/i })
-        .click()
-      await until('all layers', async () => (await page.locator('[data-view="graph"] [aria-busy="true"]').count()) === 0)
+      await page.getByRole('button', { name: 'Expand all' }).click()
+      await until('all layers', async () => (await boxes(page)) > few)
       expanded.push(performance.now() - begun)
       await wait(300)
       blocked.push(...(await watched(page)).blocked)

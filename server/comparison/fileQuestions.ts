@@ -32,6 +32,15 @@ export function fileQuestions({ models, lines, metrics, pairs }: Comparison): Re
   const numbers = last <= MOST_NUMBERS ? Array.from({ length: last }, (_, i) => i + 1) : lines.map(({ to }) => to)
   const values = [...points, ...best, ...[...new Set([...partings, ...numbers])].map((at) => ({ at }))]
   const references = models.map(({ reference }) => reference)
+  const [first, second] = models
+  // How the graphs of the first two became what they are, one side after the other.
+  const evolution =
+    last <= MOST_NUMBERS && first && second
+      ? numbers.flatMap((number) => [
+          { a: first.reference, b: `${second.id}@${number}` },
+          { a: `${first.id}@${number}`, b: second.reference },
+        ])
+      : []
   return [
     ...values.map((asked): Asks<'values'> => ({ question: 'values', asked })),
     { question: 'effects', asked: null },
@@ -44,6 +53,7 @@ export function fileQuestions({ models, lines, metrics, pairs }: Comparison): Re
         asked: { metric, direction: direction ?? 'lower', cost, costDirection },
       })),
     ),
+    ...evolution.map((asked): Asks<'graph'> => ({ question: 'graph', asked })),
   ]
 }
 

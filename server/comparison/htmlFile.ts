@@ -25,6 +25,7 @@ const MOST_BYTES = 24 * 1024 * 1024
 /** The rest is for the curves. */
 const MOST_BYTES_BUT_CURVES = 16 * 1024 * 1024
 const MOST_MS = 60_000
+const MOST_MS_BUT_CURVES = 30_000
 const MARK = '<meta name="generator" content="Epochtree">'
 
 export interface HtmlFile {
@@ -146,7 +147,7 @@ async function record(
   const askAll = async (questions: readonly Recorded[]) => {
     planned += questions.length
     for (const one of questions) {
-      if (Date.now() - begun > MOST_MS) return
+      if (Date.now() - begun > MOST_MS_BUT_CURVES) return
       const said = await ask(one)
       keep(one, said, MOST_BYTES_BUT_CURVES)
       if (one.question === 'sampleFields' && 'answer' in said)

@@ -83,7 +83,7 @@ describe('a comparison that was saved as HTML', () => {
     const kind = () => page.evaluate(() => document.body.className)
     assert.equal(await kind(), 'vscode-dark')
     await page.emulateMedia({ colorScheme: 'light' })
-    assert.equal(await kind(), 'vscode-light')
+    await until('a light page', async () => (await kind()) === 'vscode-light')
     await page.getByRole('button', { name: 'Dark' }).press('Enter')
     assert.equal(await kind(), 'vscode-dark')
     await page.emulateMedia({ colorScheme: 'dark' })

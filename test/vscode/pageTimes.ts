@@ -102,6 +102,10 @@ export const bareFrames = (page: Page, lines: number, points: number, frames: nu
     [lines, points, frames] as const,
   )
 
+/** How many layers and stretches of them are drawn; 0 while none is. */
+export const boxes = (page: Page): Promise<number> =>
+  page.evaluate(() => Number(document.querySelector<HTMLElement>('[data-boxes]')?.dataset['boxes'] ?? 0))
+
 /** Bytes of the page's heap after everything that can go is gone. */
 export async function heapOf(page: Page): Promise<number> {
   const session = await page.context().newCDPSession(page)
