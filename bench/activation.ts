@@ -1,48 +1,47 @@
-// Measures activation as the editor itself does, in windows of a real VS Code that are opened one after the other.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+// Measures activation as the editor itself does, in one real VS Code after the other.
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Page } from 'playwright-core'
-import { type Activation, activation } from '../test/vscode/activation'
+import { activation } from '../test/vscode/activation'
 import { bench, demoCopy, emptyFolder, endBench } from '../test/vscode/bench'
-import { type Editor, openEditor } from '../test/vscode/editor'
-import { until } from '../test/vscode/until'
+import { type EditorOptions, openEditor } from '../test/vscode/editor'
 import { at, figure } from './figures'
 
-const WINDOWS = 7
+const EDITORS = 7
 
 export async function measureActivation() {
-  const [ours, idle] = [await demoCopy(), await emptyFolder()]
-  writeFileSync(join(idle, 'idle.txt'), '')
-  const editor = await openEditor({ folder: idle, others: [await idleExtension()] })
-  const own: Activation[] = []
-  const floor: Activation[] = []
-  try {
-    // The first window of a server finds nothing in any cache.
-    await activation(editor, 'epochtree-bench.idle')
-    await closed(editor, editor.page)
-    // In turns, so that both meet the same machine.
-    for (let i = 0; i < WINDOWS; i++) {
-      own.push(await inNewWindow(editor, ours, 'epochtree.epochtree'))
-      floor.push(await inNewWindow(editor, idle, 'epochtree-bench.idle'))
-    }
-  } finally {
-    await editor.close()
-    await endBench()
+  // The editor and its browser end with this process, when it may end as usual.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
+  const [ours, empty, idle] = [await demoCopy(), await emptyFolder(), await idleExtension()]
+  writeFileSync(join(empty, 'idle.txt'), '')
+  const own: number[] = []
+  const floor: number[] = []
+  // In turns, so that both meet the same machine.
+  for (let i = 0; i < EDITORS; i++) {
+    own.push(await measured('epochtree.epochtree', { folder: ours }))
+    floor.push(await measured('epochtree-bench.idle', { folder: empty, others: [idle] }))
   }
+  await endBench()
   figure(
     'activation of the extension, without the start of its server',
-    whole(own),
+    median(own),
     'ms',
     50,
-    `${whole(floor)} ms for an extension that does nothing`,
+    `${median(floor)} ms for an extension that does nothing`,
   )
 }
 
-const whole = (measured: readonly Activation[]) =>
+const median = (times: readonly number[]) =>
   at(
-    measured.map(({ load, activate }) => load + activate).sort((a, b) => a - b),
+    times.toSorted((a, b) => a - b),
     0.5,
   )
+
+async function measured(extension: string, options: EditorOptions): Promise<number> {
+  const editor = await openEditor(options)
+  const { load, activate } = await activation(editor, extension)
+  await editor.close()
+  return load + activate
+}
 
 /** What the editor takes for any extension: activated by a file in the folder, as ours is, and by nothing else. */
 async function idleExtension(): Promise<string> {
@@ -62,18 +61,4 @@ async function idleExtension(): Promise<string> {
   )
   writeFileSync(join(extension, 'main.js'), 'exports.activate = () => {}\n')
   return extension
-}
-
-async function inNewWindow(editor: Editor, folder: string, extension: string): Promise<Activation> {
-  const page = await editor.window(folder)
-  const measured = await activation(editor, extension)
-  await closed(editor, page)
-  return measured
-}
-
-/** The bridge leads to one window: the next one is opened when nothing of the last is left. */
-async function closed({ bridge }: Editor, page: Page) {
-  await page.goto('about:blank')
-  await page.close()
-  await until('the end of the extension host', () => !existsSync(bridge))
 }

@@ -51,7 +51,7 @@ const made = { cwd: process.cwd(), env: process.env }
 const comparisons = Object.fromEntries(
   (Object.keys(questions) as Question[]).map((name) => [
     `epochtree/comparison/${name}`,
-    (workspace: Workspace, { dir, references, asked }: Compared & { readonly asked: Asked<Question> }, signal: AbortSignal) =>
+    async (workspace: Workspace, { dir, references, asked }: Compared & { readonly asked: Asked<Question> }, signal: AbortSignal) =>
       answer(workspace.folder(dir), { references }, name, asked, signal),
   ]),
 ) as Handlers

@@ -10,8 +10,6 @@ export const comparisonTexts = {
   tradeoff: 'Trade-off',
   samples: 'Samples',
   shared: 'shared past',
-  noCommonPast: 'They have no epoch in common.',
-  partedAt: '{0} and {1} part after epoch {2}',
   noChange: 'alike',
 
   // The models
@@ -31,7 +29,6 @@ export const comparisonTexts = {
   showHistory: 'Show the history',
   hideHistory: 'Hide the history',
   lineage: 'How the histories hang together: {0}',
-  lineageEpochs: 'Epochs',
 
   // Where they parted
   whereParted: 'Where did they part?',
@@ -66,8 +63,6 @@ export const comparisonTexts = {
   noDirection: 'neither is better',
   changeDirection: '{0}: {1}. Change which way it gets better.',
   noMetrics: 'Nothing was logged yet: log something with epoch.log() and it is told here.',
-  atCompared: 'At the epochs compared',
-  atBest: 'At the best epoch of each',
   reachesMore: '{0} reaches {1} {2}, {3} more than {4}.',
   reachesLess: '{0} reaches {1} {2}, {3} less than {4}.',
   level: '{0} are level: {1} {2}.',
@@ -89,7 +84,6 @@ export const comparisonTexts = {
   weighsLess: 'Its weights take {0}, {1} less than those of {2} ({3}).',
   weighsSame: 'The weights of both take {0}.',
   best: 'best',
-  atPoint: 'Here',
   bestValue: 'Best',
   weights: 'Weights',
   parameters: 'Parameters',
@@ -115,12 +109,9 @@ export const comparisonTexts = {
   removed: 'Removed',
   masked: 'Set to zero',
   removedBefore: 'Removed before',
-  ofFirst: '{0} {1} of the {2} parameters at first',
 
   // Differences
   onlyDifferences: 'Only what differs',
-  showAll: 'All',
-  shown: 'Shown',
   pointOf: 'Values at',
   pointCompared: 'the epochs compared',
   pointLast: 'the last epoch of each',

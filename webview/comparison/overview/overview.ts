@@ -94,12 +94,7 @@ export const overview: MakeView = (page) => {
 }
 
 const card = (id: string, title: string, ...content: readonly (Node | string | undefined)[]) =>
-  element(
-    'section',
-    { class: `card ${id}`, 'aria-labelledby': `overview-${id}` },
-    element('h2', { id: `overview-${id}` }, title),
-    ...content,
-  )
+  element('section', { class: `card ${id}` }, element('h2', {}, title), ...content)
 
 const quiet = (text: string) => element('p', { class: 'quiet' }, text)
 
