@@ -346,6 +346,11 @@ const parts: Record<string, () => Promise<void>> = {
     await measureActivation()
   },
 
+  async page() {
+    const { measurePage } = await import('./page')
+    await measurePage()
+  },
+
   async python() {
     const env = { PYTHONPATH: join(root, 'python') }
     const log = JSON.parse(run(python, [join(root, 'python', 'tests', 'bench_log.py')], env)) as Record<string, number>

@@ -28,6 +28,8 @@ export interface ComparisonModel {
   /** Seconds since 1970. */
   readonly createdAt: number
   readonly parentMissing: boolean
+  /** Its session was deleted, and can still be restored. */
+  readonly deleted: boolean
   readonly graph: GraphSummary | null
 }
 /** An unbroken piece of history, trained by one session, that the same models have: it is drawn once. */
@@ -326,6 +328,32 @@ export type Question = keyof Questions
 export type Asked<Name extends Question> = Questions[Name][0]
 export type Answer<Name extends Question> = Questions[Name][1]
 
+/** A question that a file has the answer to. */
+export type Recorded = { [Name in Question]: { readonly question: Name; readonly asked: Asked<Name> } }[Question]
+/** A comparison in a file of its own. The answers stand beside it, one for each question, so that each is read when it is asked for. */
+export interface SavedComparison {
+  /** Of the metrics only those whose curves are there. */
+  readonly comparison: Comparison
+  readonly recorded: readonly Recorded[]
+  /** In the language of whoever saved it; texts that are absent are shown in English. */
+  readonly texts: Readonly<Record<string, string>>
+  readonly language: string
+  /** Seconds since 1970. */
+  readonly savedAt: number
+}
+export type SavedAnswer = { readonly answer: Answer<Question> } | { readonly refused: string }
+export interface SaveComparison extends Compared {
+  /** Path of the file; one that is there is replaced, which the user agreed to. */
+  readonly file: string
+  readonly texts: Readonly<Record<string, string>>
+  readonly language: string
+}
+export interface SavedFile {
+  readonly file: string
+  readonly bytes: number
+}
+
 export type ComparisonRequests = {
   'epochtree/comparison': [Compared, Comparison]
+  'epochtree/saveComparison': [SaveComparison, SavedFile]
 } & { [Name in Question as `epochtree/comparison/${Name}`]: [Compared & { readonly asked: Asked<Name> }, Answer<Name>] }

@@ -35,6 +35,7 @@ export const comparison: z.ZodMiniType<Comparison> = z.object({
       forkedFrom: z.nullable(z.object({ sessionId: z.string(), name: z.nullable(z.string()), number: z.number() })),
       createdAt: z.number(),
       parentMissing: z.boolean(),
+      deleted: z.boolean(),
       graph: summary,
     }),
   ),
@@ -220,8 +221,11 @@ export const questions = {
   },
 } satisfies Schemas
 
-/** What can be done with an epoch of a model. */
-export const actions = ['fork', 'select', 'openEpoch', 'checkout', 'copyReference'] as const
+/** As it stands in a file; checked further by the question it answers. */
+export const savedAnswer = z.union([z.object({ answer: z.unknown() }), z.object({ refused: z.string() })])
+
+/** What can be done with an epoch of a model; `restore` with a session that was deleted. */
+export const actions = ['fork', 'select', 'openEpoch', 'checkout', 'copyReference', 'restore'] as const
 export type Action = (typeof actions)[number]
 
 /** A question of the page, checked by the schema of its name. */
