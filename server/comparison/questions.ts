@@ -1,8 +1,12 @@
 import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
+import { curves } from './curves'
+import { effects } from './effects'
 import { graph } from './graph'
 import { layers } from './layers'
 import { type Model, modelsOf } from './models'
+import { tradeoff } from './tradeoff'
+import { values } from './values'
 
 type Answers = {
   readonly [Name in Question]?: (
@@ -14,7 +18,14 @@ type Answers = {
 }
 
 /** What can be asked about the models of a comparison. */
-export const questions = { graph, layers } satisfies Answers
+export const questions = {
+  curves,
+  values,
+  effects,
+  graph,
+  layers,
+  tradeoff,
+} satisfies Answers
 
 export async function answer<Name extends Question>(
   context: Context,

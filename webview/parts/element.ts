@@ -27,15 +27,12 @@ function filled<Made extends Element>(made: Made, attributes: Attributes, conten
   return made
 }
 
+/** A path that may go on in the next line after each of its parts. */
+export const breakable = (path: string): (string | HTMLElement)[] =>
+  path.split(/(?<=[/._])/).flatMap((part, i) => (i ? [element('wbr'), part] : [part]))
+
 /** For screen readers only, where the eye sees it otherwise. */
 export const unseen = (text: string) => element('span', { class: 'unseen' }, text)
-
-/** A name that is broken after its dots where it is too long for its place. */
-export const breakable = (name: string): DocumentFragment => {
-  const parts = document.createDocumentFragment()
-  for (const part of name.split(/(?<=[./])/)) parts.append(part, document.createElement('wbr'))
-  return parts
-}
 
 /** A table in a region of its own, which may be wider than the page and is then moved by keyboard too. */
 export function table(

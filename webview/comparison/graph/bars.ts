@@ -159,7 +159,7 @@ export function bars(
       element(
         'span',
         { class: 'bar-name', title: row.name },
-        element('span', {}, breakable(row.name)),
+        element('span', {}, ...breakable(row.name)),
         row.type && element('span', { class: 'quiet' }, row.type),
       ),
       strip,
