@@ -43,11 +43,25 @@ export const product = (outdir, more = {}) => [
     entryPoints: [
       { in: 'webview/epoch/main.ts', out: 'epoch' },
       { in: 'webview/epoch/epoch.css', out: 'epoch' },
-      { in: 'webview/comparison/main.ts', out: 'comparison' },
       { in: 'webview/comparison/comparison.css', out: 'comparison' },
+      // All in one, for a comparison that is written into a file.
+      { in: 'webview/comparison/main.ts', out: 'file' },
       { in: 'webview/comparison/file.css', out: 'file' },
     ],
     outdir: join(outdir, 'webview'),
+    minify: true,
+    ...more,
+  },
+  // Split, so that graphs are loaded when one is looked at.
+  {
+    ...shared,
+    banner: {},
+    platform: 'browser',
+    target: 'es2023',
+    entryPoints: { comparison: 'webview/comparison/main.ts' },
+    outdir: join(outdir, 'webview'),
+    splitting: true,
+    chunkNames: 'comparison-[hash]',
     minify: true,
     ...more,
   },

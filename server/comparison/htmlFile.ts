@@ -194,7 +194,7 @@ const WORKER = 'elkWorker.js'
 function page(folder: string, saved: SavedComparison, answers: readonly string[], layout: string): string {
   const read = (name: string) => readFileSync(join(folder, name), 'utf8')
   const styles = [read('file.css'), read('comparison.css')].map(style)
-  const script = code(read('comparison.js'))
+  const script = code(read('file.js'))
   const policy = `default-src 'none'; script-src ${hashOf(script)}; style-src ${styles.map(hashOf).join(' ')}; worker-src blob:; base-uri 'none'; form-action 'none'`
   const title = saved.comparison.models.map(({ label }) => label).join(', ')
   return `<!DOCTYPE html>

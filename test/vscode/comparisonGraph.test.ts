@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Page } from 'playwright-core'
+import { root } from '../../scripts/vscode/root'
+import { writeComparison } from '../../server/comparison/htmlFile'
 import { compare } from '../../server/requests'
 import { LocalStores } from '../../server/storage/local/stores'
-import { demoCopy, emptyFolder } from './bench'
+import { bench, demoCopy, emptyFolder } from './bench'
 import { writeGraphPair, writeGraphRun } from './graphRuns'
 import { type Alone, type AloneOptions, openAlone } from './pageAlone'
 
@@ -46,7 +49,10 @@ describe('the graph view of a comparison', () => {
     const { page, stores } = await graphOf(demoDir, demo)
     await drawn(page, 7)
     const [difference] = (await compare({ stores, dir: demoDir }, demo.references)).graph
-    assert.match(await page.locator('.legend').innerText(), new RegExp(`${difference!.kept} alike\\s+≠\\s+${difference!.changed} changed`))
+    assert.match(
+      await page.locator('.graph-view .legend').innerText(),
+      new RegExp(`${difference!.kept} alike\\s+≠\\s+${difference!.changed} changed`),
+    )
     for (const { name, parameters } of difference!.nodes) {
       const label = (await box(page, name).getAttribute('aria-label'))!
       assert.match(label, /, changed, /)
@@ -131,9 +137,9 @@ describe('the graph view of a comparison', () => {
     assert.ok((await page.locator('.bars').nth(1).locator('tbody tr').count()) > 10)
     // One model against an earlier epoch of its own.
     await page.locator('select[data-side=b]').selectOption({ label: 'digits' })
-    await page.waitForFunction(() => document.querySelector('.legend')?.textContent?.includes('7 alike'))
+    await page.waitForFunction(() => document.querySelector('.graph-view .legend')?.textContent?.includes('7 alike'))
     await page.locator('[data-step="b-1"]').click()
-    await page.waitForFunction(() => document.querySelector('.legend')?.textContent?.match(/[1-9] changed/))
+    await page.waitForFunction(() => document.querySelector('.graph-view .legend')?.textContent?.match(/[1-9] changed/))
     assert.equal(await page.locator('.bars').count(), 1)
   })
 
@@ -142,7 +148,7 @@ describe('the graph view of a comparison', () => {
     await drawn(page)
     const collapsed = await boxCount(page)
     assert.ok(collapsed > 50 && collapsed < 240, String(collapsed))
-    assert.match(await page.locator('.legend').innerText(), /1,951 alike\s+≠\s+26 changed\s+−\s+14 removed\s+\+\s+14 added/)
+    assert.match(await page.locator('.graph-view .legend').innerText(), /1,951 alike\s+≠\s+26 changed\s+−\s+14 removed\s+\+\s+14 added/)
     // A group by key: into it, and closed again from inside.
     await page.locator('.canvas').focus()
     await page.keyboard.press('Home')
@@ -198,10 +204,30 @@ describe('the graph view of a comparison', () => {
     writeGraphRun(dir, 2, 'none', [{ nodes: {} }])
     const { page } = await graphOf(dir, { references: ['round', 'none'] })
     await drawn(page, 4)
-    assert.match(await page.locator('.legend').innerText(), /4 removed/)
+    assert.match(await page.locator('.graph-view .legend').innerText(), /4 removed/)
     assert.match(await page.locator('p.about').innerText(), /lead to no layer of their graph, left out: 1/)
     assert.equal(await page.locator('.graph-view img').count(), 0)
     await box(page, 'a').click()
     assert.match(await page.locator('.node-panel').innerText(), /<img src=x/)
+  })
+
+  it('is in the file too, which lays it out by itself', async () => {
+    const stores = new LocalStores(demoDir)
+    const folder = await emptyFolder()
+    await writeComparison({ stores, dir: demoDir }, { ...demo, file: 'graphs.html', cwd: folder, page: join(root, 'dist', 'webview') })
+    await stores.close()
+    const { browser } = await bench()
+    const context = await browser.newContext({ offline: true })
+    open.push(() => context.close())
+    const page = await context.newPage()
+    await page.goto(pathToFileURL(join(folder, 'graphs.html')).href)
+    await page.locator('vscode-tab-header[data-view=graph]').click()
+    await drawn(page, 7)
+    assert.match((await box(page, 'hidden1').getAttribute('aria-label'))!, /hidden1, changed, /)
+    await page.locator('input[type=range][data-side=b]').focus()
+    await page.keyboard.press('Home')
+    await page.waitForFunction(() =>
+      document.querySelector('[data-node="hidden1"]')?.getAttribute('aria-label')?.includes('→ 3,120 parameters'),
+    )
   })
 })
