@@ -72,6 +72,14 @@ describe('the comparison page', () => {
     assert.deepEqual(await compared(page), ['digits ↔ digits-2'])
   })
 
+  it('lays graphs out in a worker, with parts that are loaded for it', async () => {
+    await compare(editor, folder, ...PAIR)
+    const frame = await comparisonPage(page, ...PAIR)
+    await frame.locator('vscode-tab-header[data-view=graph]').click()
+    await frame.locator('.graph-view[data-boxes="7"] [data-node="hidden1"]').waitFor()
+    await frame.locator('vscode-tab-header').first().click()
+  })
+
   it('is one tab for a set of models, in whichever order and way they are named, however fast it is asked for', async () => {
     await openFile(page, 'network.py')
     await compare(editor, folder, 'digits-2', 'digits')

@@ -344,9 +344,11 @@ export const graph: MakeView = (page) => {
   return {
     element: box,
     shown: () => {
-      showSides()
+      layouts.warm()
+      // The picture first: the bars below it are looked at later.
       if (!known) void ask()
       else if (!scene || unfinished) void draw()
+      showSides()
     },
     hidden: () => layouts.close(),
     renewed: (sessions) => {

@@ -36,6 +36,12 @@ export class Layouts {
   #worker: Promise<Worker> | undefined
   #waiting: { readonly done: (layout: Layout) => void; readonly fail: (reason: Error) => void } | undefined
 
+  /** Gets ready while the graph is still on its way. */
+  warm() {
+    this.#worker ??= this.#start()
+    this.#worker.catch((error: Error) => this.#failed(error))
+  }
+
   /** Only the last one that was asked for is answered; any before it rejects with an AbortError. */
   async layout(sizes: Sizes): Promise<Layout> {
     // The program can't be interrupted but by ending it.

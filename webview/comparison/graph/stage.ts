@@ -33,6 +33,8 @@ const MOST_BOXES = 400
 const READABLE = 0.4
 const CHUNK = 250
 const MARGIN = 24
+/** The buttons at the side cover so much. */
+const TOOLS = 32
 const ZOOM = 1.25
 const LARGEST = 2.5
 const SMALLEST = 0.0005
@@ -165,8 +167,8 @@ export class Stage {
     const { width, height } = this.#size()
     const layout = this.#scene?.layout
     if (!layout || width === 0) return
-    this.#scale = clamp(Math.min((width - 2 * MARGIN) / layout.width, (height - 2 * MARGIN) / layout.height), SMALLEST, 1)
-    this.#x = (width - layout.width * this.#scale) / 2
+    this.#scale = clamp(Math.min((width - 2 * MARGIN - TOOLS) / layout.width, (height - 2 * MARGIN) / layout.height), SMALLEST, 1)
+    this.#x = (width - TOOLS - layout.width * this.#scale) / 2
     this.#y = Math.max(MARGIN, (height - layout.height * this.#scale) / 2)
     this.#moved = true
     this.#draw()
