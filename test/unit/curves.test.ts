@@ -195,6 +195,11 @@ describe('the tree of lines', () => {
     assert.deepEqual(extent(SERIES, [0, 10], false), [10, 83])
     assert.deepEqual(extent(SERIES, [4, 5], false), [41, 52])
     assert.deepEqual(extent(SERIES, [20, 30], false), [Infinity, -Infinity])
+    const band = { low: Float64Array.of(-9, 1), high: Float64Array.of(3, 99) }
+    const banded = (count: number) =>
+      seriesOf([LINES[0]!], 'm', { coarse: new Map([['a:1', piece([1, 2], [1, 2], { ...band, count })]]) }, 0)
+    assert.deepEqual(extent(banded(8), [0, 10], false), [-9, 99])
+    assert.deepEqual(extent(banded(2), [0, 10], false), [1, 2])
     const mixed = seriesOf([LINES[0]!], 'm', { coarse: new Map([['a:1', piece([1, 2, 3], [-5, 0.5, 8])]]) }, 0)
     assert.deepEqual(extent(mixed, [0, 10], true), [0.5, 8])
   })

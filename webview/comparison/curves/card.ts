@@ -67,10 +67,10 @@ export class Card {
     return this.#live?.plot?.width ?? 400
   }
 
-  /** It came near to what is seen. */
-  enter(): void {
+  /** It came near to what is seen, so wide in CSS pixels. */
+  enter(width: number): void {
     if (this.#live) return
-    this.#live = new Live(this, this.#shared)
+    this.#live = new Live(this, this.#shared, width)
     this.element.append(...this.#live.parts)
     this.element.firstElementChild!.append(this.#live.tools)
     this.refresh()
@@ -78,6 +78,7 @@ export class Card {
 
   /** It is far from it. */
   leave(): void {
+    this.#shared.paced.forget(this)
     this.#live?.destroy()
     this.#live = undefined
     this.forget()
@@ -103,7 +104,7 @@ export class Card {
       const others = lines && known.get(metric) ? [...known.get(metric)!].filter(([line]) => !lines.includes(line)) : []
       known.set(metric, new Map([...others, ...pieces]))
     }
-    this.refresh()
+    this.renew()
   }
 
   /** The points at a place of the axis, each by itself. */
@@ -115,7 +116,7 @@ export class Card {
   coarsen(): void {
     if (!this.#fine) return
     this.#fine = undefined
-    this.refresh()
+    this.renew()
   }
 
   /** Whether the part of the axis that is looked at is known less finely than it can be drawn. */
@@ -158,6 +159,11 @@ export class Card {
     return ends.length ? Math.max(...ends) : undefined
   }
 
+  /** Makes the curves anew soon. */
+  renew(): void {
+    this.#shared.paced.soon(this, () => this.refresh())
+  }
+
   /** Makes the curves anew from what is known. */
   refresh(): void {
     if (!this.#live) return
@@ -175,10 +181,6 @@ export class Card {
 
   /** Draws the part of the axis that is looked at. */
   draw(): void {
-    this.#live?.draw()
-  }
-
-  themed(): void {
     this.#live?.draw()
   }
 
