@@ -336,7 +336,12 @@ const parts: Record<string, () => Promise<void>> = {
     rmSync(dirname(dir), { recursive: true })
   },
 
-  editor: measureEditor,
+  async editor() {
+    await measureEditor()
+    // Apart, because it needs a browser, which no other part does.
+    const { measureActivation } = await import('./activation')
+    await measureActivation()
+  },
 
   async python() {
     const env = { PYTHONPATH: join(root, 'python') }

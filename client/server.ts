@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as vscode from 'vscode'
 import type { LanguageClient } from 'vscode-languageclient/node'
 import type {
@@ -59,6 +60,8 @@ export class Server implements vscode.Disposable {
   }
 
   async #start(): Promise<LanguageClient> {
+    // The extension host reads what is imported in one go, and the client library is long: activation ends first.
+    await nextTurn()
     const { CloseAction, ErrorAction, LanguageClient: Client, State, TransportKind } = await import('./languageClient')
     const module = this.#context.asAbsolutePath('dist/server.js')
     const run = { module, transport: TransportKind.ipc }

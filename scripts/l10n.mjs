@@ -5,9 +5,9 @@ import { pathToFileURL } from 'node:url'
 
 const root = join(import.meta.dirname, '..')
 
-// `t('...')`, and in the page's own list `key: '...'`.
+// `t('...')`, and in a page's own list `key: '...'`.
 const CALL = /\bt\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g
-const ENTRY = /^ {2}\w+: (['"])((?:\\.|(?!\1)[^\\])*)\1,$/gm
+const ENTRY = /^ {2}\w+:\s+(['"])((?:\\.|(?!\1)[^\\])*)\1,$/gm
 
 /** All texts, in the order of the alphabet, each its own translation into English. */
 export function texts() {
@@ -18,7 +18,7 @@ export function texts() {
         found.add(JSON.parse(`"${text.replaceAll(/\\(['`])/g, '$1').replaceAll(/(?<!\\)"/g, '\\"')}"`))
   }
   for (const file of globSync('client/**/*.ts', { cwd: root })) add(file, CALL)
-  add('webview/messages/epochTexts.ts', ENTRY)
+  for (const file of globSync('webview/messages/*Texts.ts', { cwd: root })) add(file, ENTRY)
   return Object.fromEntries([...found].toSorted((a, b) => (a < b ? -1 : 1)).map((text) => [text, text]))
 }
 

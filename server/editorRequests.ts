@@ -17,6 +17,7 @@ import { epochView } from './epochView'
 import { folders } from './journal/runFiles'
 import type { Asked, Compared, Question } from './protocol/comparison'
 import type { Params, RequestName, Result } from './protocol/editor'
+import { isId } from './parameters'
 import { findSession } from './references'
 import * as requests from './requests'
 import { forksAt, listEpochs, listGroups, listMetrics, listSessions, notableEpochs, sessionRow } from './sessionList'
@@ -48,7 +49,7 @@ const made = { cwd: process.cwd(), env: process.env }
 const comparisons = Object.fromEntries(
   (Object.keys(questions) as Question[]).map((name) => [
     `epochtree/comparison/${name}`,
-    (workspace: Workspace, { dir, references, asked }: Compared & { readonly asked: Asked<Question> }, signal: AbortSignal) =>
+    async (workspace: Workspace, { dir, references, asked }: Compared & { readonly asked: Asked<Question> }, signal: AbortSignal) =>
       answer(workspace.folder(dir), { references }, name, asked, signal),
   ]),
 ) as Handlers
@@ -60,8 +61,11 @@ export const editorRequests = {
   'epochtree/sessions': async (workspace, query) => listSessions(workspace.folder(query.dir), query),
   'epochtree/session': async (workspace, { dir, session, fresh }) => {
     const folder = workspace.folder(dir)
-    if (fresh) await folder.stores.ingest({ only: [session], verify: false })
-    if (fresh) await folder.wrote(session)
+    // An id: it names the run's folder.
+    if (fresh && isId(session)) {
+      await folder.stores.ingest({ only: [session], verify: false })
+      await folder.wrote(session)
+    }
     // Links of scripts name sessions as people do.
     const known = (await folder.sessions()).has(session)
     return sessionRow(folder, known ? session : (await findSession(folder.stores, session)).id)
@@ -95,7 +99,10 @@ export const editorRequests = {
   'epochtree/rename': async (workspace, { dir, session, name }) =>
     changed(workspace, dir, session, (folder, id) => changes.rename(folder, id, name)),
   'epochtree/tag': async (workspace, { dir, session, tags }) =>
-    changed(workspace, dir, session, (folder, id) => folder.stores.sessions.mark(id, { tags })),
+    changed(workspace, dir, session, (folder, id) => {
+      changes.checkTags(tags)
+      return folder.stores.sessions.mark(id, { tags })
+    }),
   'epochtree/delete': async (workspace, { dir, session }) => changed(workspace, dir, session, changes.remove),
   'epochtree/restore': async (workspace, { dir, session }) => changed(workspace, dir, session, changes.restore),
   'epochtree/deletable': async (workspace, { dir, session }) => {

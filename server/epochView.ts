@@ -1,4 +1,4 @@
-import { judge, mainMetrics } from './cli/text/better'
+import { firstGraphHash } from './firstGraph'
 import { jsonNumber } from './json'
 import type { EpochGraph, EpochMetric, EpochView } from './protocol/editor'
 import type { JsonNumber, JsonObject } from './protocol/model'
@@ -7,7 +7,7 @@ import { settingsOf } from './requests'
 import { epochRows, forksAt } from './sessionList'
 import type { EpochRecord, MetricName, SessionRecord } from './storage/ports'
 import { differences } from './tracking/differences'
-import { directionOf } from './tracking/direction'
+import { directionOf, judge, mainMetrics } from './tracking/direction'
 import { summarize } from './tracking/graph'
 import { layerTree, pruned } from './tracking/layers'
 import { type History, upTo } from './tracking/lineage'
@@ -21,8 +21,6 @@ const MOST_LAYERS = 2000
 const MOST_FORKS = 200
 /** Epochs that a curve shows. */
 const CURVE = 120
-/** Where a model began without graphs, the first ones that it has are looked for among so many epochs. */
-const OLDEST = 50
 
 /** Everything about one epoch in the model whose history it is seen in. */
 export async function epochView(folder: TrackedFolder, reference: string): Promise<EpochView> {
@@ -125,8 +123,7 @@ async function graphOf(
   epochs: number,
 ): Promise<EpochGraph | null> {
   if (hash === null) return null
-  const oldest = (await sessions.page(history, { offset: Math.max(0, epochs - OLDEST), limit: OLDEST })).toReversed()
-  const first = oldest.find(({ graphHash }) => graphHash !== null)?.graphHash ?? null
+  const first = await firstGraphHash(sessions, history, epochs)
   const key = [first, before?.graphHash ?? null, hash].join(' ')
   const kept = known.get(key)
   if (kept) return kept

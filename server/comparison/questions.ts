@@ -1,7 +1,10 @@
 import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
 import { curves } from './curves'
+import { effects } from './effects'
 import { type Model, modelsOf } from './models'
+import { tradeoff } from './tradeoff'
+import { values } from './values'
 
 type Answers = {
   readonly [Name in Question]?: (
@@ -13,7 +16,12 @@ type Answers = {
 }
 
 /** What can be asked about the models of a comparison. */
-export const questions = { curves } satisfies Answers
+export const questions = {
+  curves,
+  values,
+  effects,
+  tradeoff,
+} satisfies Answers
 
 export async function answer<Name extends Question>(
   context: Context,

@@ -184,11 +184,45 @@ export interface TradeoffQuery {
   readonly metric: string
   readonly direction: 'lower' | 'higher'
   readonly cost: Cost
+  /** Which way the cost is better: more sparsity costs less. */
+  readonly costDirection: 'lower' | 'higher'
 }
 export interface Tradeoff {
   readonly lines: readonly { readonly line: string; readonly epoch: Floats; readonly value: Floats; readonly cost: Floats }[]
   /** Points that no other beats in both, cheapest first: line and place in it. */
   readonly front: readonly (readonly [line: string, place: number])[]
+  /** Epochs that have both figures. Of very many only those are sent that show how far the points reach, and the front. */
+  readonly count: number
+  /** Points of the front; of very many only some are sent. */
+  readonly frontCount: number
+  /** Epochs that lack one of the figures, or where it is NaN. */
+  readonly without: number
+}
+
+/** What became of a model's graph in the epochs that it shares with no other. */
+export interface Effect {
+  /** Where it went its own way, or else its first epoch; null where all its epochs are in another's history too. */
+  readonly since: EpochName | null
+  /** Its last epoch here. */
+  readonly until: EpochName
+  /** The graph that the model began with. */
+  readonly first: GraphSummary | null
+  readonly before: GraphSummary | null
+  readonly after: GraphSummary | null
+  /** Null where one of the graphs is not known. */
+  readonly change: GraphEffect | null
+}
+export interface GraphEffect {
+  /** Layers that have fewer parameters, or more that are zero; those that are gone among them. */
+  readonly layers: number
+  readonly removed: number
+  readonly masked: number
+  readonly layersRemoved: number
+  readonly layersAdded: number
+}
+export interface Effects {
+  /** One a model. */
+  readonly models: readonly Effect[]
 }
 
 export interface SampleFields {
@@ -267,6 +301,7 @@ export interface Questions {
   graph: [GraphQuery, ComparedGraph]
   layers: [LayersQuery, LayersOverEpochs]
   tradeoff: [TradeoffQuery, Tradeoff]
+  effects: [null, Effects]
   sampleFields: [null, SampleFields]
   samples: [SamplesQuery, SampleGroups]
   confusion: [ConfusionQuery, Confusion]

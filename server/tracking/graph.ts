@@ -66,6 +66,13 @@ export function summarize(graph: ModelGraph): GraphSummary {
   return { nodes, parameters, nonzero: told ? nonzero : null }
 }
 
+/** The share of a model's first graph, 0 to 1, that is gone or zero; null where the graphs do not tell. */
+export function sparsity(graph: GraphSummary | null, first: GraphSummary | null): number | null {
+  const left = graph?.nonzero ?? graph?.parameters ?? null
+  const all = first?.parameters ?? null
+  return left === null || !all ? null : Math.max(0, 1 - left / all)
+}
+
 function total(node: GraphNode, key: 'parameters' | 'nonzero'): number | null {
   const data: unknown = node.data
   const value = isObject(data) && Object.hasOwn(data, key) ? data[key] : undefined

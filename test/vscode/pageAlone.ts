@@ -105,7 +105,7 @@ export async function openAlone(context: Context, { references, light = false, s
 
 /** With the policy that the editor's frame has, and a few of its colours. */
 const frame = (light: boolean) => `<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
+<html lang="en"><head><title>Comparison</title><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-a'; style-src 'nonce-a'; worker-src blob:; base-uri 'none'; form-action 'none'">
 <style nonce="a">:root{${Object.entries(light ? LIGHT : DARK)
   .map(([name, value]) => `--vscode-${name}:${value}`)
@@ -121,6 +121,11 @@ const LIGHT = {
   descriptionForeground: '#606060',
   'editor-background': '#ffffff',
   'panel-border': '#e0e0e0',
+  'panelTitle-activeForeground': '#202020',
+  'panelTitle-inactiveForeground': '#606060',
+  'textLink-foreground': '#0069cc',
+  errorForeground: '#ad0707',
+  'charts-green': '#388a34',
   focusBorder: '#0069cc',
   'button-background': '#0069cc',
   'button-foreground': '#ffffff',
@@ -130,6 +135,11 @@ const DARK = {
   descriptionForeground: '#8c8c8c',
   'editor-background': '#121314',
   'panel-border': '#2a2b2c',
+  'panelTitle-activeForeground': '#bfbfbf',
+  'panelTitle-inactiveForeground': '#8c8c8c',
+  'textLink-foreground': '#53a5ca',
+  errorForeground: '#f48771',
+  'charts-green': '#89d185',
   focusBorder: '#3994bc',
   'button-background': '#297aa0',
   'button-foreground': '#ffffff',

@@ -6,12 +6,15 @@ import { comparisonTexts } from '../messages/comparisonTexts'
 import { element } from '../parts/element'
 import { colourOf, watchTheme } from './colours'
 import { curves } from './curves/curves'
+import { differences } from './differences/differences'
 import { header } from './header'
 import { editorHost, type Host, type Shown } from './host'
 import { overview } from './overview/overview'
+import { redraw } from './redraw'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
+import { tradeoff } from './tradeoff/tradeoff'
 
-const makers: Partial<Record<ViewName, MakeView>> = { overview, curves }
+const makers: Partial<Record<ViewName, MakeView>> = { overview, curves, differences, tradeoff }
 
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!
@@ -35,7 +38,7 @@ function show({ comparison, changed, texts, language, trusted }: Shown) {
   const same = drawn && sameModels(drawn.page.comparison, comparison)
   if (same && drawn) {
     drawn.page.comparison = comparison
-    drawn.head.replaceChildren(header(drawn.page))
+    redraw(drawn.head, header(drawn.page))
     renewed(changed)
     return
   }

@@ -148,10 +148,36 @@ export const questions = {
     }),
   },
   tradeoff: {
-    asked: z.object({ metric: text, direction: better, cost: text }),
+    asked: z.object({ metric: text, direction: better, cost: text, costDirection: better }),
     answer: z.object({
       lines: z.array(z.object({ line: z.string(), epoch: floats, value: floats, cost: floats })),
       front: z.array(z.tuple([z.string(), place])),
+      count: z.number(),
+      frontCount: z.number(),
+      without: z.number(),
+    }),
+  },
+  effects: {
+    asked: z.null(),
+    answer: z.object({
+      models: z.array(
+        z.object({
+          since: maybeEpoch,
+          until: epochName,
+          first: summary,
+          before: summary,
+          after: summary,
+          change: z.nullable(
+            z.object({
+              layers: z.number(),
+              removed: z.number(),
+              masked: z.number(),
+              layersRemoved: z.number(),
+              layersAdded: z.number(),
+            }),
+          ),
+        }),
+      ),
     }),
   },
   sampleFields: {

@@ -27,6 +27,10 @@ function filled<Made extends Element>(made: Made, attributes: Attributes, conten
   return made
 }
 
+/** A path that may go on in the next line after each of its parts. */
+export const breakable = (path: string): (string | HTMLElement)[] =>
+  path.split(/(?<=[/._])/).flatMap((part, i) => (i ? [element('wbr'), part] : [part]))
+
 /** For screen readers only, where the eye sees it otherwise. */
 export const unseen = (text: string) => element('span', { class: 'unseen' }, text)
 

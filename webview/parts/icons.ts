@@ -9,6 +9,9 @@ const PATHS = {
   copyReference: 'M5.5 5.5h7v8h-7zM3.5 10.5v-8h7',
   openScript: 'M6 5L3 8l3 3M10 5l3 3-3 3',
   previous: 'M10 3.5L5.5 8l4.5 4.5',
+  up: 'M8 12.5v-9M4.5 7L8 3.5 11.5 7',
+  remove: 'M4.5 4.5l7 7M11.5 4.5l-7 7',
+  more: 'M3.5 8h.01M8 8h.01M12.5 8h.01',
   next: 'M6 3.5L10.5 8 6 12.5',
 } as const
 
