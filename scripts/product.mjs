@@ -45,6 +45,7 @@ export const product = (outdir, more = {}) => [
       { in: 'webview/epoch/epoch.css', out: 'epoch' },
       { in: 'webview/comparison/main.ts', out: 'comparison' },
       { in: 'webview/comparison/comparison.css', out: 'comparison' },
+      { in: 'webview/comparison/file.css', out: 'file' },
     ],
     outdir: join(outdir, 'webview'),
     minify: true,

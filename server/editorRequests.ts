@@ -1,4 +1,6 @@
+import { fileURLToPath } from 'node:url'
 import { comparison } from './comparison/comparison'
+import { writeComparison } from './comparison/htmlFile'
 import { answer, questions } from './comparison/questions'
 import { fork, resume } from './actions/newSession'
 import * as changes from './actions/changes'
@@ -87,6 +89,10 @@ export const editorRequests = {
     return renderDiff(await requests.diff(folder, a, b ?? a), plain)
   },
   'epochtree/comparison': async (workspace, compared) => comparison(workspace.folder(compared.dir), compared),
+  'epochtree/saveComparison': async (workspace, { dir, references, file, texts, language }, signal) => {
+    const page = fileURLToPath(new URL('webview/', import.meta.url))
+    return writeComparison(workspace.folder(dir), { references, file, cwd: dir, page, replace: true, texts, language, signal })
+  },
   ...comparisons,
   'epochtree/select': async (workspace, { dir, reference }) => {
     workspace.mayChange()

@@ -41,6 +41,7 @@ const questions = {
     range: z.nullable(z.tuple([z.number(), z.number()])),
     buckets: many,
     lines: optional(texts),
+    once: flag,
   }),
   values: z.object({
     at: z.union([z.enum(['compared', 'last', 'best', 'selected']), natural]),
@@ -81,6 +82,7 @@ export const parameters = {
   'epochtree/metrics': ofOne,
   'epochtree/forks': z.object({ dir, epoch: id }),
   'epochtree/report': z.object({ dir, kind: z.enum(['compare', 'log', 'show', 'graph', 'diff']), references: texts }),
+  'epochtree/saveComparison': z.object({ ...compared, file: path, texts: z.record(text, text), language: text }),
   'epochtree/comparison': z.object(compared),
   'epochtree/comparison/curves': about(questions.curves),
   'epochtree/comparison/values': about(questions.values),

@@ -66,6 +66,7 @@ async function modelView(
     forkedFrom: forkedFrom && { sessionId: forkedFrom.sessionId, name: parent?.name ?? null, number: forkedFrom.epochNumber },
     createdAt: session.createdAt,
     parentMissing: forkedFrom !== null && forkPoint === null,
+    deleted: session.deletedAt !== null,
     graph: (epoch.graphHash && (await sessions.graphSummary(epoch.graphHash))) || null,
   }
 }

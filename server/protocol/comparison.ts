@@ -28,6 +28,8 @@ export interface ComparisonModel {
   /** Seconds since 1970. */
   readonly createdAt: number
   readonly parentMissing: boolean
+  /** Its session was deleted, and can still be restored. */
+  readonly deleted: boolean
   readonly graph: GraphSummary | null
 }
 /** An unbroken piece of history, trained by one session, that the same models have: it is drawn once. */
@@ -87,27 +89,41 @@ export interface CurvesQuery {
   readonly axis: Axis
   /** The part of the axis that is looked at; null: all. */
   readonly range: readonly [from: number, to: number] | null
-  /** Most points a line is reduced to. */
+  /** Most points a line is reduced to within the range; one that has no more points keeps them all. */
   readonly buckets: number
   /** Only these lines; absent: all. */
   readonly lines?: readonly string[]
+  /**
+   * Columns that are alike are sent once, as metrics that are logged together lie at the same places: `x` and `epoch` may be
+   * `=` and the place of an earlier curve in the answer, which has the same.
+   */
+  readonly once?: boolean
 }
-/** A metric on one line; parallel arrays, x rising. */
+/**
+ * A metric on one line; parallel arrays, x rising. A line without a point of the metric has no curve.
+ *
+ * On the axis of epochs each committed epoch is one point: its value is the one that it has everywhere, and its band is that of all
+ * that was logged in it. On the axis of steps an epoch whose first step is not above the last one before goes on from that, and a
+ * value without a step lies at the last step of its epoch. On that of time, what lies between a stop and a resume does not count.
+ */
 export interface Curve {
   readonly metric: string
   readonly line: string
-  /** Points in the range before reduction. */
+  /** Points in the range before reduction; epochs, on the axis of those. */
   readonly count: number
+  /** Of the first point of each bucket. The nearest point beyond either end of the range comes too, so that the line can be drawn to the edge. */
   readonly x: Floats
-  /** Last value of each bucket; NaN where the value was, or no value is known. */
+  /** Last value of each bucket; NaN where the value was. */
   readonly value: Floats
-  /** Smallest and largest of each bucket; null where every bucket holds one value. */
+  /** Smallest and largest of each bucket that are numbers, NaN where none is; null where every bucket holds one value. */
   readonly low: Floats | null
   readonly high: Floats | null
   /** Number of the epoch at each x; null where x is that number. */
   readonly epoch: Floats | null
   /** Places of buckets in which a value is NaN or infinite. */
   readonly gaps: readonly number[]
+  /** Of a session that is running: the epoch that is not committed yet, whose points so far are the last of the curve; not on the axis of epochs. */
+  readonly open?: number
 }
 export interface Curves {
   readonly curves: readonly Curve[]
@@ -312,6 +328,32 @@ export type Question = keyof Questions
 export type Asked<Name extends Question> = Questions[Name][0]
 export type Answer<Name extends Question> = Questions[Name][1]
 
+/** A question that a file has the answer to. */
+export type Recorded = { [Name in Question]: { readonly question: Name; readonly asked: Asked<Name> } }[Question]
+/** A comparison in a file of its own. The answers stand beside it, one for each question, so that each is read when it is asked for. */
+export interface SavedComparison {
+  /** Of the metrics only those whose curves are there. */
+  readonly comparison: Comparison
+  readonly recorded: readonly Recorded[]
+  /** In the language of whoever saved it; texts that are absent are shown in English. */
+  readonly texts: Readonly<Record<string, string>>
+  readonly language: string
+  /** Seconds since 1970. */
+  readonly savedAt: number
+}
+export type SavedAnswer = { readonly answer: Answer<Question> } | { readonly refused: string }
+export interface SaveComparison extends Compared {
+  /** Path of the file; one that is there is replaced, which the user agreed to. */
+  readonly file: string
+  readonly texts: Readonly<Record<string, string>>
+  readonly language: string
+}
+export interface SavedFile {
+  readonly file: string
+  readonly bytes: number
+}
+
 export type ComparisonRequests = {
   'epochtree/comparison': [Compared, Comparison]
+  'epochtree/saveComparison': [SaveComparison, SavedFile]
 } & { [Name in Question as `epochtree/comparison/${Name}`]: [Compared & { readonly asked: Asked<Name> }, Answer<Name>] }

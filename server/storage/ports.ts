@@ -80,8 +80,11 @@ export interface Segment {
   readonly from: number
   readonly to: number
 }
-/** The epochs that a question is asked of: a model's history as segments, or single epochs by id. */
-export type Scope = { readonly segments: readonly Segment[] } | { readonly epochIds: readonly string[] }
+/**
+ * The epochs that a question is asked of: a model's history as segments, or single epochs by id. Questions about documents
+ * take along, at its end, one that is begun and not committed, where it is named.
+ */
+export type Scope = { readonly segments: readonly Segment[]; readonly open?: string } | { readonly epochIds: readonly string[] }
 export interface MetricName {
   readonly split: string
   readonly name: string
@@ -118,6 +121,61 @@ export interface Points {
   readonly value: Float64Array
   /** Seconds since 1970. */
   readonly time: Float64Array
+}
+/** When epochs were trained, in history order; parallel arrays, seconds since 1970, NaN where the journal does not tell. */
+export interface Clock {
+  readonly number: Float64Array
+  /** When the process that trained the epoch was started; an epoch of another start comes after a pause. */
+  readonly started: Float64Array
+  readonly begun: Float64Array
+  readonly committed: Float64Array
+}
+/** What epochs take up with what their own journal logged, in history order; parallel arrays, NaN where nothing was. */
+export interface Spans {
+  readonly number: Float64Array
+  readonly firstStep: Float64Array
+  readonly lastStep: Float64Array
+  /** Seconds since 1970. */
+  readonly firstTime: Float64Array
+  readonly lastTime: Float64Array
+}
+/**
+ * Where epochs lie on an axis, in history order; parallel arrays. A point lies at its step or time, shifted, but not outside
+ * its epoch: a value without a step lies at the end of the epoch, and so does one that another journal logged later.
+ */
+export interface Places {
+  readonly number: Float64Array
+  readonly first: Float64Array
+  readonly last: Float64Array
+  readonly shift: Float64Array
+}
+export interface CurvesQuery {
+  readonly metrics: readonly MetricName[]
+  /** On the axis of epochs each is one point at its number; on the others `places` says where they lie. */
+  readonly axis: { readonly of: 'epoch' } | { readonly of: 'step' | 'time'; readonly places: Places }
+  /** Both ends included. The nearest point beyond either end comes too, so that a line can be drawn to the edge. */
+  readonly range: readonly [from: number, to: number]
+  /** A curve of more points in the range is reduced to buckets of one width, at most so many. */
+  readonly buckets: number
+}
+/**
+ * A metric of a scope, as points or buckets of points; parallel arrays, x rising. On the axis of epochs the value is that of the
+ * epoch, and the band is that of all its points. An epoch narrower than a bucket lies in one as a whole.
+ */
+export interface ReducedCurve extends MetricName {
+  /** Points in the range before reduction; epochs, on the axis of those. */
+  readonly count: number
+  /** Of the first point. */
+  readonly x: Float64Array
+  /** Of the last point. */
+  readonly value: Float64Array
+  /** Smallest and largest of those that are numbers; NaN where none is. */
+  readonly low: Float64Array
+  readonly high: Float64Array
+  /** Number of the epoch at x. */
+  readonly epoch: Float64Array
+  /** Places in which a value is NaN or infinite. */
+  readonly gaps: Uint32Array
 }
 export interface Group {
   readonly group: string | number | boolean | null
@@ -168,6 +226,7 @@ export interface SessionStore {
   epochs(scope: Scope, signal?: AbortSignal): Promise<readonly EpochRecord[]>
   page(history: History, page: EpochPage, signal?: AbortSignal): Promise<readonly EpochRecord[]>
   epoch(id: string): Promise<EpochRecord | undefined>
+  clock(scope: Scope): Promise<Clock>
   /** How many epochs the segments hold, without reading them. */
   count(segments: readonly Segment[]): Promise<number>
   graph(hash: string): Promise<ModelGraph | undefined>
@@ -195,6 +254,9 @@ export interface DocumentStore {
   lastStep(scope: Scope): Promise<number | null>
   envelope(scope: Scope, metric: MetricName, buckets: number, signal?: AbortSignal): Promise<Envelope>
   points(scope: Scope, metric: MetricName, signal?: AbortSignal): Promise<Points>
+  spans(scope: Scope): Promise<Spans>
+  /** One for each metric that has a point in the range or beside it, in the order asked for. */
+  curves(scope: Scope, query: CurvesQuery, signal?: AbortSignal): Promise<readonly ReducedCurve[]>
   sampleFields(scope: Scope): Promise<readonly MetricName[]>
   /** Statistics of `field` over sample documents, for each value of `by`. */
   groupBy(scope: Scope, split: string, by: string, field: string, signal?: AbortSignal): Promise<readonly Group[]>

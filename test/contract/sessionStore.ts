@@ -47,6 +47,14 @@ export function sessionStoreContract(store: () => SessionStore) {
     assert.equal(await store().count(segments), 3)
   })
 
+  it('tells when epochs were trained', async () => {
+    const { number, started, begun, committed } = await store().clock(await store().history(CHILD))
+    assert.deepEqual([...number], [1, 2, 3])
+    assert.deepEqual([...started], [1, 1, 1])
+    assert.deepEqual([...begun], [11, 12, 23])
+    assert.deepEqual([...committed], [11, 12, 23])
+  })
+
   it('gives epochs by their ids in the order asked for, with weights and graph', async () => {
     const epochs = await store().epochs({ epochIds: [id(23), id(11), id(99)] })
     assert.deepEqual(

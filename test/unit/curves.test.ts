@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ComparisonMetric, ComparisonModel, Line } from '../../server/protocol/comparison'
 import { dashesOf, finder, groupsOf, pinnedFirst } from '../../webview/comparison/curves/groups'
 import { type Frame, paint, type Pen, trace } from '../../webview/comparison/curves/paint'
-import { floatsOf, isReduced, merge, nearestPlace, type Piece, placeFrom } from '../../webview/comparison/curves/points'
+import { floatsOf, isReduced, merge, nearestPlace, piecesOf, type Piece, placeFrom } from '../../webview/comparison/curves/points'
 import { atEpoch, last, nearest, step } from '../../webview/comparison/curves/reading'
 import { smooth } from '../../webview/comparison/curves/smooth'
 import { SvgPainter } from '../../webview/comparison/curves/svg'
@@ -109,6 +109,18 @@ describe('the points of a curve', () => {
   it('are read to the bit', () => {
     const values = Float64Array.of(0.1, NaN, -Infinity, 5e-324)
     assert.deepEqual(floatsOf(Buffer.from(values.buffer).toString('base64')), values)
+  })
+
+  it('share the columns that came once', () => {
+    const floats = (...values: readonly number[]) => Buffer.from(Float64Array.from(values).buffer).toString('base64')
+    const curve = { metric: 'm', line: 'a:1', count: 2, low: null, high: null, gaps: [] }
+    const [one, other] = piecesOf([
+      { ...curve, x: floats(5, 6), value: floats(1, 2), epoch: floats(1, 1) },
+      { ...curve, x: '=0', value: floats(3, 4), epoch: '=0' },
+    ])
+    assert.deepEqual([...other!.value], [3, 4])
+    assert.equal(other!.x, one!.x)
+    assert.equal(other!.epoch, one!.epoch)
   })
 
   it('are found by their place', () => {

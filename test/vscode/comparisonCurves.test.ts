@@ -146,7 +146,7 @@ describe('the curves of the demo', () => {
   })
 
   it('are one chart a name, splits together, and say where the fork is', async () => {
-    assert.deepEqual(await page.locator('.curves .card h3').allInnerTexts(), ['accuracy', 'loss', 'parameters', 'sparsity'])
+    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['accuracy', 'loss', 'parameters', 'sparsity'])
     assert.deepEqual(await card(page, 'loss').locator('thead bdi').allInnerTexts(), ['val', 'restored', 'train'])
     assert.match(await page.locator('.curves .key').innerText(), /shared past\s*digits-2 forks after epoch 30/)
     const label = await card(page, 'accuracy').locator('canvas').getAttribute('aria-label')
@@ -395,10 +395,10 @@ describe('the curves of the demo', () => {
 
   it('are pinned and found, and so they stay through a reload', async () => {
     await tool(page, 'sparsity', 'Pin to the top').click()
-    assert.deepEqual(await page.locator('.curves .card h3').allInnerTexts(), ['sparsity', 'accuracy', 'loss', 'parameters'])
+    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['sparsity', 'accuracy', 'loss', 'parameters'])
     const search = page.getByRole('searchbox', { name: 'Search metrics' })
     await search.fill('LOSS val')
-    assert.deepEqual(await page.locator('.curves .card:visible h3').allInnerTexts(), ['loss'])
+    assert.deepEqual(await page.locator('.curves .card:visible h3').allTextContents(), ['loss'])
     assert.equal(await page.locator('.curves .found').innerText(), '1 of 4 charts')
     await search.fill('nothing like it')
     assert.equal(await page.locator('.curves .found').innerText(), 'No metric is called “nothing like it”.')
@@ -407,13 +407,13 @@ describe('the curves of the demo', () => {
     await page.waitForTimeout(400)
     await page.reload()
     await page.locator('.curves .card canvas').first().waitFor()
-    assert.deepEqual(await page.locator('.curves .card h3').allInnerTexts(), ['sparsity', 'accuracy', 'loss', 'parameters'])
+    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['sparsity', 'accuracy', 'loss', 'parameters'])
     await tool(page, 'loss', 'Table of values').click()
     assert.deepEqual(await seen(page, 'loss'), ['21', '30'])
     await tool(page, 'loss', 'Table of values').click()
     await tool(page, 'sparsity', 'Pin to the top').focus()
     await page.keyboard.press('Enter')
-    assert.deepEqual(await page.locator('.curves .card h3').allInnerTexts(), ['accuracy', 'loss', 'parameters', 'sparsity'])
+    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['accuracy', 'loss', 'parameters', 'sparsity'])
   })
 
   it('take their colours from the theme, live', async () => {
@@ -656,7 +656,7 @@ describe('curves of a thousand metrics', () => {
     })
     assert.ok(took < 50, `${took} ms`)
     await card(page, 'layer.777/norm').locator('canvas').waitFor()
-    assert.deepEqual(await page.locator('.curves .card:visible h3').allInnerTexts(), ['layer.777/norm'])
+    assert.deepEqual(await page.locator('.curves .card:visible h3').allTextContents(), ['layer.777/norm'])
     await settled(page)
     assert.equal((await legend(page, 'layer.777/norm')).models['a']!['train']!.value, '781')
     await page.locator('.curves input[type=search]').fill('')

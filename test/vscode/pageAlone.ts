@@ -7,7 +7,7 @@ import { answer } from '../../server/comparison/questions'
 import { explain } from '../../server/errors'
 import type { Context } from '../../server/requests'
 import { fromPage, type FromPage, toPage, type ToPage } from '../../webview/messages/comparison'
-import { bench } from './bench'
+import { startedBrowser } from './bench'
 
 export interface Alone {
   readonly page: Page
@@ -23,6 +23,10 @@ export interface AloneOptions {
   readonly light?: boolean
   readonly size?: { readonly width: number; readonly height: number }
   readonly trusted?: boolean
+  /** The view that it opens at, as after a reload. */
+  readonly view?: string
+  /** Runs in the page before all else. */
+  readonly before?: () => void
 }
 
 const ORIGIN = 'http://comparison.test/'
@@ -32,9 +36,13 @@ const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 't
  * The comparison's page in a real browser with real answers, and no editor around it: a second instead of ten, for trying out,
  * for tests of the page alone, and for measuring it. What lies between the two in the editor is tried in the editor.
  */
-export async function openAlone(context: Context, { references, light = false, size, trusted = true }: AloneOptions): Promise<Alone> {
-  const { browser } = await bench()
-  const made: BrowserContext = await browser.newContext({
+export async function openAlone(
+  context: Context,
+  { references, light = false, size, trusted = true, view, before }: AloneOptions,
+): Promise<Alone> {
+  const made: BrowserContext = await (
+    await startedBrowser()
+  ).newContext({
     viewport: size ?? { width: 1100, height: 850 },
     colorScheme: light ? 'light' : 'dark',
   })
@@ -90,6 +98,14 @@ export async function openAlone(context: Context, { references, light = false, s
       setState: (state: unknown) => sessionStorage.setItem('state', JSON.stringify(state)),
     })
   })
+  if (view !== undefined)
+    await page.addInitScript((state) => sessionStorage.setItem('state', JSON.stringify(state)), {
+      dir: context.dir,
+      references,
+      view,
+      choices: {},
+    })
+  if (before) await page.addInitScript(before)
   await page.route(`${ORIGIN}**`, (route) => {
     const name = new URL(route.request().url()).pathname.slice(1)
     if (name === '') return route.fulfill({ contentType: 'text/html', body: frame(light) })

@@ -35,6 +35,7 @@ export const comparison: z.ZodMiniType<Comparison> = z.object({
       forkedFrom: z.nullable(z.object({ sessionId: z.string(), name: z.nullable(z.string()), number: z.number() })),
       createdAt: z.number(),
       parentMissing: z.boolean(),
+      deleted: z.boolean(),
       graph: summary,
     }),
   ),
@@ -80,6 +81,7 @@ export const questions = {
       range: z.nullable(z.tuple([z.number(), z.number()])),
       buckets: many,
       lines: z.exactOptional(z.array(text).check(z.maxLength(1000))),
+      once: z.exactOptional(z.boolean()),
     }),
     answer: z.object({
       curves: z.array(
@@ -93,6 +95,7 @@ export const questions = {
           high: z.nullable(floats),
           epoch: z.nullable(floats),
           gaps: z.array(place),
+          open: z.exactOptional(z.number()),
         }),
       ),
     }),
@@ -218,8 +221,11 @@ export const questions = {
   },
 } satisfies Schemas
 
-/** What can be done with an epoch of a model. */
-export const actions = ['fork', 'select', 'openEpoch', 'checkout', 'copyReference'] as const
+/** As it stands in a file; checked further by the question it answers. */
+export const savedAnswer = z.union([z.object({ answer: z.unknown() }), z.object({ refused: z.string() })])
+
+/** What can be done with an epoch of a model; `restore` with a session that was deleted. */
+export const actions = ['fork', 'select', 'openEpoch', 'checkout', 'copyReference', 'restore'] as const
 export type Action = (typeof actions)[number]
 
 /** A question of the page, checked by the schema of its name. */

@@ -227,5 +227,18 @@ export const comparisonTexts = {
   epoch: 'Epoch',
   actions: 'Actions',
   sharedBy: 'in the past of {0}',
+
+  // A file of its own
+  aboutFile: 'About this file',
+  savedAt: 'Saved on {0}.',
+  metricsLeftOut: '{0} metrics more did not fit in; VS Code shows them all.',
+  notInFile: 'This was not saved with the file. Open the comparison in VS Code to see it.',
+  notCopied: 'The browser did not let it be copied.',
+  lightTheme: 'Light',
+  darkTheme: 'Dark',
+  // What became of the models while they are shown
+  wasDeleted: '{0} was deleted.',
+  wasRenamed: '{0} is called {1} now.',
+  restore: 'Restore',
 } as const
 export type ComparisonTexts = Readonly<Record<keyof typeof comparisonTexts, string>>

@@ -5,9 +5,11 @@ import { folders } from '../../journal/runFiles'
 import type { DocumentStore, IngestOptions, SessionStore, Stores, WeightsStore } from '../ports'
 import { type FolderAccess, LocalDatabase, storeError } from './database'
 import { bestValue } from './best'
+import { curves } from './curves'
 import * as documents from './documents'
 import { storePlace } from './place'
 import * as sessions from './sessions'
+import * as spans from './spans'
 import { placeFile } from './weights'
 
 /** The embedded stores of one folder, on this thread: what a worker thread runs, and what a short command uses directly. */
@@ -37,6 +39,7 @@ export class LocalStores implements Stores {
       epochs: (scope) => ask((db) => sessions.epochs(db, scope)),
       page: (history, page) => ask((db) => sessions.page(db, history, page)),
       epoch: (id) => ask((db) => sessions.epoch(db, id)),
+      clock: (scope) => ask((db) => spans.clock(db, scope)),
       count: (segments) => ask((db) => sessions.count(db, segments)),
       graph: (hash) => ask((db) => sessions.graph(db, hash)),
       graphSummary: (hash) => ask((db) => sessions.graphSummary(db, hash)),
@@ -53,6 +56,8 @@ export class LocalStores implements Stores {
       lastStep: (scope) => ask((db) => documents.lastStep(db, scope)),
       envelope: (scope, metric, buckets) => ask((db) => documents.envelope(db, scope, metric, buckets)),
       points: (scope, metric) => ask((db) => documents.points(db, scope, metric)),
+      spans: (scope) => ask((db) => spans.spans(db, scope)),
+      curves: (scope, query, signal) => ask((db) => curves(db, scope, query, signal)),
       sampleFields: (scope) => ask((db) => documents.names(db, 'sample', scope)),
       groupBy: (scope, split, by, field) => ask((db) => documents.groupBy(db, scope, split, by, field)),
     }

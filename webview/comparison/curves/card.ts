@@ -1,12 +1,13 @@
-import type { Curve, Line } from '../../../server/protocol/comparison'
+import type { Line } from '../../../server/protocol/comparison'
 import { element } from '../../parts/element'
 import { fill, short } from '../../parts/format'
+import type { Found } from './asking'
 import { CanvasPainter } from './canvas'
 import type { Group } from './groups'
 import { Live } from './live'
 import type { Drawing } from './paint'
 import { paintPicture, type Picture, PICTURE_WIDTH, pictureHeight } from './picture'
-import { isReduced, nearestPlace, type Piece, pieceOf, type Range } from './points'
+import { isReduced, nearestPlace, type Piece, type Range } from './points'
 import { atEpoch, last, nearest, type Reading, step } from './reading'
 import { type Readings, readoutRows } from './readout'
 import type { Shared } from './shared'
@@ -92,7 +93,7 @@ export class Card {
   }
 
   /** What all of its metrics are, on all lines or on some; in a part of the axis, or coarsely everywhere. */
-  learn(curves: readonly Curve[], lines: readonly string[] | undefined, fine?: { readonly range: Range; readonly width: number }): void {
+  learn(found: readonly Found[], lines: readonly string[] | undefined, fine?: { readonly range: Range; readonly width: number }): void {
     this.#exact = undefined
     let known = this.#coarse
     if (fine) {
@@ -100,7 +101,7 @@ export class Card {
       if (!this.#fine || !same) this.#fine = { ...fine, known: new Map() }
       known = this.#fine.known
     }
-    for (const [metric, pieces] of knownOf(this.metrics, curves)) {
+    for (const [metric, pieces] of knownOf(this.metrics, found)) {
       const others = lines && known.get(metric) ? [...known.get(metric)!].filter(([line]) => !lines.includes(line)) : []
       known.set(metric, new Map([...others, ...pieces]))
     }
@@ -108,8 +109,8 @@ export class Card {
   }
 
   /** The points at a place of the axis, each by itself. */
-  learnAt(at: number, curves: readonly Curve[]): void {
-    this.#exact = { at, known: knownOf(this.metrics, curves) }
+  learnAt(at: number, found: readonly Found[]): void {
+    this.#exact = { at, known: knownOf(this.metrics, found) }
     this.point()
   }
 
@@ -387,8 +388,8 @@ export class Card {
 
 const isUnsure = (readings: Readings) => readings.some((ofMetric) => ofMetric.some((reading) => reading && reading.value === undefined))
 
-function knownOf(metrics: readonly string[], curves: readonly Curve[]): Known {
+function knownOf(metrics: readonly string[], found: readonly Found[]): Known {
   const known: Known = new Map(metrics.map((metric) => [metric, new Map<string, Piece>()]))
-  for (const curve of curves) known.get(curve.metric)?.set(curve.line, pieceOf(curve))
+  for (const { metric, line, piece } of found) known.get(metric)?.set(line, piece)
   return known
 }
