@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve as resolvePath } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { EpochtreeError, explain } from '../errors'
 import type { Answer, Comparison, Curves, Question, Recorded, SavedAnswer, SavedComparison, SavedFile } from '../protocol/comparison'
 import type { Context } from '../requests'
@@ -61,7 +62,8 @@ export async function writeComparison(context: Context, options: HtmlFile): Prom
     language,
     savedAt: Date.now() / 1000,
   }
-  const html = page(options.page, saved, answers)
+  const layout = ((await import(pathToFileURL(join(options.page, WORKER)).href)) as { readonly default: string }).default
+  const html = page(options.page, saved, answers, layout)
   const temporary = join(dirname(file), `.${basename(file).slice(0, 100)}.${randomBytes(4).toString('hex')}.tmp`)
   try {
     writeFileSync(temporary, html, { flag: 'wx' })
@@ -186,13 +188,13 @@ const style = (text: string) => text.replaceAll(/\r\n?/g, '\n').replaceAll(/\/\*
 const attribute = (text: string) => text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 
-/** The worker that lays out graphs; a page of an editor reads it from a file of its own. */
+/** A module with the text of the program that lays out graphs; a page in the editor loads it with the first graph. */
 const WORKER = 'elkWorker.js'
 
-function page(folder: string, saved: SavedComparison, answers: readonly string[]): string {
+function page(folder: string, saved: SavedComparison, answers: readonly string[], layout: string): string {
   const read = (name: string) => readFileSync(join(folder, name), 'utf8')
   const styles = [read('file.css'), read('comparison.css')].map(style)
-  const script = code(read('comparison.js'))
+  const script = code(read('file.js'))
   const policy = `default-src 'none'; script-src ${hashOf(script)}; style-src ${styles.map(hashOf).join(' ')}; worker-src blob:; base-uri 'none'; form-action 'none'`
   const title = saved.comparison.models.map(({ label }) => label).join(', ')
   return `<!DOCTYPE html>
@@ -211,7 +213,8 @@ ${styles.map((one) => `<style>${one}</style>`).join('\n')}
 <main aria-busy="true"></main>
 <script type="application/json" id="saved">${json(saved)}</script>
 ${answers.map((text, i) => `<script type="application/json" id="answer-${i}">${text}</script>`).join('\n')}
-${existsSync(join(folder, WORKER)) ? `<script type="text/plain" id="elk-worker">${code(read(WORKER))}</script>\n` : ''}<script type="module">${script}</script>
+<script type="text/plain" id="elk-worker">${code(layout)}</script>
+<script type="module">${script}</script>
 </body>
 </html>
 `

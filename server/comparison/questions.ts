@@ -2,6 +2,8 @@ import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
 import { curves } from './curves'
 import { effects } from './effects'
+import { graph } from './graph'
+import { layers } from './layers'
 import { type Model, modelsOf } from './models'
 import { tradeoff } from './tradeoff'
 import { values } from './values'
@@ -20,6 +22,8 @@ export const questions = {
   curves,
   values,
   effects,
+  graph,
+  layers,
   tradeoff,
 } satisfies Answers
 

@@ -3,6 +3,8 @@ import type { Difference, EpochName, GraphSummary, Json, JsonNumber, Status } fr
 
 /** Little-endian 64-bit floats in base64: NaN and infinities survive, and thousands of values stay small. */
 export type Floats = string
+/** Little-endian 32-bit integers in base64. */
+export type Integers = string
 
 /** The models of a comparison, in their order: two to twelve sessions or epochs. */
 export interface Compared {
@@ -151,47 +153,77 @@ export interface GraphQuery {
   readonly a: string
   readonly b: string
 }
-export interface ComparedSide {
-  readonly shape: readonly number[] | null
-  readonly parameters: number | null
-  readonly nonzero: number | null
+/** Places of these are sent for words. */
+export type NodeChanges = readonly ['kept', 'changed', 'removed', 'added']
+/** The nodes of one side, in columns. */
+export interface GraphSide {
+  /** Place of the shape among `shapes`; -1 where there is none. */
+  readonly shape: Integers
+  readonly parameters: Floats
+  readonly nonzero: Floats
 }
-export interface ComparedNode {
-  readonly id: string
-  readonly name: string
-  readonly type: string | null
-  readonly change: 'kept' | 'changed' | 'removed' | 'added'
-  readonly a: ComparedSide | null
-  readonly b: ComparedSide | null
+/** Two graphs as one. In columns, one entry a node: tens of thousands of nodes stay small and are read at once. */
+export interface GraphPair {
+  /** Of all nodes, also of those that are not sent; null where a graph is not known, and then all of the other one's count as kept. */
+  readonly summary: readonly [a: GraphSummary | null, b: GraphSummary | null]
+  readonly counts: Readonly<Record<NodeChanges[number], number>>
+  readonly nodes: {
+    readonly id: readonly string[]
+    /** Empty where it is the id. */
+    readonly name: readonly string[]
+    /** Place among `types`; -1 where there is none. */
+    readonly type: Integers
+    /** Place among `NodeChanges`. */
+    readonly change: Integers
+    readonly a: GraphSide
+    readonly b: GraphSide
+  }
+  readonly types: readonly string[]
+  readonly shapes: readonly (readonly number[])[]
+  /** Three numbers a connection: place of the node it comes from, of the one it goes to, and 1 where `a` has it, 2 where `b` has it, 3 where both have it. */
+  readonly edges: Integers
+  /** Of nodes that changed: place, and `NodeDifferences` as JSON, which is read when the node is looked at. */
+  readonly differences: readonly (readonly [node: number, json: string])[]
+  /** What is not sent. */
+  readonly moreNodes: number
+  readonly moreEdges: number
+  /** Connections that lead to no node of their graph. */
+  readonly looseEdges: number
+}
+export interface NodeDifferences {
   /** Paths inside the node that differ, with both values. */
   readonly differences: readonly Difference[]
+  readonly more: number
 }
-export interface ComparedGraph {
-  readonly a: { readonly label: string; readonly epoch: EpochName; readonly summary: GraphSummary | null }
-  readonly b: { readonly label: string; readonly epoch: EpochName; readonly summary: GraphSummary | null }
-  readonly nodes: readonly ComparedNode[]
-  /** Places of nodes; on which sides the connection is. */
-  readonly edges: readonly (readonly [from: number, to: number, sides: 'a' | 'b' | 'both'])[]
-  /** Nodes that are not sent. */
-  readonly moreNodes: number
+export interface ComparedGraph extends GraphPair {
+  readonly a: { readonly label: string; readonly epoch: EpochName }
+  readonly b: { readonly label: string; readonly epoch: EpochName }
 }
 export interface LayersQuery {
   readonly reference: string
 }
-/** Parameters of each layer over the epochs of a model: one column for each epoch whose graph is another than the one before. */
-export interface LayersOverEpochs {
-  readonly epochs: readonly EpochName[]
-  /** The last epoch of the history. */
-  readonly until: number
+/** Parameters of layers in several graphs: one column a graph. */
+export interface LayerSizes {
   readonly layers: readonly {
     readonly id: string
     readonly name: string
     readonly type: string | null
-    /** One a column; null where the layer is not there. */
-    readonly parameters: readonly (number | null)[]
-    readonly nonzero: readonly (number | null)[]
+    /** NaN where the layer is not there, or does not tell. */
+    readonly parameters: Floats
+    readonly nonzero: Floats
   }[]
+  /** Of all layers, also of those that are not sent. */
+  readonly parameters: Floats
+  readonly nonzero: Floats
   readonly moreLayers: number
+}
+/** Parameters of each layer over the epochs of a model: one column for each epoch whose graph is another than the one before. */
+export interface LayersOverEpochs extends LayerSizes {
+  readonly epochs: readonly EpochName[]
+  /** The last epoch of the history. */
+  readonly until: number
+  /** Epochs with another graph that have no column, because there are too many. */
+  readonly moreEpochs: number
 }
 
 /** `parameters`, `sparsity` (share of the model's first graph that is gone or zero), `weights` (bytes), or a metric. */

@@ -1,3 +1,4 @@
+import type { GraphPair, LayerSizes } from '../protocol/comparison'
 import type { ForkedFrom, GraphSummary, JsonObject, ModelGraph } from '../protocol/model'
 import type { Direction } from '../tracking/best'
 import type { History } from '../tracking/lineage'
@@ -208,6 +209,13 @@ export interface EpochPage {
   readonly pruned?: boolean
 }
 
+/** Epochs whose graph is another than that of the epoch before in a history, oldest first. */
+export interface GraphChanges {
+  readonly epochs: readonly { readonly id: string; readonly number: number; readonly graphHash: string }[]
+  /** How many are left out. */
+  readonly more: number
+}
+
 /** Sessions, epochs, graphs and weights records. */
 export interface SessionStore {
   /** All sessions, or those of the ids; deleted ones only on request; oldest first. */
@@ -232,6 +240,12 @@ export interface SessionStore {
   graph(hash: string): Promise<ModelGraph | undefined>
   /** The counts of a graph, without opening it. */
   graphSummary(hash: string): Promise<GraphSummary | undefined>
+  /** Two graphs as one. Done where they lie, because large ones are long under way. */
+  graphPair(a: string | null, b: string | null): Promise<GraphPair>
+  /** Of very many at most so many, evenly: the first and the last always among them. */
+  graphChanges(history: History, most: number, signal?: AbortSignal): Promise<GraphChanges>
+  /** Parameters of the layers in graphs, one column each; of very many layers so many of the largest. */
+  layerSizes(hashes: readonly string[], most: number, signal?: AbortSignal): Promise<LayerSizes>
   problems(sessionId?: string): Promise<readonly Problem[]>
   /** Records what people decided; what is not named stays. */
   mark(sessionId: string, marks: Marks): Promise<SessionRecord>

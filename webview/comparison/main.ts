@@ -11,13 +11,20 @@ import { differences } from './differences/differences'
 import { header } from './header'
 import { contentOf, fileHost } from './fileHost'
 import { editorHost, type Host, type Listener, type Shown } from './host'
+import { later } from './later'
 import { notices } from './notices'
 import { overview } from './overview/overview'
 import { redraw } from './redraw'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
 import { tradeoff } from './tradeoff/tradeoff'
 
-const makers: Partial<Record<ViewName, MakeView>> = { overview, curves, differences, tradeoff }
+const makers: Partial<Record<ViewName, MakeView>> = {
+  overview,
+  curves,
+  differences,
+  graph: later(async () => (await import('./graph/graph')).graph),
+  tradeoff,
+}
 
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { Answer, Asked, Comparison, Question } from '../../server/protocol/comparison'
+import type { Answer, Asked, Comparison, NodeDifferences, Question } from '../../server/protocol/comparison'
 import type { Json } from '../../server/protocol/model'
 
 /** What the comparison's page and the extension say to each other; each side checks what it hears. */
@@ -15,7 +15,7 @@ const better = z.enum(['lower', 'higher'])
 const summary = z.nullable(z.object({ nodes: z.number(), parameters: count, nonzero: count }))
 const difference = z.object({ path: z.string(), values: z.array(json) })
 const differences = z.array(difference)
-/** Base64. */
+/** Base64, of integers too. */
 const floats = z.string()
 const text = z.string().check(z.maxLength(10_000))
 const many = z.number().check(z.int(), z.minimum(1), z.maximum(4000))
@@ -66,8 +66,9 @@ export const comparison: z.ZodMiniType<Comparison> = z.object({
   main: z.nullable(z.string()),
 })
 
-const side = z.nullable(z.object({ shape: z.nullable(z.array(z.number())), parameters: count, nonzero: count }))
-const graphSide = z.object({ label: z.string(), epoch: epochName, summary })
+const graphSide = z.object({ shape: floats, parameters: floats, nonzero: floats })
+const graphName = z.object({ label: z.string(), epoch: epochName })
+export const nodeDifferences: z.ZodMiniType<NodeDifferences> = z.object({ differences, more: z.number() })
 const samplesOf = { split: text, label: text, prediction: text }
 
 type Schemas = { readonly [Name in Question]: { readonly asked: z.ZodMiniType<Asked<Name>>; readonly answer: z.ZodMiniType<Answer<Name>> } }
@@ -116,21 +117,25 @@ export const questions = {
   graph: {
     asked: z.object({ a: text, b: text }),
     answer: z.object({
-      a: graphSide,
-      b: graphSide,
-      nodes: z.array(
-        z.object({
-          id: z.string(),
-          name: z.string(),
-          type: z.nullable(z.string()),
-          change: z.enum(['kept', 'changed', 'removed', 'added']),
-          a: side,
-          b: side,
-          differences,
-        }),
-      ),
-      edges: z.array(z.tuple([place, place, z.enum(['a', 'b', 'both'])])),
+      a: graphName,
+      b: graphName,
+      summary: z.tuple([summary, summary]),
+      counts: z.object({ kept: z.number(), changed: z.number(), removed: z.number(), added: z.number() }),
+      nodes: z.object({
+        id: z.array(z.string()),
+        name: z.array(z.string()),
+        type: floats,
+        change: floats,
+        a: graphSide,
+        b: graphSide,
+      }),
+      types: z.array(z.string()),
+      shapes: z.array(z.array(z.number())),
+      edges: floats,
+      differences: z.array(z.tuple([place, z.string()])),
       moreNodes: z.number(),
+      moreEdges: z.number(),
+      looseEdges: z.number(),
     }),
   },
   layers: {
@@ -138,15 +143,18 @@ export const questions = {
     answer: z.object({
       epochs: z.array(epochName),
       until: z.number(),
+      moreEpochs: z.number(),
       layers: z.array(
         z.object({
           id: z.string(),
           name: z.string(),
           type: z.nullable(z.string()),
-          parameters: z.array(count),
-          nonzero: z.array(count),
+          parameters: floats,
+          nonzero: floats,
         }),
       ),
+      parameters: floats,
+      nonzero: floats,
       moreLayers: z.number(),
     }),
   },

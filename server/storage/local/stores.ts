@@ -12,6 +12,9 @@ import * as sessions from './sessions'
 import * as spans from './spans'
 import { placeFile } from './weights'
 
+/** Loaded when graphs are compared: a list of sessions does without. */
+const graphs = () => import('./graphs')
+
 /** The embedded stores of one folder, on this thread: what a worker thread runs, and what a short command uses directly. */
 export class LocalStores implements Stores {
   readonly dir: string
@@ -43,6 +46,18 @@ export class LocalStores implements Stores {
       count: (segments) => ask((db) => sessions.count(db, segments)),
       graph: (hash) => ask((db) => sessions.graph(db, hash)),
       graphSummary: (hash) => ask((db) => sessions.graphSummary(db, hash)),
+      graphPair: async (a, b) => {
+        const { graphPair } = await graphs()
+        return ask((db) => graphPair(db, a, b))
+      },
+      graphChanges: async (history, most, signal) => {
+        const { graphChanges } = await graphs()
+        return ask((db) => graphChanges(db, history, most, signal))
+      },
+      layerSizes: async (hashes, most, signal) => {
+        const { layerSizes } = await graphs()
+        return this.use((db) => layerSizes(db, hashes, most, signal))
+      },
       problems: (sessionId) => ask((db) => sessions.problems(db, sessionId)),
       mark: async (sessionId, marks) => {
         const { mark } = await import('../../journal/writing')
