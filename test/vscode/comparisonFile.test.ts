@@ -82,6 +82,8 @@ describe('a comparison that was saved as HTML', () => {
     const { page } = await open('dark')
     const kind = () => page.evaluate(() => document.body.className)
     assert.equal(await kind(), 'vscode-dark')
+    // What the page makes from the editor's colours is there too.
+    assert.notEqual(await page.evaluate(() => getComputedStyle(document.body).getPropertyValue('--quiet')), '')
     await page.emulateMedia({ colorScheme: 'light' })
     await until('a light page', async () => (await kind()) === 'vscode-light')
     await page.getByRole('button', { name: 'Dark' }).press('Enter')

@@ -1,7 +1,7 @@
-import type { Axis, Curve, CurvesQuery } from '../../../server/protocol/comparison'
+import type { Axis, CurvesQuery } from '../../../server/protocol/comparison'
 import type { Page } from '../page'
 import type { Card } from './card'
-import { cut, type Piece, pieceOf, type Range } from './points'
+import { cut, type Piece, piecesOf, type Range } from './points'
 
 /** Points of a line, at most; a chart is seldom wider. */
 const MOST_POINTS = 600
@@ -18,6 +18,7 @@ const MOST_BUCKETS = 4000
 /** Questions until all values of a chart are there: about a million. */
 const MOST_QUESTIONS = 500
 
+/** A piece of a metric's curve, on a line. */
 export interface Found {
   readonly metric: string
   readonly line: string
@@ -145,16 +146,16 @@ export class Asking {
     let questions = 0
     const collect = async ([from, to]: Range) => {
       if (++questions > MOST_QUESTIONS) throw new Error(this.#looked.page.texts.curvesTooMany)
-      const { curves } = await this.#looked.page.host.ask('curves', { metrics, axis, range: [from, to], buckets: MOST_BUCKETS }, signal)
+      const part = await this.#find({ metrics, axis, range: [from, to], buckets: MOST_BUCKETS }, signal)
       const middle = (from + to) / 2
-      if (curves.some(({ count }) => count > MOST_BUCKETS) && middle > from && middle < to) {
+      if (part.some(({ piece }) => piece.count > MOST_BUCKETS) && middle > from && middle < to) {
         await collect([from, middle])
         await collect([middle, to])
         return
       }
-      for (const curve of curves) {
-        const piece = cut(pieceOf(curve), [from, to])
-        if (piece.x.length > 0) found.push({ metric: curve.metric, line: curve.line, piece })
+      for (const one of part) {
+        const piece = cut(one.piece, [from, to])
+        if (piece.x.length > 0) found.push({ ...one, piece })
       }
     }
     await collect(range)
@@ -184,21 +185,27 @@ export class Asking {
   }
 
   /** Undefined where they are no longer wanted, or could not be had, which is said. */
-  async #curves(asked: CurvesQuery, signal: AbortSignal): Promise<readonly Curve[] | undefined> {
+  async #curves(asked: CurvesQuery, signal: AbortSignal): Promise<readonly Found[] | undefined> {
     try {
-      const { curves } = await this.#looked.page.host.ask('curves', asked, signal)
-      return signal.aborted ? undefined : curves
+      const found = await this.#find(asked, signal)
+      return signal.aborted ? undefined : found
     } catch (error) {
       if (!signal.aborted) this.#looked.failed(error)
       return undefined
     }
   }
+
+  async #find(asked: CurvesQuery, signal: AbortSignal): Promise<readonly Found[]> {
+    const { curves } = await this.#looked.page.host.ask('curves', { ...asked, once: true }, signal)
+    const pieces = piecesOf(curves)
+    return curves.map(({ metric, line }, i) => ({ metric, line, piece: pieces[i]! }))
+  }
 }
 
 const metricsOf = (cards: readonly Card[]) => cards.flatMap(({ metrics }) => metrics)
 
-function of({ metrics }: Card, curves: readonly Curve[]): Curve[] {
-  return curves.filter(({ metric }) => metrics.includes(metric))
+function of({ metrics }: Card, found: readonly Found[]): Found[] {
+  return found.filter(({ metric }) => metrics.includes(metric))
 }
 
 /** Cards whose metrics make a question together. */

@@ -1,12 +1,13 @@
-import type { Curve, Line } from '../../../server/protocol/comparison'
+import type { Line } from '../../../server/protocol/comparison'
 import { element } from '../../parts/element'
 import { fill, short } from '../../parts/format'
+import type { Found } from './asking'
 import { CanvasPainter } from './canvas'
 import type { Group } from './groups'
 import { Live } from './live'
 import type { Drawing } from './paint'
 import { paintPicture, type Picture, PICTURE_WIDTH, pictureHeight } from './picture'
-import { isReduced, nearestPlace, type Piece, pieceOf, type Range } from './points'
+import { isReduced, nearestPlace, type Piece, type Range } from './points'
 import { atEpoch, last, nearest, type Reading, step } from './reading'
 import { type Readings, readoutRows } from './readout'
 import type { Shared } from './shared'
@@ -67,10 +68,10 @@ export class Card {
     return this.#live?.plot?.width ?? 400
   }
 
-  /** It came near to what is seen. */
-  enter(): void {
+  /** It came near to what is seen, so wide in CSS pixels. */
+  enter(width: number): void {
     if (this.#live) return
-    this.#live = new Live(this, this.#shared)
+    this.#live = new Live(this, this.#shared, width)
     this.element.append(...this.#live.parts)
     this.element.firstElementChild!.append(this.#live.tools)
     this.refresh()
@@ -78,6 +79,7 @@ export class Card {
 
   /** It is far from it. */
   leave(): void {
+    this.#shared.paced.forget(this)
     this.#live?.destroy()
     this.#live = undefined
     this.forget()
@@ -91,7 +93,7 @@ export class Card {
   }
 
   /** What all of its metrics are, on all lines or on some; in a part of the axis, or coarsely everywhere. */
-  learn(curves: readonly Curve[], lines: readonly string[] | undefined, fine?: { readonly range: Range; readonly width: number }): void {
+  learn(found: readonly Found[], lines: readonly string[] | undefined, fine?: { readonly range: Range; readonly width: number }): void {
     this.#exact = undefined
     let known = this.#coarse
     if (fine) {
@@ -99,23 +101,23 @@ export class Card {
       if (!this.#fine || !same) this.#fine = { ...fine, known: new Map() }
       known = this.#fine.known
     }
-    for (const [metric, pieces] of knownOf(this.metrics, curves)) {
+    for (const [metric, pieces] of knownOf(this.metrics, found)) {
       const others = lines && known.get(metric) ? [...known.get(metric)!].filter(([line]) => !lines.includes(line)) : []
       known.set(metric, new Map([...others, ...pieces]))
     }
-    this.refresh()
+    this.renew()
   }
 
   /** The points at a place of the axis, each by itself. */
-  learnAt(at: number, curves: readonly Curve[]): void {
-    this.#exact = { at, known: knownOf(this.metrics, curves) }
+  learnAt(at: number, found: readonly Found[]): void {
+    this.#exact = { at, known: knownOf(this.metrics, found) }
     this.point()
   }
 
   coarsen(): void {
     if (!this.#fine) return
     this.#fine = undefined
-    this.refresh()
+    this.renew()
   }
 
   /** Whether the part of the axis that is looked at is known less finely than it can be drawn. */
@@ -158,6 +160,11 @@ export class Card {
     return ends.length ? Math.max(...ends) : undefined
   }
 
+  /** Makes the curves anew soon. */
+  renew(): void {
+    this.#shared.paced.soon(this, () => this.refresh())
+  }
+
   /** Makes the curves anew from what is known. */
   refresh(): void {
     if (!this.#live) return
@@ -175,10 +182,6 @@ export class Card {
 
   /** Draws the part of the axis that is looked at. */
   draw(): void {
-    this.#live?.draw()
-  }
-
-  themed(): void {
     this.#live?.draw()
   }
 
@@ -385,8 +388,8 @@ export class Card {
 
 const isUnsure = (readings: Readings) => readings.some((ofMetric) => ofMetric.some((reading) => reading && reading.value === undefined))
 
-function knownOf(metrics: readonly string[], curves: readonly Curve[]): Known {
+function knownOf(metrics: readonly string[], found: readonly Found[]): Known {
   const known: Known = new Map(metrics.map((metric) => [metric, new Map<string, Piece>()]))
-  for (const curve of curves) known.get(curve.metric)?.set(curve.line, pieceOf(curve))
+  for (const { metric, line, piece } of found) known.get(metric)?.set(line, piece)
   return known
 }

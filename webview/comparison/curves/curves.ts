@@ -7,6 +7,7 @@ import { Asking } from './asking'
 import { Card } from './card'
 import { dashesOf, finder, groupsOf, pinnedFirst } from './groups'
 import { merge, type Range } from './points'
+import { Paced } from './paced'
 import type { Shared } from './shared'
 import { secondsOf, ticks, tickTexts, type TimeUnit, timeUnit } from './ticks'
 import { Theme } from './theme'
@@ -18,6 +19,8 @@ type AxisChoice = (typeof AXES)[number]
 
 /** How far beyond the screen charts are made, so that one who scrolls finds them there. */
 const NEAR = '300px'
+/** Padding and border of a card, in CSS pixels. */
+const CARD_EDGES = 26
 /** A little air beside the first and the last point. */
 const MARGIN = 0.015
 /** The narrowest part of the axis that one can zoom to, as a share of the whole. */
@@ -40,6 +43,7 @@ class CurvesView implements Shared {
   readonly page: Page
   readonly element: HTMLElement
   readonly look: Theme
+  readonly paced = new Paced()
   cursor: number | null = null
   readonly #chosen: Chosen
   readonly #asking: Asking
@@ -123,7 +127,7 @@ class CurvesView implements Shared {
     this.#arrange()
     this.#whole = undefined
     void this.#asking.renew(sessions)
-    for (const card of this.#seen) card.refresh()
+    for (const card of this.#seen) card.renew()
   }
 
   isLog = (name: string) => this.#chosen.log.includes(name)
@@ -278,7 +282,7 @@ class CurvesView implements Shared {
         this.#asking.load()
       }
       this.#choose()
-      for (const card of this.#seen) if (card.isKnown) card.refresh()
+      for (const card of this.#seen) if (card.isKnown) card.renew()
       this.#zoomed()
     })
     return element('label', {}, element('span', {}, texts.curvesAxis), select)
@@ -302,7 +306,7 @@ class CurvesView implements Shared {
     slider.addEventListener('input', () => {
       this.#chosen.smoothing = Number(slider.value)
       tell()
-      for (const card of this.#seen) card.refresh()
+      for (const card of this.#seen) card.renew()
     })
     slider.addEventListener('change', () => this.#choose())
     tell()
@@ -395,15 +399,22 @@ class CurvesView implements Shared {
   #scrolled(entries: readonly IntersectionObserverEntry[]) {
     // All charts of a view that is hidden are out of sight; they stay as they are.
     if (this.#hidden) return
-    for (const { target, isIntersecting } of entries) {
+    for (const { target, isIntersecting, boundingClientRect } of entries) {
       const card = this.#cards.get((target as HTMLElement).dataset['metric']!)
       if (!card) continue
-      if (isIntersecting) {
-        this.#seen.add(card)
-        card.enter()
-      } else if (this.#seen.delete(card)) card.leave()
+      if (isIntersecting) this.paced.soon(card.element, () => this.#enter(card, Math.floor(boundingClientRect.width) - CARD_EDGES))
+      else {
+        this.paced.forget(card.element)
+        if (this.#seen.delete(card)) card.leave()
+      }
     }
-    this.#asking.load()
+  }
+
+  #enter(card: Card, width: number) {
+    this.#seen.add(card)
+    card.enter(width)
+    // Those that come in one frame are asked for together.
+    this.paced.soon(this.#asking, () => this.#asking.load())
   }
 
   /** Data came: the whole may be more than it was. */
@@ -412,7 +423,7 @@ class CurvesView implements Shared {
     const [from, to] = this.whole()
     this.#whole = undefined
     const [first, last] = this.whole()
-    if (from !== first || to !== last) for (const card of this.#seen) if (card.isKnown) card.refresh()
+    if (from !== first || to !== last) for (const card of this.#seen) if (card.isKnown) card.renew()
   }
 
   #zoomed() {

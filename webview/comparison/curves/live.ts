@@ -16,6 +16,9 @@ const ICONS = {
   save: 'M8 2.5v7M5 7l3 3 3-3M3 13h10',
 } as const
 
+/** CSS pixels. */
+const LEAST_WIDTH = 120
+
 /** What there is of a chart while it is seen. */
 export class Live {
   readonly readout: Readout
@@ -30,9 +33,11 @@ export class Live {
   readonly #line = element('div', { class: 'cursor' })
   readonly #dots: HTMLElement[] = []
   readonly #resized: ResizeObserver
+  #width: number
   #arranged = ''
 
-  constructor(card: Card, shared: Shared) {
+  constructor(card: Card, shared: Shared, width: number) {
+    this.#width = width
     this.#card = card
     this.#shared = shared
     const { texts } = shared.page
@@ -57,7 +62,9 @@ export class Live {
     })
     this.#resized = new ResizeObserver(([entry]) => {
       const width = Math.floor(entry!.contentRect.width)
-      if (width > 0 && this.plot && width !== Math.floor(this.plot.canvas.parentElement!.offsetWidth)) this.plot.resize(width)
+      if (width === 0 || width === this.#width) return
+      this.#width = width
+      this.plot?.resize(width)
     })
     this.#resized.observe(this.#box)
   }
@@ -83,7 +90,7 @@ export class Live {
     const { page, look, view, whole, xTicks, axisText, isLog } = this.#shared
     const card = this.#card
     let drawing: { readonly of: readonly Series[]; readonly is: Drawing } | undefined
-    this.plot = new Plot(this.#box, Math.max(120, Math.floor(this.#box.clientWidth)), {
+    this.plot = new Plot(this.#box, Math.max(LEAST_WIDTH, this.#width), {
       log: isLog(card.group.name),
       language: page.language,
       look,

@@ -23,15 +23,23 @@ export function floatsOf(floats: Floats): Float64Array {
   return new Float64Array(made.buffer)
 }
 
-export const pieceOf = ({ count, x, value, low, high, epoch, gaps }: Curve): Piece => ({
-  count,
-  x: floatsOf(x),
-  value: floatsOf(value),
-  low: low === null ? null : floatsOf(low),
-  high: high === null ? null : floatsOf(high),
-  epoch: epoch === null ? null : floatsOf(epoch),
-  gaps,
-})
+/** The pieces of an answer, in their order. Columns that came once are one array. */
+export function piecesOf(curves: readonly Curve[]): Piece[] {
+  const pieces: Piece[] = []
+  const column = (floats: Floats, of: (piece: Piece) => Float64Array | null) =>
+    floats.startsWith('=') ? of(pieces[Number(floats.slice(1))]!)! : floatsOf(floats)
+  for (const { count, x, value, low, high, epoch, gaps } of curves)
+    pieces.push({
+      count,
+      x: column(x, (piece) => piece.x),
+      value: floatsOf(value),
+      low: low === null ? null : floatsOf(low),
+      high: high === null ? null : floatsOf(high),
+      epoch: epoch === null ? null : column(epoch, (piece) => piece.epoch),
+      gaps,
+    })
+  return pieces
+}
 
 /** Place of the first x that is not below `at`. */
 export function placeFrom(x: Float64Array, at: number): number {

@@ -20,6 +20,8 @@ export interface Readout {
   text(title: string, readings: Readings): string
 }
 
+/** Digits of a difference. */
+const DIGITS = 3
 /** Of more splits than these, each has rows of its own: side by side they are wider than a chart. */
 const SIDE_BY_SIDE = 2
 
@@ -50,7 +52,7 @@ export function readout(group: Group, shared: Shared): Readout {
             else if (reading.value === undefined) set(value, '…')
             else set(value, short(asJson(reading.value), language), String(reading.value))
             const difference = model === 0 ? undefined : differenceOf(readings[metrics[i]!]![0], reading, language)
-            set(by, difference?.by ?? '', difference?.share ?? '')
+            set(by, difference?.by ?? '', difference ? `${difference.exact} ${difference.share}`.trim() : '')
           }
         }
       }
@@ -97,7 +99,10 @@ export function readout(group: Group, shared: Shared): Readout {
 
 function differenceOf(first: Reading | undefined, other: Reading | undefined, language: string) {
   if (first?.value === undefined || other?.value === undefined) return undefined
-  return change(asJson(first.value), asJson(other.value), language)
+  const whole = change(asJson(first.value), asJson(other.value), language)
+  // A few digits tell how far it is; the rest where one points at it.
+  const rounded = change(0, Number((other.value - first.value).toPrecision(DIGITS)), language)
+  return whole && rounded && { by: rounded.by, exact: whole.by, share: whole.share }
 }
 
 export function dashSample(dash: readonly number[]): SVGSVGElement {

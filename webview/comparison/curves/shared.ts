@@ -2,6 +2,7 @@ import type { Axis } from '../../../server/protocol/comparison'
 import type { Page } from '../page'
 import type { Group } from './groups'
 import type { Look } from './paint'
+import type { Paced } from './paced'
 import type { Range } from './points'
 import type { Series } from './tree'
 
@@ -9,6 +10,7 @@ import type { Series } from './tree'
 export interface Shared {
   readonly page: Page
   readonly look: Look
+  readonly paced: Paced
   readonly axis: Axis
   /** From 0, none, to below 1. */
   readonly smoothing: number

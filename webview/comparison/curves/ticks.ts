@@ -28,7 +28,7 @@ export function logTicks(min: number, max: number, most: number): number[] {
   const to = Math.floor(Math.log10(max) + 1e-9)
   const powers = to - from + 1
   if (powers < 2) {
-    const all = [1, 2, 5, 10].map((factor) => factor * 10 ** (from - 1)).filter((at) => at >= min && at <= max)
+    const all = [0.1, 0.2, 0.5, 1, 2, 5, 10].map((factor) => factor * 10 ** from).filter((at) => at >= min && at <= max)
     return all.length >= 2 ? all : ticks(min, max, most).filter((at) => at > 0)
   }
   const between = powers * 3 <= most ? [1, 2, 5] : [1]

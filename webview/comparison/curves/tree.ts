@@ -99,16 +99,18 @@ export function labelRows(labels: readonly { readonly left: number; readonly wid
   })
 }
 
-/** The smallest and the largest value in a part of the axis, a positive one where the axis is logarithmic. */
+/**
+ * The smallest and the largest value in a part of the axis, a positive one where the axis is logarithmic. What was logged within an
+ * epoch that stands for itself may go beyond: its own value is what is compared.
+ */
 export function extent(series: readonly Series[], [from, to]: Range, log: boolean): readonly [number, number] {
   let low = Infinity
   let high = -Infinity
   for (const one of series) {
-    const lows = one.low ?? one.value
-    const highs = one.high ?? one.value
     for (let i = placeFrom(one.x, from); i < one.x.length && one.x[i]! <= to; i++) {
-      const small = lows[i]!
-      const large = highs[i]!
+      const many = one.stride[i]! > 1
+      const small = (many && one.low ? one.low : one.value)[i]!
+      const large = (many && one.high ? one.high : one.value)[i]!
       if (small < low && small > -Infinity && (!log || small > 0)) low = small
       if (large > high && large < Infinity) high = large
       if (log && large > 0 && large < low) low = large
