@@ -218,7 +218,7 @@ export function bars(
     { class: 'bars', role: 'group', 'aria-label': label },
     masked,
     masked,
-    element('h4', {}, element('span', { class: `swatch model-${model}`, 'aria-hidden': 'true' }), label),
+    element('h3', {}, element('span', { class: `swatch model-${model}`, 'aria-hidden': 'true' }), label),
     element('div', { class: 'bar-row heads' }, element('span', {}, unseen(texts.graphLayer)), slider, head),
     list,
     element(

@@ -104,7 +104,8 @@ function onlyChange({ counts, nodes }: Item): Change | 'mixed' {
 }
 
 export function drawBox(item: Item, { change, lines, width, height, label }: Box): SVGGElement {
-  const made = svg('g', { class: `box ${change}${item.node ? '' : ' several'}`, role: 'button', 'aria-label': label, tabindex: -1 })
+  const made = svg('g', { class: `box ${change}${item.node ? '' : ' several'}`, role: 'button', tabindex: -1 })
+  // Its name, and what is told where it is too small to be read.
   made.append(svg('title', {}, label))
   // Several lie upon one another.
   if (!item.node) for (const behind of [6, 3]) made.append(svg('rect', { class: 'behind', x: behind, y: behind, width, height, rx: 5 }))
@@ -113,8 +114,8 @@ export function drawBox(item: Item, { change, lines, width, height, label }: Box
     made.append(svg('rect', { class: 'inner', x: 3, y: 3, width: width - 6, height: height - 6, rx: 3 }))
   const sign = change === 'mixed' ? '≠' : signs[change]
   if (!item.node) made.append(svg('path', { class: 'opener', d: 'M11 20l5-5-5-5' }))
-  else if (change !== 'kept') made.append(svg('text', { class: 'sign', x: 15, y: 21 }, sign))
+  else if (change !== 'kept') made.append(svg('text', { class: 'sign', 'aria-hidden': 'true', x: 15, y: 21 }, sign))
   for (const [i, line] of lines.entries())
-    made.append(svg('text', { class: i === 0 ? 'name' : 'about', x: LEFT, y: PADDING + 13 + i * LINE }, line))
+    made.append(svg('text', { class: i === 0 ? 'name' : 'about', 'aria-hidden': 'true', x: LEFT, y: PADDING + 13 + i * LINE }, line))
   return made
 }

@@ -338,14 +338,13 @@ export class Stage {
           class: 'closer',
           role: 'button',
           tabindex: -1,
-          'aria-label': label,
           transform: `translate(${x0 - 6} ${y0 - 24})`,
           'data-close': item.title,
         },
         svg('title', {}, label),
         svg('rect', { width: 16, height: 16, y: 1, rx: 3 }),
         svg('path', { d: 'M4 9h8' }),
-        svg('text', { x: 22, y: 13 }, item.title.length > 40 ? `${item.title.slice(0, 40)}…` : item.title),
+        svg('text', { 'aria-hidden': 'true', x: 22, y: 13 }, item.title.length > 40 ? `${item.title.slice(0, 40)}…` : item.title),
       )
       closer.addEventListener('click', () => this.#actions.toggle(item))
       this.#frames.append(closer)
