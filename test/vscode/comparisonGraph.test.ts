@@ -9,6 +9,7 @@ import { LocalStores } from '../../server/storage/local/stores'
 import { bench, demoCopy, emptyFolder } from './bench'
 import { writeGraphPair, writeGraphRun } from './graphRuns'
 import { type Alone, type AloneOptions, openAlone } from './pageAlone'
+import { until } from './until'
 
 const open: (() => Promise<void>)[] = []
 
@@ -59,7 +60,8 @@ describe('the graph view of a comparison', () => {
       if (parameters[0] !== null) assert.ok(label.endsWith(`${parameters[0]} → ${parameters[1]} parameters`), label)
     }
     await page.locator('.differing-list summary').click()
-    assert.equal(await page.locator('.differing-list tbody tr').count(), difference!.nodes.length)
+    const rows = page.locator('.differing-list tbody tr')
+    await until('every layer that differs', async () => (await rows.count()) === difference!.nodes.length)
   })
 
   it('is used by mouse: a layer, its two sides, the next change, moving and enlarging', async () => {
@@ -72,9 +74,9 @@ describe('the graph view of a comparison', () => {
     await page.locator('.node-panel button').click()
     assert.equal(await page.locator('.node-panel').count(), 0)
     await page.locator('[data-next=changed]').click()
-    assert.equal(await page.locator('.node-panel h3').innerText(), 'hidden1')
+    assert.equal(await page.locator('.node-panel h2').innerText(), 'hidden1')
     await page.locator('[data-next=changed]').click()
-    assert.equal(await page.locator('.node-panel h3').innerText(), 'hidden1.relu')
+    assert.equal(await page.locator('.node-panel h2').innerText(), 'hidden1.relu')
     const before = await world(page)
     const { x, y } = (await page.locator('.canvas').boundingBox())!
     await page.mouse.move(x + 40, y + 40)
@@ -102,7 +104,7 @@ describe('the graph view of a comparison', () => {
     assert.equal(await focused(page), 'softmax')
     await page.keyboard.press('ArrowUp')
     await page.keyboard.press('Enter')
-    assert.equal(await page.locator('.node-panel h3').innerText(), 'output')
+    assert.equal(await page.locator('.node-panel h2').innerText(), 'output')
     assert.equal(await focused(page), 'node-panel')
     await page.keyboard.press('Escape')
     assert.equal(await page.locator('.node-panel').count(), 0)
@@ -134,7 +136,7 @@ describe('the graph view of a comparison', () => {
     assert.equal(await slider.inputValue(), '40')
     await page.waitForFunction(() => !document.querySelector('[data-node="hidden1"]')?.getAttribute('aria-label')?.includes('3,120'))
     await page.locator('.bars').nth(1).locator('summary').click()
-    assert.ok((await page.locator('.bars').nth(1).locator('tbody tr').count()) > 10)
+    await until('the bars as a table', async () => (await page.locator('.bars').nth(1).locator('tbody tr').count()) > 10)
     // One model against an earlier epoch of its own.
     await page.locator('select[data-side=b]').selectOption({ label: 'digits' })
     await page.waitForFunction(() => document.querySelector('.graph-view .legend')?.textContent?.includes('7 alike'))
@@ -162,7 +164,7 @@ describe('the graph view of a comparison', () => {
     await page.locator('.search input').fill('blocks.10.mlp.up')
     await page.keyboard.press('Enter')
     await page.waitForFunction(() => (document.activeElement as SVGElement | null)?.dataset['node'] === 'blocks.10.mlp.up')
-    assert.equal(await page.locator('.node-panel h3').innerText(), 'blocks.10.mlp.up')
+    assert.equal(await page.locator('.node-panel h2').innerText(), 'blocks.10.mlp.up')
     await page.locator('[data-do=expand]').click()
     await drawn(page, 2005)
     await page.locator('[data-do=fit]').click()

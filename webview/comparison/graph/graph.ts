@@ -84,7 +84,7 @@ export const graph: MakeView = (page) => {
     element('p', { class: 'quiet keys', id: 'graph-keys' }, texts.graphKeys),
     about,
     differing,
-    element('h3', {}, texts.graphBars),
+    element('h2', {}, texts.graphBars),
     barsLegend(page),
     barsPlace,
   )

@@ -40,7 +40,7 @@ export function panel(page: Page, graph: Graph, node: Node, close: () => void): 
   const made = element(
     'aside',
     { class: 'node-panel', 'aria-label': node.name, tabindex: -1 },
-    element('div', { class: 'head' }, element('h3', {}, ...breakable(node.name)), closer),
+    element('div', { class: 'head' }, element('h2', {}, ...breakable(node.name)), closer),
     element(
       'p',
       {},
