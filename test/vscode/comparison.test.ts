@@ -25,6 +25,7 @@ import {
   quickInput,
   showContainer,
   tabs,
+  savePath,
 } from './workbench'
 
 const SESSIONS = 'Sessions'
@@ -226,8 +227,8 @@ describe('the comparison page', () => {
     const file = join(folder, 'saved.html')
     await compareInTree(page, 'digits-2', 'digits')
     await page.locator('.editor-actions .action-label[aria-label^="Save Comparison as HTML"]').click()
-    await answer(page, file)
-    await notification(page, 'It opens in any browser.').waitFor()
+    await savePath(page, file)
+    await notification(page, 'saved.html').waitFor()
     assert.match(readFileSync(file, 'utf8'), /^<!DOCTYPE html>/)
     await command(page, 'Notifications: Clear All Notifications')
   })

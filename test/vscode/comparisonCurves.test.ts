@@ -9,7 +9,7 @@ import type { CompareJson } from '../../server/protocol/model'
 import type { FromPage } from '../../webview/messages/comparison'
 import { demoCopy, emptyFolder } from './bench'
 import { epochLines, sessionId, type Trained, writeRuns } from './journals'
-import { type Alone, type AloneOptions, openAlone } from './pageAlone'
+import { type Alone, type AloneOptions, openAlone, says } from './pageAlone'
 import { until } from './until'
 
 interface Shown extends Alone {
@@ -146,7 +146,7 @@ describe('the curves of the demo', () => {
   })
 
   it('are one chart a name, splits together, and say where the fork is', async () => {
-    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['accuracy', 'loss', 'parameters', 'sparsity'])
+    assert.deepEqual(await page.locator('.curves .card h2').allTextContents(), ['accuracy', 'loss', 'parameters', 'sparsity'])
     assert.deepEqual(await card(page, 'loss').locator('thead bdi').allInnerTexts(), ['val', 'restored', 'train'])
     assert.match(await page.locator('.curves .key').innerText(), /shared past\s*digits-2 forks after epoch 30/)
     const label = await card(page, 'accuracy').locator('canvas').getAttribute('aria-label')
@@ -284,16 +284,16 @@ describe('the curves of the demo', () => {
     assert.deepEqual(await page.getByRole('menuitemradio').allInnerTexts(), ['digits@40', 'digits-2@40'])
     assert.equal(await page.getByRole('menuitemradio', { checked: true }).innerText(), 'digits-2@40')
     await page.getByRole('menuitem', { name: 'Fork' }).click()
-    assert.deepEqual(shown.heard.at(-1), { type: 'act', action: 'fork', reference: `${session}@40` })
+    await says(shown, { type: 'act', action: 'fork', reference: `${session}@40` })
     assert.equal(await page.getByRole('menu').count(), 0)
 
     await plot(page, 'loss').focus()
     await page.keyboard.press('End')
-    for (const [i, action] of ['openEpoch', 'fork', 'select', 'checkout', 'copyReference'].entries()) {
+    for (const [i, action] of (['openEpoch', 'fork', 'select', 'checkout', 'copyReference'] as const).entries()) {
       await page.keyboard.press('Enter')
       for (let step = 0; step < i; step++) await page.keyboard.press('ArrowDown')
       await page.keyboard.press('Enter')
-      assert.deepEqual(shown.heard.at(-1), { type: 'act', action, reference: `${json.models[0]!.id}@40` })
+      await says(shown, { type: 'act', action, reference: `${json.models[0]!.id}@40` })
     }
     await page.keyboard.press('Enter')
     await page.keyboard.press('ArrowUp')
@@ -301,7 +301,7 @@ describe('the curves of the demo', () => {
     assert.equal(await page.getByRole('menuitemradio', { checked: true }).innerText(), 'digits-2@40')
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
-    assert.deepEqual(shown.heard.at(-1), { type: 'act', action: 'openEpoch', reference: `${session}@40` })
+    await says(shown, { type: 'act', action: 'openEpoch', reference: `${session}@40` })
     await page.keyboard.press('Enter')
     await page.keyboard.press('Escape')
     assert.equal(await page.getByRole('menu').count(), 0)
@@ -395,10 +395,10 @@ describe('the curves of the demo', () => {
 
   it('are pinned and found, and so they stay through a reload', async () => {
     await tool(page, 'sparsity', 'Pin to the top').click()
-    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['sparsity', 'accuracy', 'loss', 'parameters'])
+    assert.deepEqual(await page.locator('.curves .card h2').allTextContents(), ['sparsity', 'accuracy', 'loss', 'parameters'])
     const search = page.getByRole('searchbox', { name: 'Search metrics' })
     await search.fill('LOSS val')
-    assert.deepEqual(await page.locator('.curves .card:visible h3').allTextContents(), ['loss'])
+    assert.deepEqual(await page.locator('.curves .card:visible h2').allTextContents(), ['loss'])
     assert.equal(await page.locator('.curves .found').innerText(), '1 of 4 charts')
     await search.fill('nothing like it')
     assert.equal(await page.locator('.curves .found').innerText(), 'No metric is called “nothing like it”.')
@@ -407,13 +407,13 @@ describe('the curves of the demo', () => {
     await page.waitForTimeout(400)
     await page.reload()
     await page.locator('.curves .card canvas').first().waitFor()
-    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['sparsity', 'accuracy', 'loss', 'parameters'])
+    assert.deepEqual(await page.locator('.curves .card h2').allTextContents(), ['sparsity', 'accuracy', 'loss', 'parameters'])
     await tool(page, 'loss', 'Table of values').click()
     assert.deepEqual(await seen(page, 'loss'), ['21', '30'])
     await tool(page, 'loss', 'Table of values').click()
     await tool(page, 'sparsity', 'Pin to the top').focus()
     await page.keyboard.press('Enter')
-    assert.deepEqual(await page.locator('.curves .card h3').allTextContents(), ['accuracy', 'loss', 'parameters', 'sparsity'])
+    assert.deepEqual(await page.locator('.curves .card h2').allTextContents(), ['accuracy', 'loss', 'parameters', 'sparsity'])
   })
 
   it('take their colours from the theme, live', async () => {
@@ -549,11 +549,11 @@ describe('curves of unusual metrics and names', () => {
     // Broken at 4 and at 6: 1 to 3, 5 alone, 7 to 8; and a mark at each.
     assert.match(broken, /<path d="M[\d. ]+L[\d. ]+L[\d. ]+M[\d. ]+M[\d. ]+L[\d. ]+"/)
     assert.equal(broken.match(/M[\d.]+ [\d.]+L[\d.]+ [\d.]+M[\d.]+ [\d.]+L[\d.]+ [\d.]+"/g)?.length, 2)
-    const names = await page.locator('.curves .card h3').allTextContents()
+    const names = await page.locator('.curves .card h2').allTextContents()
     for (const name of [script, long, arabic]) {
       assert.ok(names.includes(name))
       await card(page, name).locator('canvas').waitFor()
-      assert.equal(await card(page, name).locator('h3').getAttribute('title'), name)
+      assert.equal(await card(page, name).locator('h2').getAttribute('title'), name)
       const { content, name: file } = await save(shown, name, 'SVG')
       assert.doesNotMatch(content, /<script|<img/)
       assert.ok(file.length < 100)
@@ -656,7 +656,7 @@ describe('curves of a thousand metrics', () => {
     })
     assert.ok(took < 50, `${took} ms`)
     await card(page, 'layer.777/norm').locator('canvas').waitFor()
-    assert.deepEqual(await page.locator('.curves .card:visible h3').allTextContents(), ['layer.777/norm'])
+    assert.deepEqual(await page.locator('.curves .card:visible h2').allTextContents(), ['layer.777/norm'])
     await settled(page)
     assert.equal((await legend(page, 'layer.777/norm')).models['a']!['train']!.value, '781')
     await page.locator('.curves input[type=search]').fill('')

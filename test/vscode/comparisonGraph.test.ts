@@ -9,6 +9,7 @@ import { LocalStores } from '../../server/storage/local/stores'
 import { bench, demoCopy, emptyFolder } from './bench'
 import { writeGraphPair, writeGraphRun } from './graphRuns'
 import { type Alone, type AloneOptions, openAlone } from './pageAlone'
+import { until } from './until'
 
 const open: (() => Promise<void>)[] = []
 
@@ -59,7 +60,8 @@ describe('the graph view of a comparison', () => {
       if (parameters[0] !== null) assert.ok(label.endsWith(`${parameters[0]} → ${parameters[1]} parameters`), label)
     }
     await page.locator('.differing-list summary').click()
-    assert.equal(await page.locator('.differing-list tbody tr').count(), difference!.nodes.length)
+    const rows = page.locator('.differing-list tbody tr')
+    await until('every layer that differs', async () => (await rows.count()) === difference!.nodes.length)
   })
 
   it('is used by mouse: a layer, its two sides, the next change, moving and enlarging', async () => {
@@ -132,7 +134,7 @@ describe('the graph view of a comparison', () => {
     assert.equal(await slider.inputValue(), '40')
     await page.waitForFunction(() => !document.querySelector('[data-node="hidden1"] title')?.textContent.includes('3,120'))
     await page.locator('.bars').nth(1).locator('summary').click()
-    assert.ok((await page.locator('.bars').nth(1).locator('tbody tr').count()) > 10)
+    await until('the bars as a table', async () => (await page.locator('.bars').nth(1).locator('tbody tr').count()) > 10)
     // One model against an earlier epoch of its own.
     await page.locator('select[data-side=b]').selectOption({ label: 'digits' })
     await page.waitForFunction(() => document.querySelector('.graph-view .legend')?.textContent?.includes('7 alike'))

@@ -8,7 +8,7 @@ import { LocalStores } from '../../server/storage/local/stores'
 import { short } from '../../webview/parts/format'
 import { demoCopy, emptyFolder } from './bench'
 import { type EpochOf, writeRun } from './comparedRuns'
-import { type Alone, type AloneOptions, openAlone } from './pageAlone'
+import { type Alone, type AloneOptions, openAlone, says } from './pageAlone'
 import { until } from './until'
 
 const HOSTILE = '<script>window.broken = true</script>'
@@ -185,6 +185,7 @@ describe("the comparison's overview, differences and trade-off", () => {
       await page.getByRole('button', { name: 'Copy as Markdown' }).click()
       await page.getByRole('button', { name: 'Copy as CSV' }).click()
       await page.getByRole('button', { name: 'Save as CSV' }).click()
+      await until('the file', () => alone.heard.some(({ type }) => type === 'save'))
       const [markdown, csv] = alone.heard.flatMap((message) => (message.type === 'copy' ? [message.text] : []))
       assert.match(
         markdown!,
@@ -259,7 +260,7 @@ describe("the comparison's overview, differences and trade-off", () => {
       ])
       await page.keyboard.press('ArrowDown')
       await page.keyboard.press('Enter')
-      assert.deepEqual(alone.heard.at(-1), { type: 'act', action: 'fork', reference: rows[0]![0] })
+      await says(alone, { type: 'act', action: 'fork', reference: rows[0]![0] })
       assert.equal(await page.evaluate(() => document.activeElement?.className), 'plot')
     })
 
@@ -270,10 +271,10 @@ describe("the comparison's overview, differences and trade-off", () => {
       assert.equal(await page.locator('.tip .name').textContent(), rows.at(-1)![0])
       await page.mouse.click(circle.x + 5, circle.y + 5)
       await page.getByRole('menuitem', { name: 'Copy Reference' }).click()
-      assert.deepEqual(alone.heard.at(-1), { type: 'act', action: 'copyReference', reference: rows.at(-1)![0] })
+      await says(alone, { type: 'act', action: 'copyReference', reference: rows.at(-1)![0] })
       await page.locator('.front tr[data-reference] button').first().click()
       await page.getByRole('menuitem', { name: 'Open' }).click()
-      assert.deepEqual(alone.heard.at(-1), { type: 'act', action: 'openEpoch', reference: rows[0]![0] })
+      await says(alone, { type: 'act', action: 'openEpoch', reference: rows[0]![0] })
     })
 
     it('is set against sparsity, weights or another metric, turned round, and on another axis', async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { BrowserContext, Page } from 'playwright-core'
 import { root } from '../../scripts/vscode/root'
 import { comparison } from '../../server/comparison/comparison'
@@ -8,6 +9,7 @@ import { explain } from '../../server/errors'
 import type { Context } from '../../server/requests'
 import { fromPage, type FromPage, toPage, type ToPage } from '../../webview/messages/comparison'
 import { startedBrowser } from './bench'
+import { until } from './until'
 
 export interface Alone {
   readonly page: Page
@@ -28,6 +30,10 @@ export interface AloneOptions {
   /** Runs in the page before all else. */
   readonly before?: () => void
 }
+
+/** Waits for what the page says last: it says it a moment after it was used. */
+export const says = ({ heard }: Pick<Alone, 'heard'>, message: FromPage) =>
+  until(`the page to say ${JSON.stringify(message)}`, () => isDeepStrictEqual(heard.at(-1), message))
 
 const ORIGIN = 'http://comparison.test/'
 const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', map: 'application/json' }

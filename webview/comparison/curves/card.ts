@@ -46,7 +46,7 @@ export class Card {
     this.element = element(
       'section',
       { class: 'card', 'data-metric': group.name },
-      element('div', { class: 'head' }, element('h3', { title: group.name }, element('bdi', {}, group.name))),
+      element('div', { class: 'head' }, element('h2', { title: group.name }, element('bdi', {}, group.name))),
     )
     this.element.style.setProperty('--rows', String(readoutRows(group, shared)))
   }
