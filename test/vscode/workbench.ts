@@ -38,7 +38,7 @@ export async function command(page: Page, title: string): Promise<void> {
   await until(`the command "${title}" to be the first in the palette`, async () => {
     // A page that is just being shown takes the focus, and the palette closes.
     const input = await openPalette(page, 'F1')
-    if ((await input.inputValue()) !== `>${title}`) await input.fill(`>${title}`, { timeout: 1000 })
+    if ((await input.inputValue({ timeout: 1000 })) !== `>${title}`) await input.fill(`>${title}`, { timeout: 1000 })
     return (await labels(quickRows(page)))[0]?.text === title
   })
   await page.keyboard.press('Enter')
@@ -81,12 +81,14 @@ export async function choose(page: Page, text: string | RegExp): Promise<void> {
   await quickRows(page).filter({ hasText: text }).first().click()
 }
 
-/** Types a path into the editor's own dialog, which begins with one by itself. */
+/** Types a path into the editor's own dialog, which begins with one by itself, and lists what lies there. */
 export async function savePath(page: Page, path: string): Promise<void> {
   const input = quickInput(page).locator('input').first()
-  await until('the path that the dialog begins with', async () => (await input.inputValue()) !== '')
+  await until('the path that the dialog begins with', async () => (await input.inputValue()) !== '' && (await quickRows(page).count()) > 0)
   await until('the path', async () => {
     await input.fill(path)
+    // It lists another folder now, and may write its own path once more.
+    await page.waitForTimeout(300)
     return (await input.inputValue()) === path
   })
   await page.keyboard.press('Enter')

@@ -61,9 +61,12 @@ function meant(reference: string, models: Comparison['models']): string {
   return found?.reference ?? reference
 }
 
-/** Each metric was recorded alone and whole; a part of it is cut out, as sharp as the whole was. */
-function curvesFrom({ metrics, range, lines, ...rest }: CurvesQuery, find: (asked: CurvesQuery) => Curves | undefined): Curves | undefined {
-  const whole = metrics.map((metric) => find({ ...rest, metrics: [metric], range: null }))
+/** Each metric was recorded alone and whole, with all its columns; a part of it is cut out, as sharp as the whole was. */
+function curvesFrom(
+  { metrics, range, lines, axis, buckets }: CurvesQuery,
+  find: (asked: CurvesQuery) => Curves | undefined,
+): Curves | undefined {
+  const whole = metrics.map((metric) => find({ axis, buckets, metrics: [metric], range: null }))
   if (metrics.length > 0 && whole.every((one) => one === undefined)) return undefined
   const curves = whole.flatMap((one) => one?.curves ?? []).filter(({ line }) => !lines || lines.includes(line))
   return { curves: range ? curves.map((curve) => cut(curve, range)) : curves }
