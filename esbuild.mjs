@@ -42,7 +42,9 @@ else {
   for (const options of builds)
     for (const path of Object.keys((await esbuild.build(options)).metafile?.outputs ?? {})) built.add(basename(path))
   // Chunks of earlier builds, whose names nobody asks for any more.
-  for (const name of readdirSync('dist')) if (/^(?:client|cli)-.*\.js(\.map)?$/.test(name) && !built.has(name)) rmSync(join('dist', name))
+  for (const folder of ['dist', 'dist/webview'])
+    for (const name of readdirSync(folder))
+      if (/^(?:client|cli|comparison)-.*\.js(\.map)?$/.test(name) && !built.has(name)) rmSync(join(folder, name))
 }
 
 /** Builds again what changes. An editor's task waits for the two lines that it prints. */

@@ -1,7 +1,4 @@
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+export { root } from '../scripts/vscode/root'
 
 export interface Figure {
   readonly what: string

@@ -64,12 +64,12 @@ export class RunFolder {
     if (this.#lines.length >= 1000) this.flush()
   }
 
-  epoch(epoch: string, number: number) {
-    this.line({ type: 'epoch', epoch, number, time: number })
+  epoch(epoch: string, number: number, time = number) {
+    this.line({ type: 'epoch', epoch, number, time })
   }
 
-  commit(epoch: string, weights: object | null = null) {
-    this.line({ type: 'commit', epoch, graph: 'graphs/1.json', weights, state: null, pruned: false, time: 1 })
+  commit(epoch: string, weights: object | null = null, time = 1) {
+    this.line({ type: 'commit', epoch, graph: 'graphs/1.json', weights, state: null, pruned: false, time })
   }
 
   finish() {
@@ -84,12 +84,20 @@ export class RunFolder {
   }
 }
 
-/** Epochs of so many steps of random metrics, in lines as long as a writer that flushes every 0.25 s makes them. */
-export function writeMetrics(run: RunFolder, kind: number, epochs: number, steps: number, names: readonly string[], perLine: number) {
+/** Epochs of so many steps of random metrics, up to one of a number, in lines as long as a writer that flushes every 0.25 s makes them. */
+export function writeMetrics(
+  run: RunFolder,
+  kind: number,
+  epochs: number,
+  steps: number,
+  names: readonly string[],
+  perLine: number,
+  first = 1,
+) {
   let time = 1_764_000_000
-  for (let e = 1; e <= epochs; e++) {
+  for (let e = first; e <= epochs; e++) {
     const epoch = id(kind, e)
-    run.epoch(epoch, e)
+    run.epoch(epoch, e, time)
     for (let from = 0; from < steps; from += perLine) {
       const rows = Array.from({ length: Math.min(perLine, steps - from) }, (_, i) => (e - 1) * steps + from + i)
       run.line({
@@ -101,7 +109,7 @@ export function writeMetrics(run: RunFolder, kind: number, epochs: number, steps
         values: Object.fromEntries(names.map((name) => [name, rows.map(() => Math.random())])),
       })
     }
-    run.commit(epoch)
+    run.commit(epoch, null, time)
   }
 }
 

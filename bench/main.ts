@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { fork } from '../server/actions/newSession'
 import { LocalStores } from '../server/storage/local/stores'
+import { measureComparison } from './comparison'
 import { measureEditor } from './editor'
 import { at, figure, figures, root, text } from './figures'
 import { id, newFolder, RunFolder, writeMetrics, writeWeights } from './fixtures'
@@ -337,7 +338,19 @@ const parts: Record<string, () => Promise<void>> = {
     rmSync(dirname(dir), { recursive: true })
   },
 
-  editor: measureEditor,
+  comparison: measureComparison,
+
+  async editor() {
+    await measureEditor()
+    // Apart, because it needs a browser, which no other part does.
+    const { measureActivation } = await import('./activation')
+    await measureActivation()
+  },
+
+  async page() {
+    const { measurePage } = await import('./page')
+    await measurePage()
+  },
 
   samples: measureSamples,
 

@@ -14,9 +14,12 @@ export const selectedPython = async (resource: vscode.Uri | undefined): Promise<
 
 /** The Python that somebody chose: by the setting, or in the Python extension. */
 export async function chosenPython(resource: vscode.Uri | undefined): Promise<string | undefined> {
-  const named = vscode.workspace.getConfiguration('epochtree', resource).get('python', '').trim()
-  return named || (await pythonOfExtension(resource))
+  return namedPython(resource) ?? (await pythonOfExtension(resource))
 }
+
+/** The Python of the setting, which comes before any other choice. */
+export const namedPython = (resource: vscode.Uri | undefined): string | undefined =>
+  vscode.workspace.getConfiguration('epochtree', resource).get('python', '').trim() || undefined
 
 async function pythonOfExtension(resource: vscode.Uri | undefined): Promise<string | undefined> {
   const extension = vscode.extensions.getExtension<PythonExtension | undefined>('ms-python.python')

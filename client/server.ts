@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as vscode from 'vscode'
 import type { LanguageClient } from 'vscode-languageclient/node'
 import type {
@@ -29,6 +30,9 @@ export class Server implements vscode.Disposable {
   readonly #context: vscode.ExtensionContext
   readonly #log: vscode.LogOutputChannel
   readonly #listeners = new Map<NotificationName, Set<(value: never) => void>>()
+  readonly #ended = new vscode.EventEmitter<void>()
+  /** Fires when the server ended by itself; it is started again. */
+  readonly onEnded = this.#ended.event
   readonly #restarted = new vscode.EventEmitter<void>()
   /** Fires when the server runs again after it had ended: what was shown is to be asked for anew. */
   readonly onRestarted = this.#restarted.event
@@ -59,6 +63,8 @@ export class Server implements vscode.Disposable {
   }
 
   async #start(): Promise<LanguageClient> {
+    // The extension host reads what is imported in one go, and the client library is long: activation ends first.
+    await nextTurn()
     const { CloseAction, ErrorAction, LanguageClient: Client, State, TransportKind } = await import('./languageClient')
     const module = this.#context.asAbsolutePath('dist/server.js')
     const run = { module, transport: TransportKind.ipc }
@@ -94,6 +100,7 @@ export class Server implements vscode.Disposable {
           error: () => ({ action: ErrorAction.Continue }),
           closed: () => {
             this.#tellOnce()
+            this.#ended.fire()
             return { action: CloseAction.Restart, handled: true }
           },
         },
@@ -130,6 +137,7 @@ export class Server implements vscode.Disposable {
   }
 
   async dispose() {
+    this.#ended.dispose()
     this.#restarted.dispose()
     await this.#client?.dispose()
   }

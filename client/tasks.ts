@@ -1,7 +1,7 @@
 import * as vscode from 'vscode'
 import type { SessionRow, Started } from '../server/protocol/editor'
 import { isPython, trainingEnvironment, withPython } from './pythonCommand'
-import { chosenPython } from './selectedPython'
+import { chosenPython, namedPython } from './selectedPython'
 import type { Server } from './server'
 import { endOf } from './endOf'
 import { needsTrust } from './trust'
@@ -98,7 +98,7 @@ export class Trainings implements vscode.TaskProvider, vscode.Disposable {
           : t('The command ended with status {0} before {1} began. Its terminal says why; mend it, then resume {1}.', status, session.name)
     const picked = await vscode.window.showErrorMessage(message, ...(terminal ? [show] : []), ...(isPython(program) ? [choose] : []))
     if (picked === show) terminal?.show()
-    if (picked === choose) await choosePython()
+    if (picked === choose) await choosePython(vscode.Uri.file(launch!.cwd))
   }
 
   async #explain(message: string, { dir, session }: Started) {
@@ -164,9 +164,10 @@ async function agreed(name: string, command: string): Promise<boolean> {
   return answer === run
 }
 
-async function choosePython() {
+/** Where it is chosen now: the Python extension's choice does nothing while the setting names one. */
+async function choosePython(resource: vscode.Uri) {
   const extension = vscode.extensions.getExtension('ms-python.python')
-  await (extension
+  await (extension && namedPython(resource) === undefined
     ? vscode.commands.executeCommand('python.setInterpreter')
     : vscode.commands.executeCommand('workbench.action.openSettings', 'epochtree.python'))
 }

@@ -43,11 +43,37 @@ export const product = (outdir, more = {}) => [
     entryPoints: [
       { in: 'webview/epoch/main.ts', out: 'epoch' },
       { in: 'webview/epoch/epoch.css', out: 'epoch' },
-      { in: 'webview/comparison/main.ts', out: 'comparison' },
       { in: 'webview/comparison/comparison.css', out: 'comparison' },
+      // All in one, for a comparison that is written into a file.
+      { in: 'webview/comparison/main.ts', out: 'file' },
+      { in: 'webview/comparison/file.css', out: 'file' },
     ],
     outdir: join(outdir, 'webview'),
     minify: true,
+    ...more,
+  },
+  // Split, so that graphs are loaded when one is looked at.
+  {
+    ...shared,
+    banner: {},
+    platform: 'browser',
+    target: 'es2023',
+    entryPoints: { comparison: 'webview/comparison/main.ts' },
+    outdir: join(outdir, 'webview'),
+    splitting: true,
+    chunkNames: 'comparison-[hash]',
+    minify: true,
+    ...more,
+  },
+  // What lays graphs out, as text: pages load it with the first graph, and run it in a worker.
+  {
+    bundle: true,
+    format: 'esm',
+    target: 'es2023',
+    stdin: { contents: "export { default } from 'elkjs/lib/elk-worker.min.js'", resolveDir: import.meta.dirname },
+    loader: { '.js': 'text' },
+    outfile: join(outdir, 'webview', 'elkWorker.js'),
+    logLevel: 'warning',
     ...more,
   },
   // Split, so that activation reads no more than it needs: the client library comes with the first question.

@@ -1,4 +1,5 @@
 import { existsSync, renameSync, statSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Edits, Launching } from './actions/newSession'
@@ -17,7 +18,8 @@ import { renderShow } from './cli/text/show'
 import { safe, type Style, styleFor } from './cli/text/terminal'
 import { EpochtreeError, explain } from './errors'
 import { findFolder, makeFolder } from './folder'
-import type { DoctorJson, IngestJson, StartedJson } from './protocol/model'
+import type { SavedFile } from './protocol/comparison'
+import type { CompareJson, DoctorJson, IngestJson, StartedJson } from './protocol/model'
 import * as requests from './requests'
 import { LocalStores } from './storage/local/stores'
 import type { MetricName } from './storage/ports'
@@ -25,8 +27,12 @@ import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
 const { collect, lostWeights, fork, resume, train, demo, follow } = later(acts)
-const { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted } = later(acts)
+const { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted, renderWritten } = later(acts)
+const { writeComparison } = later(() => import('./comparison/htmlFile'))
 const changes = later(async () => (await acts()).changes)
+
+/** The files of the comparison's page lie beside this program. */
+const PAGE = fileURLToPath(new URL('webview/', import.meta.url))
 
 interface Common {
   readonly dir?: string
@@ -239,21 +245,31 @@ add({
   answer: (place, [text]) => changes.float(place, text!),
   text: (session, style) => renderChanged(session, 'floating', style),
 })
-add({
+add<CompareJson | SavedFile>({
   usage: 'compare <references...>',
   about: 'Compare models, each with exactly its own history',
-  example: 'compare resnet50 resnet50-2 --metric val/acc',
+  example: 'compare resnet50 resnet50-2 --metric val/acc\n  epochtree compare resnet50 resnet50-2@30 --html comparison.html',
   reference: true,
   options: (command) =>
     command
       .option('--metric <metric>', 'only this metric (may be repeated)', metricOption)
-      .option('--points <number>', 'also all points of each curve, in at most so many buckets', count),
-  answer: (place, references, options) =>
-    requests.compare(place, references, {
+      .option('--points <number>', 'also all points of each curve, in at most so many buckets', count)
+      .addOption(
+        new Option(
+          '--html <file>',
+          'write the whole comparison as a page into this file; it opens in any browser, without network',
+        ).conflicts(['metric', 'points']),
+      ),
+  answer: (place, references, options) => {
+    const file = options['html'] as string | undefined
+    if (file !== undefined)
+      return withProgress((progress) => writeComparison(place, { references, file, cwd: process.cwd(), page: PAGE, progress }))
+    return requests.compare(place, references, {
       metrics: options['metric'] as MetricName[] | undefined,
       points: options['points'] as number | undefined,
-    }),
-  text: (answer, style) => renderCompare(answer, style, process.stdout.columns ?? 80),
+    })
+  },
+  text: (answer, style) => ('file' in answer ? renderWritten(answer) : renderCompare(answer, style, process.stdout.columns ?? 80)),
 })
 add({
   usage: 'best <session>',

@@ -1,4 +1,4 @@
-import { mainMetrics } from './cli/text/better'
+import { mainMetrics } from './tracking/direction'
 import { number, plural } from './cli/text/terminal'
 import { findSession } from './references'
 import { listEpochs, sessionRow } from './sessionList'

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { isAbsolute, resolve as resolvePath } from 'node:path'
 import { checkForkable, fork, overridesOf, readPlan, train } from './actions/newSession'
-import { baseOf, forkBase, rootOf, trainBase } from './drafts/base'
+import { readBase, readForkBase, rootOf, readTrainBase } from './drafts/readBase'
 import { checkWanted, differencesOf, editsOf, wantedOf } from './drafts/checkDraft'
 import { type DraftBase, suggestedEpochs, type Wanted } from './drafts/draftBase'
 import { type DraftAbout, isUntouched, openDraft, removeDraft, writeDraft } from './drafts/draftFolder'
@@ -30,14 +30,14 @@ export async function makeDraft(workspace: Workspace, asked: Params<'epochtree/d
     const folder = asked.dir === undefined ? workspace.folderOf(script) : workspace.folder(asked.dir)
     if (!folder) throw new EpochtreeError('not-found', 'No folder is open. Open the folder of your training scripts.')
     const about = { script, root: rootOf(workspace.roots, script), python: [...asked.python], model: asked.model }
-    const base = trainBase(folder.dir, about)
+    const base = readTrainBase(folder.dir, about)
     return written(folder, base, { format: 1, kind: 'train', ...about, suggestedName: base.suggestedName })
   }
   const folder = workspace.folder(asked.dir)
   const found = await resolve(folder.stores, asked.reference)
   await checkForkable(folder, found)
   const about = { session: found.session.id, epoch: found.epoch.id }
-  const base = await forkBase(folder, about)
+  const base = await readForkBase(folder, about)
   return written(folder, base, { format: 1, kind: 'fork', ...about, suggestedName: base.suggestedName })
 }
 
@@ -68,7 +68,7 @@ export interface CheckedDraft {
 
 export async function checkDraft(workspace: Workspace, file: string, text: string): Promise<CheckedDraft> {
   const { folder, about } = openDraft(workspace, file)
-  const base = await folder.drafts.base(file, () => baseOf(folder, about))
+  const base = await folder.drafts.base(file, () => readBase(folder, about))
   const { content, tree, syntax } = readDraft(text)
   const said: DraftRemark[] = [
     ...syntax.map((one) => ({ ...one, severity: 'error' as const, path: '', instead: [], syntax: true as const })),
@@ -224,7 +224,7 @@ export async function previewFork(
   const folder = workspace.folder(dir)
   const found = await resolve(folder.stores, reference)
   await checkForkable(folder, found)
-  const base = await forkBase(folder, { session: found.session.id, epoch: found.epoch.id })
+  const base = await readForkBase(folder, { session: found.session.id, epoch: found.epoch.id })
   const trainer = (await folder.stores.sessions.session(found.epoch.sessionId)) ?? found.session
   const overrides = overridesOf(trainer.overrides, base.hyperparameters, edits, dir)
   const edited = overrides['hyperparameters']

@@ -1,4 +1,6 @@
+import { fileURLToPath } from 'node:url'
 import { comparison } from './comparison/comparison'
+import { writeComparison } from './comparison/htmlFile'
 import { answer, questions } from './comparison/questions'
 import { fork, resume } from './actions/newSession'
 import * as changes from './actions/changes'
@@ -17,6 +19,7 @@ import { epochView } from './epochView'
 import { folders } from './journal/runFiles'
 import type { Asked, Compared, Question } from './protocol/comparison'
 import type { Params, RequestName, Result } from './protocol/editor'
+import { isId } from './parameters'
 import { findSession } from './references'
 import * as requests from './requests'
 import { forksAt, listEpochs, listGroups, listMetrics, listSessions, notableEpochs, sessionRow } from './sessionList'
@@ -48,7 +51,7 @@ const made = { cwd: process.cwd(), env: process.env }
 const comparisons = Object.fromEntries(
   (Object.keys(questions) as Question[]).map((name) => [
     `epochtree/comparison/${name}`,
-    (workspace: Workspace, { dir, references, asked }: Compared & { readonly asked: Asked<Question> }, signal: AbortSignal) =>
+    async (workspace: Workspace, { dir, references, asked }: Compared & { readonly asked: Asked<Question> }, signal: AbortSignal) =>
       answer(workspace.folder(dir), { references }, name, asked, signal),
   ]),
 ) as Handlers
@@ -60,8 +63,11 @@ export const editorRequests = {
   'epochtree/sessions': async (workspace, query) => listSessions(workspace.folder(query.dir), query),
   'epochtree/session': async (workspace, { dir, session, fresh }) => {
     const folder = workspace.folder(dir)
-    if (fresh) await folder.stores.ingest({ only: [session], verify: false })
-    if (fresh) await folder.wrote(session)
+    // An id: it names the run's folder.
+    if (fresh && isId(session)) {
+      await folder.stores.ingest({ only: [session], verify: false })
+      await folder.wrote(session)
+    }
     // Links of scripts name sessions as people do.
     const known = (await folder.sessions()).has(session)
     return sessionRow(folder, known ? session : (await findSession(folder.stores, session)).id)
@@ -83,6 +89,10 @@ export const editorRequests = {
     return renderDiff(await requests.diff(folder, a, b ?? a), plain)
   },
   'epochtree/comparison': async (workspace, compared) => comparison(workspace.folder(compared.dir), compared),
+  'epochtree/saveComparison': async (workspace, { dir, references, file, texts, language }, signal) => {
+    const page = fileURLToPath(new URL('webview/', import.meta.url))
+    return writeComparison(workspace.folder(dir), { references, file, cwd: dir, page, replace: true, texts, language, signal })
+  },
   ...comparisons,
   'epochtree/select': async (workspace, { dir, reference }) => {
     workspace.mayChange()
@@ -95,7 +105,10 @@ export const editorRequests = {
   'epochtree/rename': async (workspace, { dir, session, name }) =>
     changed(workspace, dir, session, (folder, id) => changes.rename(folder, id, name)),
   'epochtree/tag': async (workspace, { dir, session, tags }) =>
-    changed(workspace, dir, session, (folder, id) => folder.stores.sessions.mark(id, { tags })),
+    changed(workspace, dir, session, (folder, id) => {
+      changes.checkTags(tags)
+      return folder.stores.sessions.mark(id, { tags })
+    }),
   'epochtree/delete': async (workspace, { dir, session }) => changed(workspace, dir, session, changes.remove),
   'epochtree/restore': async (workspace, { dir, session }) => changed(workspace, dir, session, changes.restore),
   'epochtree/deletable': async (workspace, { dir, session }) => {

@@ -1,22 +1,9 @@
-import * as z from 'zod/mini'
 import { fork } from './actions/newSession'
 import { EpochtreeError } from './errors'
+import { type CommandArgument, commandArgumentOf } from './parameters'
 import * as requests from './requests'
 import type { TrackedFolder } from './trackedFolder'
 import type { Workspace } from './workspace'
-
-const asked = z.object({
-  /** The `.epochtree` folder; may be absent where only one is followed. */
-  dir: z.optional(z.string()),
-  session: z.optional(z.string()),
-  reference: z.optional(z.string()),
-  name: z.optional(z.string()),
-  set: z.optional(z.array(z.string())),
-  planFile: z.optional(z.string()),
-  epochs: z.optional(z.number().check(z.int(), z.positive())),
-  deleted: z.optional(z.boolean()),
-})
-type Asked = z.infer<typeof asked>
 
 /**
  * Commands for any client of the Language Server Protocol; each takes one object and answers as the command line does with `--json`.
@@ -24,16 +11,16 @@ type Asked = z.infer<typeof asked>
  */
 const commands = {
   /** `{}` lists the sessions, `{session}` tells one. */
-  'epochtree.server.session': async (workspace: Workspace, { dir, session, deleted }: Asked) => {
+  'epochtree.server.session': async (workspace: Workspace, { dir, session, deleted }: CommandArgument) => {
     const folder = folderOf(workspace, dir)
     if (session === undefined) return requests.listSessions(folder, { deleted: deleted ?? false })
     return (await requests.log(folder, session)).session
   },
   /** `{reference}`: one epoch. */
-  'epochtree.server.epoch': async (workspace: Workspace, { dir, reference }: Asked) =>
+  'epochtree.server.epoch': async (workspace: Workspace, { dir, reference }: CommandArgument) =>
     requests.show(folderOf(workspace, dir), needed(reference, 'reference')),
   /** `{reference, name?, set?, planFile?, epochs?}`: a new session that starts there, and how to run it. */
-  'epochtree.server.fork': async (workspace: Workspace, { dir, reference, ...edits }: Asked) => {
+  'epochtree.server.fork': async (workspace: Workspace, { dir, reference, ...edits }: CommandArgument) => {
     workspace.mayChange()
     const folder = folderOf(workspace, dir)
     const started = await fork(folder, needed(reference, 'reference'), edits, { cwd: process.cwd(), env: process.env })
@@ -44,11 +31,8 @@ const commands = {
 export const commandNames = Object.keys(commands)
 
 export async function executeCommand(workspace: Workspace, command: string, words: readonly unknown[]): Promise<unknown> {
-  if (!Object.hasOwn(commands, command)) throw new EpochtreeError('bad-argument', `There is no command ${command}.`)
-  const parsed = asked.safeParse(words[0] ?? {})
-  if (!parsed.success)
-    throw new EpochtreeError('bad-argument', `${command} takes one object: {dir?, session?, reference?, name?, set?, planFile?, epochs?}.`)
-  return commands[command as keyof typeof commands](workspace, parsed.data)
+  if (!Object.hasOwn(commands, command)) throw new EpochtreeError('bad-argument', `There is no command ${command.slice(0, 200)}.`)
+  return commands[command as keyof typeof commands](workspace, commandArgumentOf(words[0], command))
 }
 
 function needed(value: string | undefined, key: string): string {

@@ -1,5 +1,4 @@
 import { bytes, number, percent, plural, relativeTime } from './cli/text/terminal'
-import { judge, mainMetrics } from './cli/text/better'
 import type { Followed } from './journal/follow'
 import { changeText, commandLink, literal, tableOf, together, valueText } from './markdown'
 import { type ModelFacts, modelFacts, sparsity } from './modelFacts'
@@ -12,7 +11,7 @@ import type { Range, ScriptModel, SessionCall, Setting, WrittenReference } from 
 import type { TrackedFolder } from './trackedFolder'
 import { between } from './tracking/lineage'
 import { differences } from './tracking/differences'
-import { directionOf } from './tracking/direction'
+import { directionOf, judge, mainMetrics } from './tracking/direction'
 
 export interface HoverText extends Range {
   readonly markdown: string

@@ -61,6 +61,12 @@ export function parseNumber(value: unknown): number | undefined {
   return value === 'NaN' || value === 'Infinity' || value === '-Infinity' ? Number(value) : undefined
 }
 
+/** A number as documents have it, or none. */
+export type Figure = JsonNumber | null | undefined
+
+/** The number that travelled as JSON; NaN where there is none. */
+export const toNumber = (value: Figure): number => (value === null || value === undefined ? NaN : Number(value))
+
 export function jsonNumber(value: number): JsonNumber {
   return Number.isFinite(value) ? value : (String(value) as JsonNumber)
 }

@@ -104,7 +104,7 @@ async function named(
   }
 }
 
-const inHistory = ({ segments }: History, { sessionId, number }: EpochRecord) =>
+export const inHistory = ({ segments }: History, { sessionId, number }: EpochRecord) =>
   segments.some((one) => one.sessionId === sessionId && one.from <= number && number <= one.to)
 
 /** So many epochs earlier; undefined where the history is not that long. */

@@ -2,8 +2,10 @@ import { fileURLToPath } from 'node:url'
 import {
   type CancellationToken,
   type Connection,
+  MessageType,
   NotebookDocuments,
   ResponseError,
+  ShowMessageNotification,
   TextDocuments,
   TextDocumentSyncKind,
 } from 'vscode-languageserver'
@@ -12,10 +14,11 @@ import packageJson from '../package.json' with { type: 'json' }
 import { editorRequests } from './editorRequests'
 import { explain } from './errors'
 import { commandNames, executeCommand } from './executeCommand'
-import type { InitializationOptions, Settings } from './protocol/editor'
 import { answerAboutScripts, languageCapabilities } from './language'
+import { commandOf, initializationOptionsOf, paramsOf, settingsOf } from './parameters'
+import type { RequestName } from './protocol/editor'
 import { Scripts } from './scripts'
-import { DEFAULT_SETTINGS, Workspace } from './workspace'
+import { Workspace } from './workspace'
 
 /** What an error of ours is to the editor; its code travels as data. */
 const REFUSED = -32001
@@ -23,14 +26,22 @@ const REFRESHED_EVERY_MS = 1000
 
 /** The language server over any connection: IPC in the editor, stdio for other clients, a pair of streams in tests. */
 export function startServer(connection: Connection) {
+  const warn = (message: string) => void connection.sendNotification(ShowMessageNotification.type, { type: MessageType.Warning, message })
   const workspace = new Workspace({
     changed: (change) => {
       void connection.sendNotification('epochtree/changed', change)
       refreshSoon()
     },
     failed: (failure) => void connection.sendNotification('epochtree/failed', failure),
+    warn,
     log: (message) => connection.console.info(message),
   })
+
+  const configure = (given: unknown) => {
+    const { settings, wrong } = settingsOf(given)
+    workspace.configure(settings)
+    for (const one of wrong) warn(one)
+  }
 
   let tellsFolders = false
   const client = { links: false, refreshes: false }
@@ -46,11 +57,11 @@ export function startServer(connection: Connection) {
   }
 
   connection.onInitialize(({ workspaceFolders, rootUri, initializationOptions, capabilities }) => {
+    const given = initializationOptionsOf(initializationOptions)
     tellsFolders = capabilities.workspace?.workspaceFolders === true
-    const given = (initializationOptions ?? {}) as Partial<InitializationOptions>
     client.links = given.links ?? false
     client.refreshes = capabilities.workspace?.codeLens?.refreshSupport === true
-    workspace.configure({ ...DEFAULT_SETTINGS, ...given.settings })
+    configure(given.settings)
     if (given.trusted ?? true) void workspace.trust()
     const folders = workspaceFolders ?? (rootUri ? [{ uri: rootUri, name: rootUri.split('/').at(-1) ?? rootUri }] : [])
     for (const { uri, name } of folders) if (uri.startsWith('file:')) workspace.add(fileURLToPath(uri), name)
@@ -72,17 +83,23 @@ export function startServer(connection: Connection) {
         for (const { uri, name } of added) if (uri.startsWith('file:')) workspace.add(fileURLToPath(uri), name)
       })
   })
-  connection.onNotification('epochtree/settings', (settings: Settings) => {
-    workspace.configure({ ...DEFAULT_SETTINGS, ...settings })
+  connection.onNotification('epochtree/settings', (given: unknown) => {
+    configure(given)
     // The editor has asked for hints and lenses perhaps before this came.
     language.refresh()
   })
   connection.onNotification('epochtree/trusted', () => workspace.trust())
 
   type Handle = (workspace: Workspace, params: unknown, signal: AbortSignal) => Promise<unknown>
-  for (const [name, handle] of Object.entries(editorRequests) as [string, Handle][])
-    connection.onRequest(name, (params: unknown, token: CancellationToken) => answered(handle(workspace, params, abortedBy(token))))
-  connection.onExecuteCommand(({ command, arguments: words = [] }) => answered(executeCommand(workspace, command, words)))
+  for (const [name, handle] of Object.entries(editorRequests) as [RequestName, Handle][])
+    connection.onRequest(name, (...given: unknown[]) => {
+      const token = given.pop() as CancellationToken
+      return answered(handle(workspace, paramsOf(name, given), abortedBy(token)))
+    })
+  connection.onExecuteCommand((given) => {
+    const { command, arguments: words } = commandOf(given)
+    return answered(executeCommand(workspace, command, words ?? []))
+  })
 
   connection.onShutdown(() => {
     clearTimeout(refreshing)
@@ -98,6 +115,7 @@ async function answered<Answer>(answer: Promise<Answer>): Promise<Answer> {
   try {
     return await answer
   } catch (error) {
+    if (error instanceof ResponseError) throw error
     const { code, message } = explain(error)
     throw new ResponseError(REFUSED, message, { code })
   }

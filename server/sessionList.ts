@@ -3,14 +3,12 @@ import type { EpochMark, EpochRow, EpochsQuery, Group, Page, SessionGroup, Sessi
 import type { JsonNumber } from './protocol/model'
 import type { EpochRecord } from './storage/ports'
 import { bestEpoch, knownMetric } from './references'
-import { mainMetrics } from './cli/text/better'
-import { directionOf } from './tracking/direction'
+import { directionOf, mainMetrics } from './tracking/direction'
 import { jsonNumber } from './json'
 import { formatMetric, parseMetric } from './tracking/reference'
 import { between } from './tracking/lineage'
 import type { TrackedFolder } from './trackedFolder'
 
-const MOST_ROWS = 1000
 const MOST_FORK_POINTS = 20
 const SHOWN_PRUNED = 3
 const DAY = 24 * 3600
@@ -89,7 +87,7 @@ export async function listSessions(folder: TrackedFolder, query: SessionsQuery):
   const version = folder.version
   const found = await chosen(folder, query)
   const { offset, limit, sort = 'newest' } = query
-  const cut = <Row>(rows: readonly Row[]) => rows.slice(offset, offset + Math.min(limit, MOST_ROWS))
+  const cut = <Row>(rows: readonly Row[]) => rows.slice(offset, offset + limit)
   if (sort === 'best' || sort === 'epochs') {
     // The order is known only once the rows are.
     const rows = await folder.rows(found)
@@ -217,9 +215,8 @@ export async function listEpochs(
   const whole = await sessions.history(id)
   const history = upTo === undefined ? whole : between(whole, 0, upTo)
   const total = await sessions.count(history.segments)
-  const most = Math.min(limit, MOST_ROWS)
   if (asked === undefined) {
-    const epochs = await sessions.page(history, { offset, limit: most })
+    const epochs = await sessions.page(history, { offset, limit })
     return { rows: await epochRows(folder, session, epochs), total, version }
   }
   const metric = await knownMetric(folder.stores, history, parseMetric(asked))
@@ -228,7 +225,7 @@ export async function listEpochs(
   const sign = directionOf(formatMetric(metric)) === 'lower' ? 1 : -1
   const ids = values
     .toSorted((a, b) => (Number.isNaN(a.value) ? 1 : 0) - (Number.isNaN(b.value) ? 1 : 0) || sign * (a.value - b.value) || 0)
-    .slice(offset, offset + most)
+    .slice(offset, offset + limit)
     .map(({ epochId }) => epochId)
   return {
     rows: await epochRows(folder, session, await sessions.epochs({ epochIds: ids }), formatMetric(metric)),

@@ -1,8 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { DraftBases } from './drafts/baseCache'
+import { BaseCache } from './drafts/baseCache'
 import { EpochtreeError, explain } from './errors'
-import { mainMetrics } from './cli/text/better'
-import { directionOf } from './tracking/direction'
+import { directionOf, mainMetrics } from './tracking/direction'
 import { type Followed, Follower } from './journal/follow'
 import { jsonNumber } from './json'
 import type { Changed, Failed, FolderState, MainMetric, MetricValue, SessionRow } from './protocol/editor'
@@ -57,7 +56,7 @@ export class TrackedFolder implements Context {
   readonly dir: string
   readonly name: string
   readonly stores: ThreadedStores
-  readonly drafts = new DraftBases()
+  readonly drafts = new BaseCache()
   readonly #events: FolderEvents
   readonly #follower: Follower
   readonly #best = new Map<string, Best>()

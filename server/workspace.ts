@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { EpochtreeError } from './errors'
 import { findFolder } from './folder'
 import type { Settings } from './protocol/editor'
@@ -6,17 +8,24 @@ import { type FolderEvents, TrackedFolder } from './trackedFolder'
 /** What holds where a client says nothing else. */
 export const DEFAULT_SETTINGS: Settings = { mainMetric: '', refreshSeconds: 1, folder: '', inlayHints: false }
 
+interface WorkspaceEvents extends Omit<FolderEvents, 'rootsOf'> {
+  /** For people to read. */
+  readonly warn: (message: string) => void
+}
+
 /** The `.epochtree` folders that the editor's workspace folders lead to, each followed once. */
 export class Workspace {
   readonly #events: FolderEvents
+  readonly #warn: WorkspaceEvents['warn']
   readonly #folders = new Map<string, TrackedFolder>()
   /** Workspace folder to `.epochtree` folder. */
   readonly #dirs = new Map<string, string>()
   #settings: Settings = DEFAULT_SETTINGS
   #trusted = false
 
-  constructor(events: Omit<FolderEvents, 'rootsOf'>) {
+  constructor({ warn, ...events }: WorkspaceEvents) {
     this.#events = { ...events, rootsOf: (dir) => this.rootsOf(dir) }
+    this.#warn = warn
   }
 
   get settings() {
@@ -51,9 +60,23 @@ export class Workspace {
   }
 
   add(path: string, name: string) {
-    const dir = findFolder(this.#settings.folder || undefined, path, {})
+    const dir = findFolder(this.#named(path), path, {})
     this.#dirs.set(path, dir)
     if (!this.#folders.has(dir)) this.#folders.set(dir, this.#track(dir, name, 0))
+  }
+
+  /**
+   * The folder of the settings. Those of a user come along to other machines and into containers: a path that leads nowhere there
+   * would be made, and what is recorded in it be lost with the container.
+   */
+  #named(path: string): string | undefined {
+    const { folder } = this.#settings
+    if (!folder || existsSync(dirname(resolve(path, folder)))) return folder || undefined
+    this.#warn(
+      `${dirname(folder)} is not on this machine, so the setting epochtree.folder (${folder}) is passed over. ` +
+        `Make that folder, or set another for this machine or workspace; then reload the window.`,
+    )
+    return undefined
   }
 
   #track(dir: string, name: string, version: number): TrackedFolder {

@@ -68,6 +68,9 @@ export function change(parts: Parts): Commands {
         if (picked === undo) for (const row of rows) await server.request('epochtree/restore', { dir: row.dir, session: row.id })
       })
     },
-    'epochtree.restore': async (node: SessionNode) => server.request('epochtree/restore', { dir: node.row.dir, session: node.row.id }),
+    'epochtree.restore': async (node: SessionNode | Target) => {
+      const target = targetOf(node)
+      if (target) await server.request('epochtree/restore', { dir: target.dir, session: target.reference })
+    },
   }
 }

@@ -1,38 +1,20 @@
 import * as vscode from 'vscode'
-import { sessionFor, sessionsFor } from '../pickSession'
+import { type OfModel, modelsToCompare } from '../comparison/choose'
+import { saveComparison } from '../comparison/save'
+import { sessionFor } from '../pickSession'
 import type { Node } from '../sessionTree/nodes'
 import { type Target, targetOf } from '../target'
 import type { Commands, Parts } from '.'
 
 const { t } = vscode.l10n
 
-/** The sessions of one model, as the lens over a call names them. */
-interface OfModel {
-  readonly dir: string
-  readonly model: string
-}
-
 /** What only shows. */
 export function look(parts: Parts): Commands {
   const { server, comparisons, log } = parts
   return {
-    'epochtree.compare': async (node?: Node | Target | OfModel, chosen?: readonly Node[]) => {
-      const model = node && 'model' in node ? node.model : undefined
-      const given = node && 'model' in node ? [] : [node]
-      const nodes = (chosen?.length ? chosen.toSorted(oldestFirst) : given).flatMap((one) => targetOf(one) ?? [])
-      let compared = nodes
-      if (compared.length < 2) {
-        const [first] = nodes
-        const rows = await sessionsFor(server, {
-          title: first ? t('Compare {0} with', first.name ?? first.reference) : t('Compare which sessions?'),
-          // Models of different folders have no past in common, and no store that knows both.
-          fits: ({ dir, modelName }) => (first === undefined || first.dir === dir) && (model === undefined || model === modelName),
-        })
-        compared = [...nodes, ...rows.map(({ dir, id, name }) => ({ dir, reference: id, name }))]
-      }
-      const { dir } = compared[0]!
-      await comparisons.open({ dir, references: compared.map(({ reference }) => reference) })
-    },
+    'epochtree.compare': async (node?: Node | Target | OfModel, chosen?: readonly Node[]) =>
+      comparisons.open(await modelsToCompare(server, node, chosen)),
+    'epochtree.saveComparison': async () => saveComparison(server, comparisons.active ?? (await modelsToCompare(server))),
     'epochtree.copyReference': async (node: Node | Target) => {
       const target = targetOf(node)
       if (target) await vscode.env.clipboard.writeText(target.name ?? target.reference)
@@ -71,6 +53,3 @@ export function look(parts: Parts): Commands {
     'epochtree.showLog': () => log.show(),
   }
 }
-
-/** However they were clicked: the parent stands before its fork. */
-const oldestFirst = (a: Node, b: Node) => (a.kind === 'session' && b.kind === 'session' ? a.row.createdAt - b.row.createdAt : 0)

@@ -17,6 +17,8 @@ interface Shown {
   view: EpochView | undefined
   /** Whether the page listens: not before it said so, and not while it is hidden. */
   ready: boolean
+  /** What the page shows now, as it was told: to be told the same would draw it anew, and open rows and marked text would suffer. */
+  told: string | undefined
   asked: NodeJS.Timeout | undefined
 }
 
@@ -64,7 +66,7 @@ export class EpochPanels implements vscode.Disposable, vscode.WebviewPanelSerial
   }
 
   #adopt(panel: vscode.WebviewPanel, target: Target): Shown {
-    const shown: Shown = { panel, target, view: undefined, ready: false, asked: undefined }
+    const shown: Shown = { panel, target, view: undefined, ready: false, told: undefined, asked: undefined }
     this.#shown.add(shown)
     const files = vscode.Uri.joinPath(this.#extension, 'dist', 'webview')
     panel.iconPath = new vscode.ThemeIcon('git-commit')
@@ -102,7 +104,8 @@ export class EpochPanels implements vscode.Disposable, vscode.WebviewPanelSerial
     if (shown.ready) void this.#tell(shown)
   }
 
-  async #tell({ panel, view }: Shown) {
+  async #tell(shown: Shown) {
+    const { panel, view } = shown
     if (!view) return
     const message: ToPage = {
       type: 'show',
@@ -111,7 +114,15 @@ export class EpochPanels implements vscode.Disposable, vscode.WebviewPanelSerial
       language: vscode.env.language,
       trusted: vscode.workspace.isTrusted,
     }
+    const told = JSON.stringify(message)
+    if (told === shown.told) return
+    shown.told = told
     await panel.webview.postMessage(message)
+  }
+
+  async #tellTrouble(shown: Shown, error: unknown) {
+    shown.told = undefined
+    await shown.panel.webview.postMessage({ type: 'trouble', message: sentence(error) } satisfies ToPage)
   }
 
   async #refresh(shown: Shown) {
@@ -119,7 +130,7 @@ export class EpochPanels implements vscode.Disposable, vscode.WebviewPanelSerial
       const view = await this.#server.request('epochtree/epoch', shown.target)
       if (this.#shown.has(shown)) this.#fill(shown, view)
     } catch (error) {
-      if (shown.ready) await shown.panel.webview.postMessage({ type: 'trouble', message: sentence(error) } satisfies ToPage)
+      if (shown.ready) await this.#tellTrouble(shown, error)
     }
   }
 
@@ -150,6 +161,7 @@ export class EpochPanels implements vscode.Disposable, vscode.WebviewPanelSerial
     switch (data.type) {
       case 'ready':
         shown.ready = true
+        shown.told = undefined
         await (shown.view ? this.#tell(shown) : this.#refresh(shown))
         return
       case 'act':
@@ -173,7 +185,7 @@ export class EpochPanels implements vscode.Disposable, vscode.WebviewPanelSerial
       if (other) other.panel.reveal()
       this.#fill(other ?? shown, view)
     } catch (error) {
-      await shown.panel.webview.postMessage({ type: 'trouble', message: sentence(error) } satisfies ToPage)
+      await this.#tellTrouble(shown, error)
     }
   }
 

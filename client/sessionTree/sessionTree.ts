@@ -7,6 +7,8 @@ import { EPOCHS_SHOWN, type EpochNode, type Node, type SessionNode, stretches } 
 const { t } = vscode.l10n
 
 const PAGE = 200
+/** So many rows are answered at once. */
+const MOST_ASKED = 1000
 /** With so few sessions their forks are shown without a click. */
 const FEW = 5
 const GATHER_MS = 100
@@ -125,19 +127,26 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const { filter, sort, deleted } = this.#arrangement
     const moreId = `more:${dir}:${group?.key ?? ''}`
     const limit = this.#asked.get(moreId) ?? PAGE
-    const page = await this.#server.request('epochtree/sessions', {
-      dir,
-      nested: this.#nested,
-      sort,
-      deleted,
-      offset: 0,
-      limit,
-      ...(filter ? { filter } : {}),
-      ...(group ? { group } : {}),
-    })
-    this.#fewRoots = page.total <= FEW
-    const nodes = page.rows.map((row) => this.#session(row, parent))
-    const left = page.total - page.rows.length
+    const rows: SessionRow[] = []
+    let total = 0
+    do {
+      const page = await this.#server.request('epochtree/sessions', {
+        dir,
+        nested: this.#nested,
+        sort,
+        deleted,
+        offset: rows.length,
+        limit: Math.min(limit - rows.length, MOST_ASKED),
+        ...(filter ? { filter } : {}),
+        ...(group ? { group } : {}),
+      })
+      ;({ total } = page)
+      if (page.rows.length === 0) break
+      rows.push(...page.rows)
+    } while (rows.length < Math.min(limit, total))
+    this.#fewRoots = total <= FEW
+    const nodes = rows.map((row) => this.#session(row, parent))
+    const left = total - rows.length
     if (nodes.length === 0 && filter) return [{ kind: 'message', id: `none:${dir}`, text: t('No session matches "{0}".', filter), parent }]
     return left > 0 ? [...nodes, this.#keep({ kind: 'more', id: moreId, dir, left, parent })] : nodes
   }

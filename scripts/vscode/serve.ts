@@ -10,6 +10,8 @@ import type { VsCode } from './fetch'
 import { openGate } from './gate'
 import { cleanEnvironment } from './node'
 
+type Settings = Readonly<Record<string, unknown>>
+
 export interface ServeOptions {
   /** Where settings, installed extensions and the server's log lie; without it, in a new folder that goes with the server. */
   readonly home?: string
@@ -17,7 +19,9 @@ export interface ServeOptions {
   readonly extensions?: readonly string[]
   /** Packages to be installed first. */
   readonly vsix?: readonly string[]
-  readonly settings?: Readonly<Record<string, unknown>>
+  readonly settings?: Settings
+  /** Those of this machine alone, which here come before the user's, as in every remote window. */
+  readonly machineSettings?: Settings
   /** Whether folders are trusted without asking; otherwise the settings decide. */
   readonly trusted?: boolean
   /** Whether extensions may be found and fetched from outside. */
@@ -49,11 +53,10 @@ export async function serve(vsCode: VsCode, options: ServeOptions = {}): Promise
   const extensions = join(home, 'extensions')
   const socket = join(own, 'vscode.sock')
   const config = join(home, 'config.yaml')
-  mkdirSync(join(user, 'User'), { recursive: true })
   mkdirSync(extensions, { recursive: true })
   writeFileSync(config, 'auth: none\ncert: false\n')
-  const settings = join(user, 'User', 'settings.json')
-  if (options.settings && !existsSync(settings)) writeFileSync(settings, `${JSON.stringify(options.settings, null, 2)}\n`)
+  writeSettings(join(user, 'User'), options.settings)
+  writeSettings(join(user, 'Machine'), options.machineSettings)
   for (const folder of options.extensions ?? []) linkExtension(folder, extensions)
   const env = cleanEnvironment(vsCode.node, {
     XDG_CONFIG_HOME: join(home, 'config'),
@@ -140,6 +143,13 @@ export async function serve(vsCode: VsCode, options: ServeOptions = {}): Promise
     await stop()
     throw error
   }
+}
+
+/** What is there already is the user's own. */
+function writeSettings(folder: string, settings: Settings | undefined) {
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, 'settings.json')
+  if (settings && !existsSync(file)) writeFileSync(file, `${JSON.stringify(settings, null, 2)}\n`)
 }
 
 /** The server takes it as installed, and as it lies there. */

@@ -6,7 +6,7 @@ import { runTests } from '@vscode/test-electron'
 import { explain } from '../../server/errors'
 import { demoWorkspace } from './demoWorkspace'
 import { cache, root, toStderr } from './root'
-import { closeWith } from './verdict'
+import { closeWith, endWith } from './verdict'
 
 const HELP = `npm run test:desktop -- [--version V] [--grep TEXT]
 
@@ -45,10 +45,4 @@ async function main(): Promise<number> {
   }
 }
 
-main().then(
-  (status) => process.exit(status),
-  (error: unknown) => {
-    console.error(explain(error).message)
-    process.exit(1)
-  },
-)
+endWith(main())

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { explain } from '../../server/errors'
 
 interface Verdict {
   readonly passed: number
@@ -17,4 +18,16 @@ function read(file: string): Verdict {
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Verdict
   console.error('The extension host ended without a result: it crashed, or the suite could not be loaded.')
   return { passed: 0, failed: 1, skipped: 0 }
+}
+
+/** Ends the process with the status of a run of tests; where it broke off, with the reason and a closing line. */
+export function endWith(running: Promise<number>) {
+  running.then(
+    (status) => process.exit(status),
+    (error: unknown) => {
+      console.error(explain(error).message)
+      console.log('0 passed, 1 failed, 0 skipped')
+      process.exit(1)
+    },
+  )
 }

@@ -28,10 +28,13 @@ export const rename = (context: Context, text: string, name: string) => mark(con
 export const remove = (context: Context, text: string) => mark(context, text, { deleted: Date.now() / 1000 })
 export const restore = (context: Context, text: string) => mark(context, text, { deleted: null })
 
-export async function tag(context: Context, text: string, tags: readonly string[], untag: boolean): Promise<SessionJson> {
-  const bad = tags.find((one) => one.trim() === '' || /\p{Cc}|\p{Cs}/u.test(one))
-  if (bad !== undefined && !untag)
+export function checkTags(tags: readonly string[]) {
+  if (tags.some((one) => one.trim() === '' || /\p{Cc}|\p{Cs}/u.test(one)))
     throw new EpochtreeError('bad-argument', 'A tag is a word: it is not empty and holds no control characters. Give another.')
+}
+
+export async function tag(context: Context, text: string, tags: readonly string[], untag: boolean): Promise<SessionJson> {
+  if (!untag) checkTags(tags)
   const { id, tags: before } = await findSession(context.stores, text)
   const after = untag ? before.filter((one) => !tags.includes(one)) : [...new Set([...before, ...tags])]
   return mark(context, id, { tags: after })

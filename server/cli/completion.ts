@@ -18,7 +18,7 @@ export function completionScript(shell: Shell, commands: readonly CommandWords[]
 }
 
 /** Options that a path follows. */
-const takesFile = ['--dir', '--plan', '--to']
+const takesFile = ['--dir', '--html', '--plan', '--to']
 
 /** What a word of a command line may become: a session's name, or after its @ one of its epochs. */
 export async function candidates(stores: Stores, word: string): Promise<string[]> {

@@ -1,5 +1,4 @@
 import { maskSecrets } from '../actions/secrets'
-import { mainMetrics } from '../cli/text/better'
 import { statusOf } from '../journal/liveness'
 import { folders } from '../journal/runFiles'
 import { isObject } from '../json'
@@ -8,7 +7,7 @@ import type { Json, JsonObject } from '../protocol/model'
 import { type Context, settingsOf } from '../requests'
 import type { SessionRecord } from '../storage/ports'
 import { differences } from '../tracking/differences'
-import { directionOf } from '../tracking/direction'
+import { directionOf, mainMetrics } from '../tracking/direction'
 import { sharedSegments } from '../tracking/lineage'
 import { formatMetric } from '../tracking/reference'
 import { linesOf, type Model, modelsOf } from './models'
@@ -67,6 +66,7 @@ async function modelView(
     forkedFrom: forkedFrom && { sessionId: forkedFrom.sessionId, name: parent?.name ?? null, number: forkedFrom.epochNumber },
     createdAt: session.createdAt,
     parentMissing: forkedFrom !== null && forkPoint === null,
+    deleted: session.deletedAt !== null,
     graph: (epoch.graphHash && (await sessions.graphSummary(epoch.graphHash))) || null,
   }
 }

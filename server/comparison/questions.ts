@@ -1,6 +1,9 @@
 import type { Answer, Asked, Compared, Question } from '../protocol/comparison'
 import type { Context } from '../requests'
+import { curves } from './curves'
 import { effects } from './effects'
+import { graph } from './graph'
+import { layers } from './layers'
 import { type Model, modelsOf } from './models'
 import { confusion, flips, histogram, sampleFields, samples } from './samples'
 import { tradeoff } from './tradeoff'
@@ -22,8 +25,11 @@ export const questions = {
   confusion,
   flips,
   histogram,
+  curves,
   values,
   effects,
+  graph,
+  layers,
   tradeoff,
 } satisfies Answers
 

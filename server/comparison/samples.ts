@@ -4,6 +4,7 @@ import type { Answer, Asked, Question, SampledEpochs } from '../protocol/compari
 import type { Context } from '../requests'
 import type { Scope } from '../storage/ports'
 import { directionOf } from '../tracking/direction'
+import { rolesOf } from '../tracking/roles'
 import type { Model } from './models'
 
 const MOST_GROUPS = 1000
@@ -27,10 +28,13 @@ export const sampleFields: Answering<'sampleFields'> = async ({ stores }, models
     }
   return {
     splits: [...splits]
-      .map(([split, fields]) => ({
-        split,
-        fields: [...fields].map(([name, numeric]) => ({ name, numeric, direction: directionOf(name) })),
-      }))
+      .map(([split, fields]) => {
+        const roles = rolesOf([...fields.keys()])
+        return {
+          split,
+          fields: [...fields].map(([name, numeric]) => ({ name, numeric, direction: directionOf(name), role: roles.get(name) ?? null })),
+        }
+      })
       .sort((a, b) => b.fields.length - a.fields.length || a.split.localeCompare(b.split)),
   }
 }

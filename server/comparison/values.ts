@@ -1,53 +1,59 @@
+import { EpochtreeError } from '../errors'
 import { jsonNumber } from '../json'
-import type { Point, Values, ValuesQuery } from '../protocol/comparison'
-import { knownMetric } from '../references'
+import type { Values, ValuesQuery } from '../protocol/comparison'
+import type { JsonNumber } from '../protocol/model'
+import { inHistory, knownMetric } from '../references'
 import type { Context } from '../requests'
-import type { EpochRecord, Stores } from '../storage/ports'
+import type { EpochRecord } from '../storage/ports'
+import { mainMetrics } from '../tracking/direction'
 import { between } from '../tracking/lineage'
 import { formatMetric, parseMetric } from '../tracking/reference'
 import type { Model } from './models'
 
-/** The figures of all models, each at one epoch. */
-export async function values({ stores }: Context, models: readonly Model[], asked: ValuesQuery): Promise<Values> {
-  const epochs = await Promise.all(models.map((model) => epochAt(stores, model, asked)))
-  const last = await stores.documents.last({ epochIds: epochs.flatMap((epoch) => epoch?.id ?? []) })
-  const metrics = new Map<string, Map<string, number>>()
-  for (const { epochId, value, ...name } of last) {
-    const metric = formatMetric(name)
-    metrics.set(metric, (metrics.get(metric) ?? new Map<string, number>()).set(epochId, value))
+/** What each model has at one epoch of its history: all metrics, the graph's size, the bytes of weights. */
+export async function values(context: Context, models: readonly Model[], asked: ValuesQuery): Promise<Values> {
+  const { sessions, documents } = context.stores
+  const epochs = await Promise.all(models.map((model) => epochAt(context, model, asked)))
+  const metrics = new Map<string, (JsonNumber | null)[]>()
+  const logged = await Promise.all(epochs.map(async (epoch) => (epoch ? documents.last({ epochIds: [epoch.id] }) : [])))
+  for (const [place, all] of logged.entries()) {
+    for (const { value, ...metric } of all) {
+      const name = formatMetric(metric)
+      const row = metrics.get(name) ?? models.map(() => null)
+      row[place] = jsonNumber(value)
+      metrics.set(name, row)
+    }
   }
   return {
-    epochs: epochs.map((epoch) => (epoch ? { id: epoch.id, number: epoch.number } : null)),
-    metrics: [...metrics].map(([metric, found]) => ({
-      metric,
-      values: epochs.map((epoch) => {
-        const value = epoch && found.get(epoch.id)
-        return value === undefined ? null : jsonNumber(value)
-      }),
-    })),
-    graphs: await Promise.all(
-      epochs.map(async (epoch) => (epoch?.graphHash && (await stores.sessions.graphSummary(epoch.graphHash))) || null),
-    ),
+    epochs: epochs.map((epoch) => epoch && { id: epoch.id, number: epoch.number }),
+    metrics: mainMetrics(metrics.keys(), Infinity).map((metric) => ({ metric, values: metrics.get(metric)! })),
+    graphs: await Promise.all(epochs.map(async (epoch) => (epoch?.graphHash && (await sessions.graphSummary(epoch.graphHash))) || null)),
     weights: epochs.map((epoch) => epoch?.weights?.bytes ?? null),
   }
 }
 
-async function epochAt(stores: Stores, model: Model, { at, metric, direction }: ValuesQuery): Promise<EpochRecord | undefined> {
+async function epochAt({ stores }: Context, model: Model, { at, metric, direction }: ValuesQuery): Promise<EpochRecord | null> {
+  const { sessions, documents } = stores
   const { scope, session, epoch, last } = model
-  const numbered = async (number: number) => (await stores.sessions.page(between(scope, number, number), { offset: 0, limit: 1 }))[0]
-  const found: { readonly [at in Exclude<Point, number>]: () => Promise<EpochRecord | undefined> } = {
-    compared: async () => epoch,
-    last: async () => last,
-    selected: async () => {
-      const selected = session.selected && (await numbered(session.selected.number))
-      return selected && selected.id === session.selected?.id ? selected : undefined
-    },
-    best: async () => {
-      if (metric === undefined || direction === undefined) return undefined
-      const name = await knownMetric(stores, scope, parseMetric(metric))
-      const best = await stores.documents.best(scope, name, direction === 'lower' ? 'min' : 'max')
-      return best && numbered(best.number)
-    },
+  const inScope = async (id: string) => {
+    const found = await sessions.epoch(id)
+    return found && inHistory(scope, found) ? found : null
   }
-  return typeof at === 'number' ? numbered(at) : found[at]()
+  switch (at) {
+    case 'compared':
+      return epoch
+    case 'last':
+      return last
+    case 'selected':
+      return session.selected && inScope(session.selected.id)
+    case 'best': {
+      if (metric === undefined || direction === undefined)
+        throw new EpochtreeError('bad-argument', 'Which epoch is the best depends on a metric, and on which way it gets better. Name both.')
+      const known = await knownMetric(stores, scope, parseMetric(metric))
+      const best = await documents.best(scope, known, direction === 'lower' ? 'min' : 'max')
+      return best ? inScope(best.epochId) : null
+    }
+    default:
+      return (await sessions.page(between(scope, at, at), { offset: 0, limit: 1 }))[0] ?? null
+  }
 }

@@ -3,7 +3,7 @@ import type { DraftBase } from './draftBase'
 const KEPT = 8
 
 /** What the drafts being edited are measured against, so that a keystroke reads no graph of a hundred thousand nodes. */
-export class DraftBases {
+export class BaseCache {
   readonly #bases = new Map<string, Promise<DraftBase>>()
 
   base(file: string, read: () => Promise<DraftBase>): Promise<DraftBase> {

@@ -264,26 +264,18 @@ export class Pass {
       (collected != null && number > collected && this.#place.line <= (collectedLine ?? Number.POSITIVE_INFINITY)) ||
       uncommitted?.includes(epochId)
     const state = discarded ? 'discarded' : refused ? 'refused' : 'open'
-    if (known)
-      this.#db.run(
-        'UPDATE epoch SET session = ?, number = ?, state = ?, begun = ?, pass = ? WHERE row = ?',
-        this.#id,
-        number,
-        state,
-        time ?? null,
-        pass,
-        known.row,
-      )
-    else
-      this.#db.run(
-        'INSERT INTO epoch(id, session, number, state, begun, pass) VALUES(?, ?, ?, ?, ?, ?)',
-        epochId,
-        this.#id,
-        number,
-        state,
-        time ?? null,
-        pass,
-      )
+    // Its process is known by when that was started.
+    this.#db.run(
+      `INSERT INTO epoch(id, session, number, state, begun, started, pass)
+        VALUES(?1, ?2, ?3, ?4, ?5, (SELECT json_extract(attempt, '$.time') FROM session WHERE id = ?2), ?6)
+        ON CONFLICT(id) DO UPDATE SET session = excluded.session, number = excluded.number, state = excluded.state, begun = excluded.begun, started = excluded.started, pass = excluded.pass`,
+      epochId,
+      this.#id,
+      number,
+      state,
+      time ?? null,
+      pass,
+    )
   }
 
   #commit({ epoch: epochId, graph, weights, state, pruned, time }: z.infer<typeof schema.commit>) {

@@ -3,6 +3,8 @@ import type { Difference, EpochName, GraphSummary, Json, JsonNumber, Status } fr
 
 /** Little-endian 64-bit floats in base64: NaN and infinities survive, and thousands of values stay small. */
 export type Floats = string
+/** Little-endian 32-bit integers in base64. */
+export type Integers = string
 
 /** The models of a comparison, in their order: two to twelve sessions or epochs. */
 export interface Compared {
@@ -28,6 +30,8 @@ export interface ComparisonModel {
   /** Seconds since 1970. */
   readonly createdAt: number
   readonly parentMissing: boolean
+  /** Its session was deleted, and can still be restored. */
+  readonly deleted: boolean
   readonly graph: GraphSummary | null
 }
 /** An unbroken piece of history, trained by one session, that the same models have: it is drawn once. */
@@ -87,27 +91,41 @@ export interface CurvesQuery {
   readonly axis: Axis
   /** The part of the axis that is looked at; null: all. */
   readonly range: readonly [from: number, to: number] | null
-  /** Most points a line is reduced to. */
+  /** Most points a line is reduced to within the range; one that has no more points keeps them all. */
   readonly buckets: number
   /** Only these lines; absent: all. */
   readonly lines?: readonly string[]
+  /**
+   * Columns that are alike are sent once, as metrics that are logged together lie at the same places: `x` and `epoch` may be
+   * `=` and the place of an earlier curve in the answer, which has the same.
+   */
+  readonly once?: boolean
 }
-/** A metric on one line; parallel arrays, x rising. */
+/**
+ * A metric on one line; parallel arrays, x rising. A line without a point of the metric has no curve.
+ *
+ * On the axis of epochs each committed epoch is one point: its value is the one that it has everywhere, and its band is that of all
+ * that was logged in it. On the axis of steps an epoch whose first step is not above the last one before goes on from that, and a
+ * value without a step lies at the last step of its epoch. On that of time, what lies between a stop and a resume does not count.
+ */
 export interface Curve {
   readonly metric: string
   readonly line: string
-  /** Points in the range before reduction. */
+  /** Points in the range before reduction; epochs, on the axis of those. */
   readonly count: number
+  /** Of the first point of each bucket. The nearest point beyond either end of the range comes too, so that the line can be drawn to the edge. */
   readonly x: Floats
-  /** Last value of each bucket; NaN where the value was, or no value is known. */
+  /** Last value of each bucket; NaN where the value was. */
   readonly value: Floats
-  /** Smallest and largest of each bucket; null where every bucket holds one value. */
+  /** Smallest and largest of each bucket that are numbers, NaN where none is; null where every bucket holds one value. */
   readonly low: Floats | null
   readonly high: Floats | null
   /** Number of the epoch at each x; null where x is that number. */
   readonly epoch: Floats | null
   /** Places of buckets in which a value is NaN or infinite. */
   readonly gaps: readonly number[]
+  /** Of a session that is running: the epoch that is not committed yet, whose points so far are the last of the curve; not on the axis of epochs. */
+  readonly open?: number
 }
 export interface Curves {
   readonly curves: readonly Curve[]
@@ -135,47 +153,77 @@ export interface GraphQuery {
   readonly a: string
   readonly b: string
 }
-export interface ComparedSide {
-  readonly shape: readonly number[] | null
-  readonly parameters: number | null
-  readonly nonzero: number | null
+/** Places of these are sent for words. */
+export type NodeChanges = readonly ['kept', 'changed', 'removed', 'added']
+/** The nodes of one side, in columns. */
+export interface GraphSide {
+  /** Place of the shape among `shapes`; -1 where there is none. */
+  readonly shape: Integers
+  readonly parameters: Floats
+  readonly nonzero: Floats
 }
-export interface ComparedNode {
-  readonly id: string
-  readonly name: string
-  readonly type: string | null
-  readonly change: 'kept' | 'changed' | 'removed' | 'added'
-  readonly a: ComparedSide | null
-  readonly b: ComparedSide | null
+/** Two graphs as one. In columns, one entry a node: tens of thousands of nodes stay small and are read at once. */
+export interface GraphPair {
+  /** Of all nodes, also of those that are not sent; null where a graph is not known, and then all of the other one's count as kept. */
+  readonly summary: readonly [a: GraphSummary | null, b: GraphSummary | null]
+  readonly counts: Readonly<Record<NodeChanges[number], number>>
+  readonly nodes: {
+    readonly id: readonly string[]
+    /** Empty where it is the id. */
+    readonly name: readonly string[]
+    /** Place among `types`; -1 where there is none. */
+    readonly type: Integers
+    /** Place among `NodeChanges`. */
+    readonly change: Integers
+    readonly a: GraphSide
+    readonly b: GraphSide
+  }
+  readonly types: readonly string[]
+  readonly shapes: readonly (readonly number[])[]
+  /** Three numbers a connection: place of the node it comes from, of the one it goes to, and 1 where `a` has it, 2 where `b` has it, 3 where both have it. */
+  readonly edges: Integers
+  /** Of nodes that changed: place, and `NodeDifferences` as JSON, which is read when the node is looked at. */
+  readonly differences: readonly (readonly [node: number, json: string])[]
+  /** What is not sent. */
+  readonly moreNodes: number
+  readonly moreEdges: number
+  /** Connections that lead to no node of their graph. */
+  readonly looseEdges: number
+}
+export interface NodeDifferences {
   /** Paths inside the node that differ, with both values. */
   readonly differences: readonly Difference[]
+  readonly more: number
 }
-export interface ComparedGraph {
-  readonly a: { readonly label: string; readonly epoch: EpochName; readonly summary: GraphSummary | null }
-  readonly b: { readonly label: string; readonly epoch: EpochName; readonly summary: GraphSummary | null }
-  readonly nodes: readonly ComparedNode[]
-  /** Places of nodes; on which sides the connection is. */
-  readonly edges: readonly (readonly [from: number, to: number, sides: 'a' | 'b' | 'both'])[]
-  /** Nodes that are not sent. */
-  readonly moreNodes: number
+export interface ComparedGraph extends GraphPair {
+  readonly a: { readonly label: string; readonly epoch: EpochName }
+  readonly b: { readonly label: string; readonly epoch: EpochName }
 }
 export interface LayersQuery {
   readonly reference: string
 }
-/** Parameters of each layer over the epochs of a model: one column for each epoch whose graph is another than the one before. */
-export interface LayersOverEpochs {
-  readonly epochs: readonly EpochName[]
-  /** The last epoch of the history. */
-  readonly until: number
+/** Parameters of layers in several graphs: one column a graph. */
+export interface LayerSizes {
   readonly layers: readonly {
     readonly id: string
     readonly name: string
     readonly type: string | null
-    /** One a column; null where the layer is not there. */
-    readonly parameters: readonly (number | null)[]
-    readonly nonzero: readonly (number | null)[]
+    /** NaN where the layer is not there, or does not tell. */
+    readonly parameters: Floats
+    readonly nonzero: Floats
   }[]
+  /** Of all layers, also of those that are not sent. */
+  readonly parameters: Floats
+  readonly nonzero: Floats
   readonly moreLayers: number
+}
+/** Parameters of each layer over the epochs of a model: one column for each epoch whose graph is another than the one before. */
+export interface LayersOverEpochs extends LayerSizes {
+  readonly epochs: readonly EpochName[]
+  /** The last epoch of the history. */
+  readonly until: number
+  /** Epochs with another graph that have no column, because there are too many. */
+  readonly moreEpochs: number
 }
 
 /** `parameters`, `sparsity` (share of the model's first graph that is gone or zero), `weights` (bytes), or a metric. */
@@ -235,6 +283,8 @@ export interface SampleFields {
       readonly numeric: boolean
       /** Which way it gets better, as its name tells. */
       readonly direction: 'lower' | 'higher' | null
+      /** What it holds, as its name tells: what a sample is, what was predicted, or what names it. One field at most has each. */
+      readonly role: 'label' | 'prediction' | 'sample' | null
     }[]
   }[]
 }
@@ -355,6 +405,32 @@ export type Question = keyof Questions
 export type Asked<Name extends Question> = Questions[Name][0]
 export type Answer<Name extends Question> = Questions[Name][1]
 
+/** A question that a file has the answer to. */
+export type Recorded = { [Name in Question]: { readonly question: Name; readonly asked: Asked<Name> } }[Question]
+/** A comparison in a file of its own. The answers stand beside it, one for each question, so that each is read when it is asked for. */
+export interface SavedComparison {
+  /** Of the metrics only those whose curves are there. */
+  readonly comparison: Comparison
+  readonly recorded: readonly Recorded[]
+  /** In the language of whoever saved it; texts that are absent are shown in English. */
+  readonly texts: Readonly<Record<string, string>>
+  readonly language: string
+  /** Seconds since 1970. */
+  readonly savedAt: number
+}
+export type SavedAnswer = { readonly answer: Answer<Question> } | { readonly refused: string }
+export interface SaveComparison extends Compared {
+  /** Path of the file; one that is there is replaced, which the user agreed to. */
+  readonly file: string
+  readonly texts: Readonly<Record<string, string>>
+  readonly language: string
+}
+export interface SavedFile {
+  readonly file: string
+  readonly bytes: number
+}
+
 export type ComparisonRequests = {
   'epochtree/comparison': [Compared, Comparison]
+  'epochtree/saveComparison': [SaveComparison, SavedFile]
 } & { [Name in Question as `epochtree/comparison/${Name}`]: [Compared & { readonly asked: Asked<Name> }, Answer<Name>] }

@@ -1,3 +1,4 @@
+import type { GraphPair, LayerSizes } from '../protocol/comparison'
 import type { ForkedFrom, GraphSummary, JsonObject, ModelGraph } from '../protocol/model'
 import type { Direction } from '../tracking/best'
 import type { History } from '../tracking/lineage'
@@ -80,8 +81,11 @@ export interface Segment {
   readonly from: number
   readonly to: number
 }
-/** The epochs that a question is asked of: a model's history as segments, or single epochs by id. */
-export type Scope = { readonly segments: readonly Segment[] } | { readonly epochIds: readonly string[] }
+/**
+ * The epochs that a question is asked of: a model's history as segments, or single epochs by id. Questions about documents
+ * take along, at its end, one that is begun and not committed, where it is named.
+ */
+export type Scope = { readonly segments: readonly Segment[]; readonly open?: string } | { readonly epochIds: readonly string[] }
 export interface MetricName {
   readonly split: string
   readonly name: string
@@ -118,6 +122,61 @@ export interface Points {
   readonly value: Float64Array
   /** Seconds since 1970. */
   readonly time: Float64Array
+}
+/** When epochs were trained, in history order; parallel arrays, seconds since 1970, NaN where the journal does not tell. */
+export interface Clock {
+  readonly number: Float64Array
+  /** When the process that trained the epoch was started; an epoch of another start comes after a pause. */
+  readonly started: Float64Array
+  readonly begun: Float64Array
+  readonly committed: Float64Array
+}
+/** What epochs take up with what their own journal logged, in history order; parallel arrays, NaN where nothing was. */
+export interface Spans {
+  readonly number: Float64Array
+  readonly firstStep: Float64Array
+  readonly lastStep: Float64Array
+  /** Seconds since 1970. */
+  readonly firstTime: Float64Array
+  readonly lastTime: Float64Array
+}
+/**
+ * Where epochs lie on an axis, in history order; parallel arrays. A point lies at its step or time, shifted, but not outside
+ * its epoch: a value without a step lies at the end of the epoch, and so does one that another journal logged later.
+ */
+export interface Places {
+  readonly number: Float64Array
+  readonly first: Float64Array
+  readonly last: Float64Array
+  readonly shift: Float64Array
+}
+export interface CurvesQuery {
+  readonly metrics: readonly MetricName[]
+  /** On the axis of epochs each is one point at its number; on the others `places` says where they lie. */
+  readonly axis: { readonly of: 'epoch' } | { readonly of: 'step' | 'time'; readonly places: Places }
+  /** Both ends included. The nearest point beyond either end comes too, so that a line can be drawn to the edge. */
+  readonly range: readonly [from: number, to: number]
+  /** A curve of more points in the range is reduced to buckets of one width, at most so many. */
+  readonly buckets: number
+}
+/**
+ * A metric of a scope, as points or buckets of points; parallel arrays, x rising. On the axis of epochs the value is that of the
+ * epoch, and the band is that of all its points. An epoch narrower than a bucket lies in one as a whole.
+ */
+export interface ReducedCurve extends MetricName {
+  /** Points in the range before reduction; epochs, on the axis of those. */
+  readonly count: number
+  /** Of the first point. */
+  readonly x: Float64Array
+  /** Of the last point. */
+  readonly value: Float64Array
+  /** Smallest and largest of those that are numbers; NaN where none is. */
+  readonly low: Float64Array
+  readonly high: Float64Array
+  /** Number of the epoch at x. */
+  readonly epoch: Float64Array
+  /** Places in which a value is NaN or infinite. */
+  readonly gaps: Uint32Array
 }
 /** A value of a sample field. NaN and infinities are texts, as in the journal; lists and objects are their JSON. */
 export type SampleValue = string | number | boolean | null
@@ -251,6 +310,13 @@ export interface EpochPage {
   readonly pruned?: boolean
 }
 
+/** Epochs whose graph is another than that of the epoch before in a history, oldest first. */
+export interface GraphChanges {
+  readonly epochs: readonly { readonly id: string; readonly number: number; readonly graphHash: string }[]
+  /** How many are left out. */
+  readonly more: number
+}
+
 /** Sessions, epochs, graphs and weights records. */
 export interface SessionStore {
   /** All sessions, or those of the ids; deleted ones only on request; oldest first. */
@@ -269,11 +335,18 @@ export interface SessionStore {
   epochs(scope: Scope, signal?: AbortSignal): Promise<readonly EpochRecord[]>
   page(history: History, page: EpochPage, signal?: AbortSignal): Promise<readonly EpochRecord[]>
   epoch(id: string): Promise<EpochRecord | undefined>
+  clock(scope: Scope): Promise<Clock>
   /** How many epochs the segments hold, without reading them. */
   count(segments: readonly Segment[]): Promise<number>
   graph(hash: string): Promise<ModelGraph | undefined>
   /** The counts of a graph, without opening it. */
   graphSummary(hash: string): Promise<GraphSummary | undefined>
+  /** Two graphs as one. Done where they lie, because large ones are long under way. */
+  graphPair(a: string | null, b: string | null): Promise<GraphPair>
+  /** Of very many at most so many, evenly: the first and the last always among them. */
+  graphChanges(history: History, most: number, signal?: AbortSignal): Promise<GraphChanges>
+  /** Parameters of the layers in graphs, one column each; of very many layers so many of the largest. */
+  layerSizes(hashes: readonly string[], most: number, signal?: AbortSignal): Promise<LayerSizes>
   problems(sessionId?: string): Promise<readonly Problem[]>
   /** Records what people decided; what is not named stays. */
   mark(sessionId: string, marks: Marks): Promise<SessionRecord>
@@ -296,6 +369,9 @@ export interface DocumentStore {
   lastStep(scope: Scope): Promise<number | null>
   envelope(scope: Scope, metric: MetricName, buckets: number, signal?: AbortSignal): Promise<Envelope>
   points(scope: Scope, metric: MetricName, signal?: AbortSignal): Promise<Points>
+  spans(scope: Scope): Promise<Spans>
+  /** One for each metric that has a point in the range or beside it, in the order asked for. */
+  curves(scope: Scope, query: CurvesQuery, signal?: AbortSignal): Promise<readonly ReducedCurve[]>
   sampleFields(scope: Scope): Promise<readonly SampleField[]>
   /** The last epoch that has sample documents with each of the fields. */
   lastSampled(scope: Scope, split: string, fields: readonly string[]): Promise<SampledEpoch | undefined>

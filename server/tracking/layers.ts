@@ -112,7 +112,7 @@ function content(node: GraphNode): JsonObject {
   return rest
 }
 
-function nameOf(node: GraphNode, id: string): string {
+export function nameOf(node: GraphNode, id: string): string {
   const name: unknown = node.name
   return typeof name === 'string' && name !== '' ? name : id
 }
@@ -123,7 +123,7 @@ const told = (node: GraphNode, keys: readonly string[]): Json | undefined => {
   return keys.map((key) => (Object.hasOwn(data, key) ? data[key] : undefined)).find((value) => value !== undefined && value !== null)
 }
 
-function typeOf(node: GraphNode): string | null {
+export function typeOf(node: GraphNode): string | null {
   const type = told(node, ['type', 'op', 'operation', 'class', 'kind', 'layer'])
   return typeof type === 'string' && type !== '' ? type.slice(0, 100) : null
 }
@@ -131,7 +131,7 @@ function typeOf(node: GraphNode): string | null {
 const isShape = (value: Json | undefined): value is readonly number[] =>
   Array.isArray(value) && value.length > 0 && value.length <= 8 && (value as readonly Json[]).every((size) => Number.isInteger(size))
 
-function shapeOf(node: GraphNode): readonly number[] | null {
+export function shapeOf(node: GraphNode): readonly number[] | null {
   const shape = told(node, ['shape', 'weight_shape', 'weightShape', 'output_shape', 'outputShape'])
   if (isShape(shape)) return shape
   return tensorsOf(node)[0]?.shape ?? null

@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BestJson, CollectedJson, CompareJson, LogJson, QueryJson, SessionJson, StartedJson } from '../../server/protocol/model'
@@ -226,6 +239,39 @@ describe('the commands, on a script that really trains', () => {
     assert.equal(json<{ store: { state: string } }>('doctor').store.state, 'ok')
     for (const shell of ['bash', 'zsh', 'fish']) assert.match(ok('completion', shell), /epochtree/)
     assert.ok(ok('completion', '--names').split('\n').includes('clouds'))
+  })
+
+  it('compare --html writes one whole file, and nothing else is lost for it', () => {
+    const file = join(root, 'comparison.html')
+    const written = json<{ file: string; bytes: number }>('compare', 'clouds@3', 'clouds', '--html', 'comparison.html')
+    assert.deepEqual(written, { file, bytes: statSync(file).size })
+    const html = readFileSync(file, 'utf8')
+    assert.match(html, /^<!DOCTYPE html>/)
+    assert.doesNotMatch(html, /\b(?:src|href)="|https?:\/\/(?!www\.w3\.org)[^"' ]*\.(?:js|css)/)
+    // Its own page is written anew; what else is there stays.
+    assert.match(ok('compare', 'clouds@2', 'clouds', '--html', 'comparison.html'), /^Wrote .*comparison\.html, \d/)
+    mkdirSync(join(root, 'folder.html'))
+    writeFileSync(join(root, 'mine.html'), '<p>Mine</p>')
+    const compare = ['compare', 'clouds@3', 'clouds', '--html']
+    for (const [to, said] of [
+      ['folder.html', /bad-argument: .* is a folder\. Name a file in it/],
+      ['mine.html', /bad-argument: .* is there already, and is no comparison/],
+      ['train.py', /bad-argument: .* must end in \.html/],
+      [join('gone', 'a.html'), /not-found: The folder .* is not there/],
+    ] as const)
+      assert.match(refused(1, ...compare, to), said)
+    assert.match(refused(2, ...compare, 'a.html', '--points', '5'), /usage: .*--html <file>/)
+    assert.match(refused(1, 'compare', 'clouds', '--html', 'a.html'), /two models at least/)
+    assert.equal(readFileSync(join(root, 'mine.html'), 'utf8'), '<p>Mine</p>')
+    if (process.platform !== 'win32') {
+      symlinkSync('comparison.html', join(root, 'link.html'))
+      ok(...compare, 'link.html')
+      assert.ok(lstatSync(join(root, 'link.html')).isSymbolicLink())
+    }
+    assert.deepEqual(
+      readdirSync(root).filter((name) => name.includes('.tmp')),
+      [],
+    )
   })
 
   it('usage errors end with 2, every command has an example', () => {

@@ -54,6 +54,7 @@ describe('docs/cli.schema.json', () => {
     check('diff', 'diff', 'net@2', 'net@3')
     check('compare', 'compare', 'net', 'child')
     check('compare', 'compare', 'net', 'child@2', 'net@1', '--points', '5')
+    check('compareHtml', 'compare', 'net', 'child', '--html', join(root, 'comparison.html'))
     check('best', 'best', 'net', '--min', 'val/loss', '--pareto', 'parameters')
     check('query', 'query', 'net', '--points', '3')
     check('query', 'query', 'net', '--group-by', 'label')

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
-import type { DocumentStore, FlipsQuery, Scope } from '../../server/storage/ports'
+import type { CurvesQuery, DocumentStore, FlipsQuery, Scope } from '../../server/storage/ports'
+import type { History } from '../../server/tracking/lineage'
+import { NOTHING, placeSteps } from '../../server/tracking/places'
+import { checkCurve } from './curves'
 import { id } from './fixture'
 
 /** What any store of documents must do; `scope` is the history of the fixture's fork: epochs 11, 12, 23. */
-export function documentStoreContract(store: () => DocumentStore, scope: () => Promise<Scope>) {
+export function documentStoreContract(store: () => DocumentStore, scope: () => Promise<History>) {
   const loss = { split: 'train', name: 'loss' }
+  const acc = { split: 'val', name: 'acc' }
 
   it('names the metrics and the sample fields of a history', async () => {
     assert.deepEqual(await store().metrics(await scope()), [loss, { split: 'val', name: 'acc' }])
@@ -43,7 +47,6 @@ export function documentStoreContract(store: () => DocumentStore, scope: () => P
   })
 
   it('gives the best epoch by a metric, across the fork', async () => {
-    const acc = { split: 'val', name: 'acc' }
     assert.deepEqual(await store().best(await scope(), acc, 'max'), { epochId: id(23), number: 3, value: 0.23 })
     assert.deepEqual(await store().best(await scope(), acc, 'min'), { epochId: id(11), number: 1, value: 0.11 })
     assert.equal(await store().best(await scope(), { split: 'no', name: 'such' }, 'max'), undefined)
@@ -64,6 +67,81 @@ export function documentStoreContract(store: () => DocumentStore, scope: () => P
     const finer = await store().envelope(await scope(), loss, 3)
     assert.ok(finer.start.length <= 3)
     assert.equal(Math.max(...finer.high), 25)
+  })
+
+  const all: readonly [number, number] = [-1e9, 1e9]
+  /** The fork's points by step: a value without a step lies at the end of its epoch. */
+  const points = (name: string) =>
+    [11, 12, 23].flatMap((n, i) =>
+      name === 'acc'
+        ? [{ x: 7 + 4 * i, value: n / 100, epoch: i + 1 }]
+        : [n, NaN, n + 2, n + 1].map((value, step) => ({ x: step + 4 * (i + 1), value, epoch: i + 1 })),
+    )
+  const bySteps = async (asked: Scope): Promise<CurvesQuery['axis']> => ({
+    of: 'step',
+    places: placeSteps(await store().spans(asked), NOTHING).places,
+  })
+
+  it('tells what epochs take up', async () => {
+    const { number, firstStep, lastStep, firstTime, lastTime } = await store().spans(await scope())
+    assert.deepEqual([...number], [1, 2, 3])
+    assert.deepEqual([...firstStep], [4, 8, 12])
+    assert.deepEqual([...lastStep], [7, 11, 15])
+    // Steps were logged with their own numbers as times, epoch-level values with that of the epoch.
+    assert.deepEqual([...firstTime], [4, 8, 12])
+    assert.deepEqual([...lastTime], [11, 12, 23])
+  })
+
+  it('gives curves by epoch: its value, and the band of all that was logged in it', async () => {
+    const query = { metrics: [acc, { split: 'no', name: 'such' }, loss], axis: { of: 'epoch' }, range: all, buckets: 100 } as const
+    const [first, second, ...more] = await store().curves(await scope(), query)
+    assert.deepEqual(more, [])
+    assert.deepEqual([first!.name, [...first!.x], [...first!.value]], ['acc', [1, 2, 3], [0.11, 0.12, 0.23]])
+    assert.deepEqual([second!.name, [...second!.x], [...second!.value]], ['loss', [1, 2, 3], [12, 13, 24]])
+    assert.deepEqual(
+      [[...second!.low], [...second!.high], [...second!.gaps]],
+      [
+        [11, 12, 23],
+        [13, 14, 25],
+        [0, 1, 2],
+      ],
+    )
+    assert.deepEqual([second!.count, [...second!.epoch]], [3, [1, 2, 3]])
+    const [one] = await store().curves(await scope(), { ...query, metrics: [loss], buckets: 1 })
+    assert.deepEqual(
+      [one!.count, [...one!.x], [...one!.value], [...one!.low], [...one!.high], [...one!.gaps]],
+      [3, [1], [24], [11], [25], [0]],
+    )
+    const [part] = await store().curves(await scope(), { ...query, metrics: [acc], range: [2, 2] })
+    assert.deepEqual([part!.count, [...part!.x]], [1, [1, 2, 3]])
+  })
+
+  it('gives curves by step, whole or a part, each point or reduced', async () => {
+    const asked = await scope()
+    const axis = await bySteps(asked)
+    for (const range of [all, [4, 15], [6, 9], [8, 8], [7.5, 7.6], [0, 3], [16, 20]] as const)
+      for (const buckets of [100, 12, 5, 3, 2, 1])
+        for (const metric of [loss, acc]) {
+          const [curve] = await store().curves(asked, { metrics: [metric], axis, range, buckets })
+          checkCurve(curve, points(metric.name), range, buckets)
+        }
+  })
+
+  it('takes along an epoch that is not committed where it is named', async () => {
+    const asked = { ...(await scope()), open: id(24) }
+    const [curve] = await store().curves(asked, { metrics: [acc], axis: await bySteps(asked), range: all, buckets: 100 })
+    assert.deepEqual(
+      [[...curve!.x], [...curve!.value]],
+      [
+        [7, 11, 15, 19],
+        [0.11, 0.12, 0.23, 0.24],
+      ],
+    )
+  })
+
+  it('gives no curves to whoever no longer wants them', async () => {
+    const query = { metrics: [loss], axis: { of: 'epoch' }, range: all, buckets: 100 } as const
+    await assert.rejects(store().curves(await scope(), query, AbortSignal.abort()), { code: 'aborted' })
   })
 
   it('tells the last step', async () => {

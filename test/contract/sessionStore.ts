@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { packFloats } from '../../server/tracking/packed'
 import type { SessionStore } from '../../server/storage/ports'
 import { CHILD, hashOf, id, PARENT } from './fixture'
 
@@ -47,6 +48,14 @@ export function sessionStoreContract(store: () => SessionStore) {
     assert.equal(await store().count(segments), 3)
   })
 
+  it('tells when epochs were trained', async () => {
+    const { number, started, begun, committed } = await store().clock(await store().history(CHILD))
+    assert.deepEqual([...number], [1, 2, 3])
+    assert.deepEqual([...started], [1, 1, 1])
+    assert.deepEqual([...begun], [11, 12, 23])
+    assert.deepEqual([...committed], [11, 12, 23])
+  })
+
   it('gives epochs by their ids in the order asked for, with weights and graph', async () => {
     const epochs = await store().epochs({ epochIds: [id(23), id(11), id(99)] })
     assert.deepEqual(
@@ -72,6 +81,33 @@ export function sessionStoreContract(store: () => SessionStore) {
     assert.deepEqual(await of(CHILD, 2, 1), [id(11)])
     assert.deepEqual(await of(CHILD, 3, 1), [])
     assert.deepEqual(await of(PARENT, 0, 10, true), [id(12)])
+  })
+
+  it('pairs two graphs, also where one is not known', async () => {
+    const [a, b] = (await store().epochs({ epochIds: [id(11), id(12)] })).map(({ graphHash }) => graphHash)
+    const pair = await store().graphPair(a!, b!)
+    assert.deepEqual([pair.nodes.id, pair.counts], [['a'], { kept: 0, changed: 1, removed: 0, added: 0 }])
+    assert.deepEqual(
+      pair.summary.map((one) => one?.parameters),
+      [2, 4],
+    )
+    assert.deepEqual((await store().graphPair(null, b!)).summary[0], null)
+    assert.deepEqual((await store().graphPair(null, null)).nodes.id, [])
+  })
+
+  it('tells where the graph of a history became another, and how large its layers were', async () => {
+    const history = await store().history(CHILD)
+    const { epochs, more } = await store().graphChanges(history, 10)
+    assert.deepEqual([epochs.map(({ number }) => number), more], [[1, 2, 3], 0])
+    const few = await store().graphChanges(history, 2)
+    assert.deepEqual([few.epochs.map(({ number }) => number), few.more], [[1, 3], 1])
+    const sizes = await store().layerSizes(
+      epochs.map(({ graphHash }) => graphHash),
+      10,
+    )
+    assert.deepEqual([sizes.layers.map(({ id: one }) => one), sizes.moreLayers], [['a'], 0])
+    assert.equal(sizes.parameters, packFloats([2, 4, 6]))
+    assert.equal(sizes.layers[0]!.nonzero, packFloats([null, null, null]))
   })
 
   it('tells what changed after a version, each session once', async () => {

@@ -29,6 +29,8 @@ export interface LspClient {
   send<Answer>(method: string, params: unknown): Promise<Answer>
   /** Resolves to the first notification that fits; those that came since `since` (by default: ever) count. */
   heard<Name extends NotificationName>(name: Name, fits: (value: Notifications[Name]) => boolean): Promise<Notifications[Name]>
+  /** The first message that people would see. */
+  told(): Promise<string>
   notify(method: string, params?: unknown): void
   open(path: string, text: string, languageId?: string): OpenDocument
   close(): Promise<void>
@@ -54,11 +56,13 @@ export interface Opening {
   /** The workspace itself, where it is to be shared. */
   readonly root?: string
   readonly options?: Partial<InitializationOptions>
+  /** Whatever another client would give in their place. */
+  readonly initializationOptions?: unknown
 }
 
 export const temporaryFolder = (name: string) => mkdtempSync(join(tmpdir(), `epochtree-${name}-`))
 
-export async function openWorkspace({ from, root: given, options }: Opening = {}): Promise<LspClient> {
+export async function openWorkspace({ from, root: given, options, initializationOptions }: Opening = {}): Promise<LspClient> {
   const root = given ?? temporaryFolder('lsp')
   if (from) cpSync(from, root, { recursive: true })
   const [toServer, toClient] = [new PassThrough(), new PassThrough()]
@@ -71,7 +75,7 @@ export async function openWorkspace({ from, root: given, options }: Opening = {}
     heard.push({ name, value })
     for (const look of waiting) look()
   }
-  for (const name of ['epochtree/changed', 'epochtree/failed', 'textDocument/publishDiagnostics'])
+  for (const name of ['epochtree/changed', 'epochtree/failed', 'textDocument/publishDiagnostics', 'window/showMessage'])
     connection.onNotification(name, note(name))
   const first = <Value>(name: string, fits: (value: Value) => boolean): Promise<Value> =>
     new Promise((resolve) => {
@@ -92,7 +96,7 @@ export async function openWorkspace({ from, root: given, options }: Opening = {}
     rootUri: null,
     capabilities: {},
     workspaceFolders: [{ uri: pathToFileURL(root).href, name: basename(root) }],
-    initializationOptions: { trusted: true, links: true, ...options },
+    initializationOptions: initializationOptions === undefined ? { trusted: true, links: true, ...options } : initializationOptions,
   })
   await connection.sendNotification('initialized', {})
 
@@ -119,6 +123,7 @@ export async function openWorkspace({ from, root: given, options }: Opening = {}
     request,
     send,
     heard: (name, fits) => first(name, fits),
+    told: async () => (await first<{ readonly message: string }>('window/showMessage', () => true)).message,
     notify,
     open: (path, text, languageId = languageOf(path)) => {
       const uri = pathToFileURL(path).href

@@ -71,7 +71,7 @@ describe('the language server for other editors', () => {
     assert.deepEqual([session.name, forkedFrom?.epochNumber], ['mine', 2])
     assert.equal((await execute<SessionJson[]>('epochtree.server.session', {})).length, 3)
     await assert.rejects(execute('epochtree.server.epoch', { reference: 'nett@2' }), /There is no session "nett"\. The nearest are net/)
-    await assert.rejects(execute('epochtree.server.fork', { reference: 3 }), /takes one object/)
+    await assert.rejects(execute('epochtree.server.fork', { reference: 3 }), /reference must be a text/)
     await assert.rejects(execute('epochtree.server.epoch', { dir: '/etc', reference: 'net@2' }), /not part of this workspace/)
   })
 

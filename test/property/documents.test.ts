@@ -4,6 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { LocalStores } from '../../server/storage/local/stores'
+import type { CurvesQuery, MetricName } from '../../server/storage/ports'
+import { NOTHING, placeSteps, placeTimes } from '../../server/tracking/places'
+import { formatMetric, parseMetric } from '../../server/tracking/reference'
+import { checkCurve } from '../contract/curves'
 
 const SESSION = '1'.padStart(24, '0')
 const EPOCH = 'e'.padStart(24, '0')
@@ -54,7 +58,133 @@ function naive(lines: readonly (Line & { readonly value: number })[], split: str
   return [...all.filter(({ step }) => !Number.isNaN(step)), ...all.filter(({ step }) => Number.isNaN(step))]
 }
 
+interface Logged extends Point {
+  readonly name: string
+  readonly epoch: number
+}
+
+const value = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: -50, max: 50 }) },
+  { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY) },
+)
+/** Epochs as lines of metrics, each ingested in one go or in several. */
+const epochs = fc.array(
+  fc.array(fc.record({ line, values: fc.array(value, { minLength: 12, maxLength: 12 }), read: fc.boolean() }), { maxLength: 6 }),
+  { minLength: 1, maxLength: 9 },
+)
+
+/** As a reader of the words would put it: each epoch's steps go on from those before, and a value without a step is at its epoch's end. */
+function bySteps(logged: readonly Logged[], epochs: number): (Logged & { readonly x: number })[] {
+  let end = -1
+  const placed: (Logged & { readonly x: number })[] = []
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    const own = logged.filter((one) => one.epoch === epoch)
+    const steps = own.map(({ step }) => step).filter((step) => !Number.isNaN(step))
+    const shift = steps.length && Math.min(...steps) > end ? 0 : end + 1 - Math.min(...steps)
+    end = steps.length ? Math.max(...steps) + shift : end + 1
+    // Those with a step come first, as everywhere.
+    for (const stepped of [true, false])
+      for (const one of own) if (!Number.isNaN(one.step) === stepped) placed.push({ ...one, x: stepped ? one.step + shift : end })
+  }
+  return placed
+}
+
 describe('documents', () => {
+  it('are reduced to curves that lose nothing, by epoch, step and time, of any range', async function () {
+    this.timeout(300_000)
+    const range = fc.tuple(fc.integer({ min: -5, max: 120 }), fc.integer({ min: 0, max: 60 }))
+    const asked = fc.array(fc.record({ range, buckets: fc.integer({ min: 1, max: 15 }) }), { minLength: 6, maxLength: 6 })
+    await fc.assert(
+      fc.asyncProperty(epochs, asked, async (all, questions) => {
+        const root = mkdtempSync(join(tmpdir(), 'epochtree-documents-'))
+        const dir = join(root, '.epochtree')
+        const run = join(dir, 'runs', SESSION)
+        const stores = new LocalStores(dir)
+        try {
+          mkdirSync(run, { recursive: true })
+          writeFileSync(join(run, 'session.json'), JSON.stringify({ format: 1, sessionId: SESSION, modelName: 'net' }))
+          const write = (one: object) => appendFileSync(join(run, 'journal.jsonl'), `${JSON.stringify(one)}\n`)
+          let time = 1000
+          write({ type: 'started', time })
+          const logged: Logged[] = []
+          for (const [i, lines] of all.entries()) {
+            const epoch = (i + 1).toString(16).padStart(24, 'e')
+            write({ type: 'epoch', epoch, number: i + 1, time: ++time })
+            for (const { line: one, values, read } of lines) {
+              const times = Array.from({ length: one.rows }, () => ++time)
+              const columns = one.names.map((name, n) => [name, times.map((_, row) => values[n * 4 + row]!)] as const)
+              for (const [name, column] of columns)
+                for (const [row, at] of times.entries())
+                  logged.push({
+                    name: `${one.split}/${name}`,
+                    epoch: i + 1,
+                    step: one.steps?.[row] ?? Number.NaN,
+                    value: column[row]!,
+                    time: at - 1001,
+                  })
+              const special = (column: readonly number[]) => column.map((number) => (Number.isFinite(number) ? number : String(number)))
+              const written = Object.fromEntries(columns.map(([name, column]) => [name, special(column)]))
+              write({ type: 'metrics', epoch, split: one.split, step: one.steps, time: times, values: written })
+              if (read) await stores.ingest()
+            }
+            write({ type: 'commit', epoch, time: ++time })
+          }
+          await stores.ingest()
+          const scope = await stores.sessions.history(SESSION)
+          const spans = await stores.documents.spans(scope)
+          const clock = await stores.sessions.clock(scope)
+          const metrics = ['train/a', 'train/b', 'train/c', 'val/a', 'val/b', 'val/c'].map(parseMetric)
+          const stepped = bySteps(logged, all.length)
+          const ofMetric = <One extends Logged>(points: readonly One[], metric: MetricName) =>
+            points.filter(({ name }) => name === formatMetric(metric))
+          const placed = {
+            step: { of: 'step', places: placeSteps(spans, NOTHING).places },
+            time: { of: 'time', places: placeTimes(SESSION, clock, spans, NOTHING).places },
+          } as const
+          for (const {
+            range: [from, length],
+            buckets,
+          } of [...questions, { range: [-1000, 5000], buckets: 8 }] as const) {
+            const part = [from, from + length] as const
+            const ask = async (axis: CurvesQuery['axis']) =>
+              new Map(
+                (await stores.documents.curves(scope, { metrics, axis, range: part, buckets })).map((one) => [formatMetric(one), one]),
+              )
+            const [steps, times, whole] = [await ask(placed.step), await ask(placed.time), await ask({ of: 'epoch' })]
+            for (const metric of metrics) {
+              const name = formatMetric(metric)
+              checkCurve(steps.get(name), ofMetric(stepped, metric), part, buckets)
+              const byTime = ofMetric(logged, metric).map((one) => ({ ...one, x: one.time }))
+              checkCurve(times.get(name), byTime, part, buckets, false)
+              // An epoch is one point, its band that of all its points.
+              const values = await stores.documents.last(scope, [metric])
+              const points = ofMetric(stepped, metric)
+              const last = new Map(values.map(({ epochId, value: one }) => [Number.parseInt(epochId.at(-1)!, 16), one]))
+              const curve = whole.get(name)
+              assert.equal(curve !== undefined, points.length > 0)
+              for (const [i, x] of curve?.x.entries() ?? []) {
+                const until = curve!.x[i + 1] ?? Infinity
+                const inside = part[0] <= x && x <= part[1]
+                const own = points.filter(({ epoch }) => (inside ? x <= epoch && epoch < until && epoch <= part[1] : epoch === x))
+                assert.equal(curve!.value[i], last.get(Math.max(...own.map(({ epoch }) => epoch))))
+                const numbers = own.map((one) => one.value).filter((one) => Number.isFinite(one))
+                assert.equal(curve!.low[i], numbers.length ? Math.min(...numbers) : Number.NaN)
+                assert.equal(curve!.high[i], numbers.length ? Math.max(...numbers) : Number.NaN)
+                assert.equal(curve!.gaps.includes(i), numbers.length < own.length)
+              }
+              const within = new Set(points.map(({ epoch }) => epoch).filter((epoch) => part[0] <= epoch && epoch <= part[1]))
+              assert.equal(curve?.count ?? 0, within.size)
+            }
+          }
+        } finally {
+          await stores.close()
+          rmSync(root, { recursive: true, force: true })
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
   it('come back as they were logged, however their lines are mixed, cut into reads, and merged', async function () {
     this.timeout(300_000)
     await fc.assert(

@@ -3,8 +3,6 @@ import { spawnSync } from 'node:child_process'
 import type { CompareJson, EpochJson, GraphDifference, JsonNumber, SessionJson, ShowJson } from '../../server/protocol/model'
 import { completionScript, type CommandWords } from '../../server/cli/completion'
 import { renderBest } from '../../server/cli/text/best'
-import { bestOf, judge, mainMetrics } from '../../server/cli/text/better'
-import { directionOf } from '../../server/tracking/direction'
 import { chart } from '../../server/cli/text/chart'
 import { renderCompare } from '../../server/cli/text/compare'
 import { renderDiff } from '../../server/cli/text/diff'
@@ -221,21 +219,6 @@ describe('text of the command line', () => {
       )
       assert.equal(relativeTime(1e300, now), '-')
     })
-  })
-
-  it('knows which way is better', () => {
-    for (const name of ['loss', 'val/loss', 'top1_error', 'perplexity', 'latency_ms', 'RMSE', 'mae', 'accuracy_loss', 'valLoss'])
-      assert.equal(directionOf(name), 'lower', name)
-    for (const name of ['val/accuracy', 'acc', 'f1', 'auc', 'precision', 'recall', 'mIoU', 'mAP', 'mAP50', 'bleu', 'r2', 'testAcc'])
-      assert.equal(directionOf(name), 'higher', name)
-    for (const name of ['lr', 'epoch', 'glossary', '', 'sparsity']) assert.equal(directionOf(name), null, name)
-    assert.equal(bestOf('loss', [3, 1, 2]), 1)
-    assert.equal(bestOf('loss', ['NaN', 1, null]), null)
-    assert.equal(bestOf('acc', [1, 1]), null)
-    assert.equal(bestOf('acc', ['NaN', 0.1, 'Infinity']), 2)
-    assert.equal(judge('acc', 0.1, 0.2), 'better')
-    assert.equal(judge('lr', 0.1, 0.2), null)
-    assert.deepEqual(mainMetrics(['lr', 'loss', 'val/acc', 'val/foo'], 3), ['val/acc', 'loss', 'val/foo'])
   })
 
   describe('sessions', () => {

@@ -100,19 +100,31 @@ describe('what is told of a column without opening it', () => {
     assert.equal(header(Float64Array.of(1, 2, 3), Float64Array.of(0, 1, 2)).last, 3)
     assert.equal(header(Float64Array.of(1, 2, 3), Float64Array.of(2, 1, 0)).last, 1)
     assert.equal(header(Float64Array.of(1, 2, 3), Float64Array.of(5, 5, 0)).last, 2)
-    assert.deepEqual(header(Float64Array.of(1, 2, 3), Float64Array.of(0, 7, 3)), { lastStep: 7, last: 2, low: 1, high: 3 })
+    assert.deepEqual(header(Float64Array.of(1, 2, 3), Float64Array.of(0, 7, 3)), { lastStep: 7, last: 2, low: 1, high: 3, gaps: 0 })
   })
 
   it('is the last of epoch-level values, even when it is NaN', () => {
-    assert.deepEqual(header(Float64Array.of(1, 2), null), { lastStep: null, last: 2, low: 1, high: 2 })
-    assert.deepEqual(header(Float64Array.of(1, NaN), null), { lastStep: null, last: NaN, low: 1, high: 1 })
+    assert.deepEqual(header(Float64Array.of(1, 2), null), { lastStep: null, last: 2, low: 1, high: 2, gaps: 0 })
+    assert.deepEqual(header(Float64Array.of(1, NaN), null), { lastStep: null, last: NaN, low: 1, high: 1, gaps: 1 })
   })
 
   it('passes over NaN for the smallest and the largest, and knows infinities', () => {
-    assert.deepEqual(header(Float64Array.of(NaN, NaN), null), { lastStep: null, last: NaN, low: null, high: null })
-    assert.deepEqual(header(Float64Array.of(Infinity, Infinity), null), { lastStep: null, last: Infinity, low: Infinity, high: Infinity })
-    assert.deepEqual(header(Float64Array.of(-Infinity, NaN), null), { lastStep: null, last: NaN, low: -Infinity, high: -Infinity })
-    assert.deepEqual(header(Float64Array.of(Infinity, -Infinity, 0), null), { lastStep: null, last: 0, low: -Infinity, high: Infinity })
+    assert.deepEqual(header(Float64Array.of(NaN, NaN), null), { lastStep: null, last: NaN, low: null, high: null, gaps: 2 })
+    assert.deepEqual(header(Float64Array.of(Infinity, Infinity), null), {
+      lastStep: null,
+      last: Infinity,
+      low: Infinity,
+      high: Infinity,
+      gaps: 2,
+    })
+    assert.deepEqual(header(Float64Array.of(-Infinity, NaN), null), { lastStep: null, last: NaN, low: -Infinity, high: -Infinity, gaps: 2 })
+    assert.deepEqual(header(Float64Array.of(Infinity, -Infinity, 0), null), {
+      lastStep: null,
+      last: 0,
+      low: -Infinity,
+      high: Infinity,
+      gaps: 2,
+    })
   })
 
   it('is what sorting all of it would give', () => {

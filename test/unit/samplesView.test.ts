@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import type { JsonNumber } from '../../server/protocol/model'
-import { type Field, guessed, measured } from '../../webview/comparison/samples/fields'
+import { rolesOf } from '../../server/tracking/roles'
+import { type Field, fieldOf, measured } from '../../webview/comparison/samples/fields'
 import { bar, changeOf, type GroupRow, sorted } from '../../webview/comparison/samples/order'
 import { outline, place } from '../../webview/comparison/samples/shape'
 
-const text = (name: string): Field => ({ name, numeric: false, direction: null })
-const number = (name: string, direction: Field['direction'] = null): Field => ({ name, numeric: true, direction })
+const text = (name: string): Field => ({ name, numeric: false, direction: null, role: rolesOf([name]).get(name) ?? null })
+const number = (name: string, direction: Field['direction'] = null): Field => ({ ...text(name), numeric: true, direction })
 
 describe('the view of samples', () => {
   for (const [names, label, prediction, sample] of [
@@ -18,12 +19,20 @@ describe('the view of samples', () => {
     [['loss', 'valid'], undefined, undefined, undefined],
   ] as const)
     it(`guesses what ${names.join(', ')} hold`, () => {
-      const fields = names.map(text)
+      const roles = rolesOf(names)
       assert.deepEqual(
-        (['label', 'prediction', 'sample'] as const).map((role) => guessed(fields, role)),
+        ['label', 'prediction', 'sample'].map((role) => names.find((name) => roles.get(name) === role)),
         [label, prediction, sample],
       )
     })
+
+  it('takes the field that was chosen, as long as it is there', () => {
+    const fields = [text('label'), text('kind')]
+    assert.equal(fieldOf(fields, 'label', undefined), 'label')
+    assert.equal(fieldOf(fields, 'label', 'kind'), 'kind')
+    assert.equal(fieldOf(fields, 'label', 'gone'), 'label')
+    assert.equal(fieldOf(fields, 'prediction', null), undefined)
+  })
 
   it('measures a field that gets better or worse, for each label', () => {
     const fields = [text('sample'), number('label'), number('prediction'), number('size'), number('loss', 'lower')]

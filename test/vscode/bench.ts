@@ -16,6 +16,18 @@ export interface Bench {
 }
 
 let made: Promise<Bench> | undefined
+let started: Promise<Browser> | undefined
+
+/** A browser alone, for pages that need no editor. */
+export const startedBrowser = (): Promise<Browser> =>
+  (started ??= chromium.launch({
+    executablePath: browser(toStderr),
+    // Its sandbox does not start as root.
+    args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
+  }))
 
 export const bench = (): Promise<Bench> => (made ??= make())
 
@@ -27,22 +39,17 @@ async function make(): Promise<Bench> {
   const [server, demo, opened] = await Promise.all([
     vsCode(toStderr),
     demoWorkspace(kept || join(folder, 'demo'), toStderr),
-    chromium.launch({
-      executablePath: browser(toStderr),
-      // Its sandbox does not start as root.
-      args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-      handleSIGINT: false,
-      handleSIGTERM: false,
-      handleSIGHUP: false,
-    }),
+    startedBrowser(),
   ])
   return { vsCode: server, browser: opened, demo, folder }
 }
 
 export async function endBench(): Promise<void> {
+  await (await started)?.close()
+  started = undefined
   if (made === undefined) return
-  const { browser: opened, folder } = await made
-  await opened.close()
+  const { folder } = await made
+  made = undefined
   rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
 }
 

@@ -1,5 +1,5 @@
 import type { Frame, Page } from 'playwright-core'
-import { row, rowAction } from './tree'
+import { row, rowAction, rows } from './tree'
 import { until } from './until'
 
 /** The page that compares models, by their labels, once it is filled. */
@@ -16,9 +16,19 @@ export const comparisonPage = (page: Page, ...labels: readonly string[]): Promis
 
 /** Selects sessions in the tree and compares them. The deepest comes first: a plain click on a session closes what is below it. */
 export async function compareInTree(page: Page, first: string, ...others: readonly string[]): Promise<void> {
-  await row(page, 'Sessions', first).click()
-  for (const name of others) await row(page, 'Sessions', name).click({ modifiers: ['Control'] })
+  await selectInTree(page, first, ...others)
   await rowAction(row(page, 'Sessions', others.at(-1) ?? first), 'Compare Sessions')
+}
+
+/** A tree that is still being filled moves under the pointer: then it is done again. */
+export async function selectInTree(page: Page, first: string, ...others: readonly string[]): Promise<void> {
+  const wanted = [first, ...others].sort()
+  await until(`${wanted.join(', ')} to be selected`, async () => {
+    await row(page, 'Sessions', first).click()
+    for (const name of others) await row(page, 'Sessions', name).click({ modifiers: ['Control'] })
+    const selected = (await rows(page, 'Sessions')).filter((one) => one.selected).map(({ text }) => text)
+    return String(selected.sort()) === String(wanted)
+  })
 }
 
 /** Shows a view of the page: `curves`, `differences`, ... */

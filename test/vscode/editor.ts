@@ -12,8 +12,12 @@ export interface EditorOptions {
   readonly folder?: string
   /** The extension as it lies in the checkout, as a package, or not at all. */
   readonly extension?: 'checkout' | { readonly vsix: string } | 'none'
+  /** Folders of further extensions. */
+  readonly others?: readonly string[]
   readonly trusted?: boolean
+  /** Of the user; those of the machine come before them, those of the workspace before both. */
   readonly settings?: Readonly<Record<string, unknown>>
+  readonly machineSettings?: Readonly<Record<string, unknown>>
   readonly theme?: Theme
   readonly size?: { readonly width: number; readonly height: number }
   /** Pixels of the picture for each of the page. */
@@ -57,7 +61,7 @@ export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
   const bridge = join(home, 'bridge')
   const server = await serve(vsCode, {
     home,
-    extensions: [join(root, 'test', 'vscode', 'bridge'), ...(extension === 'checkout' ? [root] : [])],
+    extensions: [join(root, 'test', 'vscode', 'bridge'), ...(extension === 'checkout' ? [root] : []), ...(options.others ?? [])],
     ...(typeof extension === 'object' ? { vsix: [extension.vsix] } : {}),
     trusted,
     settings: {
@@ -66,6 +70,7 @@ export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
       ...(trusted ? {} : { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' }),
       ...options.settings,
     },
+    machineSettings: options.machineSettings ?? {},
     env: { EPOCHTREE_BRIDGE: bridge, ...options.env },
   })
   let context: BrowserContext | undefined

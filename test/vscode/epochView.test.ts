@@ -29,6 +29,14 @@ describe("an epoch's tab", () => {
   })
   after(() => editor.close())
 
+  /** What somebody does in a terminal meanwhile. */
+  const epochtree = (...words: readonly string[]): string => {
+    const done = spawnSync(process.execPath, [join(root, 'bin', 'epochtree.mjs'), ...words, '--dir', join(folder, '.epochtree')], {
+      encoding: 'utf8',
+    })
+    assert.equal(done.status, 0, done.stderr)
+    return done.stdout
+  }
   const opened = async (epoch: string, reference: string): Promise<Frame> => {
     await row(page, SESSIONS, epoch).click()
     return epochPage(page, reference)
@@ -36,14 +44,7 @@ describe("an epoch's tab", () => {
 
   it('says what `epochtree show` says', async () => {
     const frame = await opened('Epoch 30', 'digits@30')
-    const asked = spawnSync(
-      process.execPath,
-      [join(root, 'bin', 'epochtree.mjs'), 'show', 'digits@30', '--json', '--dir', join(folder, '.epochtree')],
-      {
-        encoding: 'utf8',
-      },
-    )
-    const shown = JSON.parse(asked.stdout) as ShowJson
+    const shown = JSON.parse(epochtree('show', 'digits@30', '--json')) as ShowJson
     const metrics = await tableIn(frame, 'metrics')
     assert.deepEqual(Object.fromEntries(metrics.map(({ name, cells }) => [name, Number(cells[0]?.title)])), shown.metrics)
     assert.equal(await frame.locator('.tile.parameters .big').innerText(), String(shown.graph?.parameters))
@@ -150,6 +151,23 @@ describe("an epoch's tab", () => {
     }))
     assert.deepEqual({ wide, out }, { wide: 0, out: 0 })
     await page.setViewportSize({ width: 1400, height: 900 })
+  })
+
+  it('is drawn anew when something about it changes, and left alone when something else does', async () => {
+    await showContainer(page, 'Epochtree')
+    const frame = await opened('Epoch 30', 'digits@30')
+    const drawn = frame.locator('h1')
+    await drawn.evaluate((heading) => heading.setAttribute('data-drawn', 'before'))
+    for (const name of ['elsewhere', 'elsewhere-2', 'elsewhere-3']) {
+      epochtree('fork', 'digits@20', '--name', name)
+      await row(page, SESSIONS, name).waitFor()
+    }
+    assert.equal(await drawn.getAttribute('data-drawn'), 'before')
+    epochtree('select', 'digits@30')
+    await frame.getByRole('button', { name: 'Follow the Newest' }).waitFor()
+    assert.equal(await drawn.getAttribute('data-drawn'), null)
+    epochtree('float', 'digits')
+    await frame.getByRole('button', { name: 'Select' }).waitFor()
   })
 
   it('keeps to its policy, and troubles nobody', async () => {

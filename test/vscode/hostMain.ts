@@ -2,11 +2,10 @@ import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { explain } from '../../server/errors'
 import { root } from '../../scripts/vscode/root'
 import { serve } from '../../scripts/vscode/serve'
 import { steady } from '../../scripts/vscode/settings'
-import { closeWith } from '../../scripts/vscode/verdict'
+import { closeWith, endWith } from '../../scripts/vscode/verdict'
 import { bench, demoCopy, endBench, results } from './bench'
 
 const { values } = parseArgs({ options: { grep: { type: 'string', short: 'g' } } })
@@ -55,11 +54,4 @@ async function main(): Promise<number> {
   }
 }
 
-main().then(
-  (status) => process.exit(status),
-  (error: unknown) => {
-    console.error(explain(error).message)
-    console.log('0 passed, 1 failed, 0 skipped')
-    process.exit(1)
-  },
-)
+endWith(main())

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { demoCopy } from './bench'
 import { openEditor } from './editor'
+import { servers } from './processes'
 import { train } from './slowTraining'
 import { expand, row, rowLike, rows } from './tree'
 import { until } from './until'
@@ -11,24 +11,6 @@ import { notifications, reload, showContainer } from './workbench'
 const SESSIONS = 'Sessions'
 
 const epochOf = (description: string) => Number(/epoch (\d+)/.exec(description)?.[1] ?? 0)
-
-/** The language servers of this folder's editor: processes whose program is ours. */
-function servers(of: number): number[] {
-  const parents = new Map<number, number>()
-  const ours: number[] = []
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]))
-      if (readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('dist/server.js')) ours.push(Number(name))
-    } catch {
-      // Ended meanwhile.
-    }
-  }
-  const below = (pid: number): boolean => pid === of || (pid > 1 && below(parents.get(pid) ?? 0))
-  return ours.filter(below)
-}
 
 describe('a training that runs', () => {
   const running = (page: Page) =>

@@ -2,8 +2,8 @@ import { globSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import Mocha from 'mocha'
-import { explain } from '../../server/errors'
 import { root } from '../../scripts/vscode/root'
+import { endWith } from '../../scripts/vscode/verdict'
 import { bench, endBench, results } from './bench'
 import { rootHooks } from './editor'
 
@@ -35,11 +35,4 @@ async function main(): Promise<number> {
   }
 }
 
-main().then(
-  (status) => process.exit(status),
-  (error: unknown) => {
-    console.error(explain(error).message)
-    console.log('0 passed, 1 failed, 0 skipped')
-    process.exit(1)
-  },
-)
+endWith(main())

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { BrowserContext, Page } from 'playwright-core'
 import { root } from '../../scripts/vscode/root'
 import { comparison } from '../../server/comparison/comparison'
@@ -7,7 +8,8 @@ import { answer } from '../../server/comparison/questions'
 import { explain } from '../../server/errors'
 import type { Context } from '../../server/requests'
 import { fromPage, type FromPage, toPage, type ToPage } from '../../webview/messages/comparison'
-import { bench } from './bench'
+import { startedBrowser } from './bench'
+import { until } from './until'
 
 export interface Alone {
   readonly page: Page
@@ -23,7 +25,15 @@ export interface AloneOptions {
   readonly light?: boolean
   readonly size?: { readonly width: number; readonly height: number }
   readonly trusted?: boolean
+  /** The view that it opens at, as after a reload. */
+  readonly view?: string
+  /** Runs in the page before all else. */
+  readonly before?: () => void
 }
+
+/** Waits for what the page says last: it says it a moment after it was used. */
+export const says = ({ heard }: Pick<Alone, 'heard'>, message: FromPage) =>
+  until(`the page to say ${JSON.stringify(message)}`, () => isDeepStrictEqual(heard.at(-1), message))
 
 const ORIGIN = 'http://comparison.test/'
 const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', map: 'application/json' }
@@ -32,9 +42,13 @@ const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 't
  * The comparison's page in a real browser with real answers, and no editor around it: a second instead of ten, for trying out,
  * for tests of the page alone, and for measuring it. What lies between the two in the editor is tried in the editor.
  */
-export async function openAlone(context: Context, { references, light = false, size, trusted = true }: AloneOptions): Promise<Alone> {
-  const { browser } = await bench()
-  const made: BrowserContext = await browser.newContext({
+export async function openAlone(
+  context: Context,
+  { references, light = false, size, trusted = true, view, before }: AloneOptions,
+): Promise<Alone> {
+  const made: BrowserContext = await (
+    await startedBrowser()
+  ).newContext({
     viewport: size ?? { width: 1100, height: 850 },
     colorScheme: light ? 'light' : 'dark',
   })
@@ -90,6 +104,14 @@ export async function openAlone(context: Context, { references, light = false, s
       setState: (state: unknown) => sessionStorage.setItem('state', JSON.stringify(state)),
     })
   })
+  if (view !== undefined)
+    await page.addInitScript((state) => sessionStorage.setItem('state', JSON.stringify(state)), {
+      dir: context.dir,
+      references,
+      view,
+      choices: {},
+    })
+  if (before) await page.addInitScript(before)
   await page.route(`${ORIGIN}**`, (route) => {
     const name = new URL(route.request().url()).pathname.slice(1)
     if (name === '') return route.fulfill({ contentType: 'text/html', body: frame(light) })
@@ -105,7 +127,7 @@ export async function openAlone(context: Context, { references, light = false, s
 
 /** With the policy that the editor's frame has, and a few of its colours. */
 const frame = (light: boolean) => `<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
+<html lang="en"><head><title>Comparison</title><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-a'; style-src 'nonce-a'; worker-src blob:; base-uri 'none'; form-action 'none'">
 <style nonce="a">:root{${Object.entries(light ? LIGHT : DARK)
   .map(([name, value]) => `--vscode-${name}:${value}`)
@@ -121,6 +143,11 @@ const LIGHT = {
   descriptionForeground: '#606060',
   'editor-background': '#ffffff',
   'panel-border': '#e0e0e0',
+  'panelTitle-activeForeground': '#202020',
+  'panelTitle-inactiveForeground': '#606060',
+  'textLink-foreground': '#0069cc',
+  errorForeground: '#ad0707',
+  'charts-green': '#388a34',
   focusBorder: '#0069cc',
   'button-background': '#0069cc',
   'button-foreground': '#ffffff',
@@ -130,6 +157,11 @@ const DARK = {
   descriptionForeground: '#8c8c8c',
   'editor-background': '#121314',
   'panel-border': '#2a2b2c',
+  'panelTitle-activeForeground': '#bfbfbf',
+  'panelTitle-inactiveForeground': '#8c8c8c',
+  'textLink-foreground': '#53a5ca',
+  errorForeground: '#f48771',
+  'charts-green': '#89d185',
   focusBorder: '#3994bc',
   'button-background': '#297aa0',
   'button-foreground': '#ffffff',

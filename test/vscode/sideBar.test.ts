@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { root } from '../../scripts/vscode/root'
 import { demoCopy, emptyFolder } from './bench'
 import { comparisonPage } from './comparisonPage'
 import { type Editor, openEditor } from './editor'
-import { expand, row, rowAction, rowLike, rows, viewAction } from './tree'
+import { expand, row, type Row, rowAction, rowLike, rows, view, viewAction } from './tree'
 import { until } from './until'
 import {
   answer,
@@ -193,6 +194,33 @@ describe('a folder without a session', () => {
     assert.match(await welcome.innerText(), /No training session was recorded here yet/)
     for (const action of ['Open the Walkthrough', 'Insert Tracking into This Script', 'Run the Demo'])
       assert.equal(await welcome.locator('.monaco-button', { hasText: action }).count(), 1, action)
+  })
+})
+
+describe('a folder of thousands of sessions', () => {
+  it('shows more of them until all are there', async () => {
+    const folder = await emptyFolder()
+    for (let n = 1; n <= 2250; n++) {
+      const sessionId = n.toString(16).padStart(24, '0')
+      const run = join(folder, '.epochtree', 'runs', sessionId)
+      mkdirSync(run, { recursive: true })
+      const session = { format: 1, sessionId, modelName: 'net', name: `net-${n}`, createdAt: n }
+      writeFileSync(join(run, 'session.json'), JSON.stringify(session))
+    }
+    const { page } = await openEditor({ folder })
+    await showContainer(page, 'Epochtree')
+    await row(page, SESSIONS, 'net-2250').waitFor()
+    const atEnd = (what: string, accept: (row: Row) => boolean) =>
+      until(what, async () => {
+        await view(page, SESSIONS).locator('.monaco-list').focus()
+        await page.keyboard.press('End')
+        return (await rows(page, SESSIONS)).some(accept)
+      })
+    for (const left of ['2,050 left', '1,050 left', '50 left']) {
+      await atEnd(left, ({ description }) => description === left)
+      await row(page, SESSIONS, 'Show more').click()
+    }
+    await atEnd('the last of them', ({ text }) => text === 'net-1')
   })
 })
 

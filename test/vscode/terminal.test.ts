@@ -82,19 +82,42 @@ describe('a terminal of the editor', () => {
     await page.locator('.terminal-wrapper.active').click()
     assert.equal(await says(page, 'echo $EPOCHTREE_DIR'), join(b, '.epochtree'))
   })
+})
 
-  it('has the package in the chosen environment once it was installed there', async function () {
+describe('the chosen Python', () => {
+  let chosen: string
+  before(async function () {
     const folder = await emptyFolder()
-    const made = spawnSync(python, ['-m', 'venv', join(folder, 'venv')], { encoding: 'utf8' })
-    if (made.status !== 0) this.skip()
-    const chosen = join(folder, 'venv', 'bin', 'python')
-    mkdirSync(join(folder, '.vscode'))
-    writeFileSync(join(folder, '.vscode', 'settings.json'), JSON.stringify({ 'epochtree.python': chosen }))
-    const { page } = await openEditor({ folder })
-    await showContainer(page, 'Epochtree')
-    await command(page, 'Epochtree: Install the Python Package into the Selected Environment')
-    await notification(page, '`import epochtree` works with').waitFor({ timeout: 90_000 })
-    const imported = spawnSync(chosen, ['-c', 'import epochtree; print(epochtree.__file__)'], { encoding: 'utf8', cwd: '/' })
-    assert.match(imported.stdout, /venv\/lib\/.*site-packages\/epochtree/)
+    if (spawnSync(python, ['-m', 'venv', folder]).status !== 0) this.skip()
+    chosen = join(folder, 'bin', 'python')
   })
+
+  for (const [place, weaker] of [
+    ['user', []],
+    ['machine', ['user']],
+    ['workspace', ['user', 'machine']],
+  ] as const)
+    it(`of the settings of the ${place} has the package once it was installed there`, async () => {
+      const settingsOf = (one: 'user' | 'machine' | 'workspace') =>
+        one === place
+          ? { 'epochtree.python': chosen }
+          : weaker.some((other) => other === one)
+            ? { 'epochtree.python': '/nowhere/python' }
+            : {}
+      const folder = await emptyFolder()
+      mkdirSync(join(folder, '.vscode'))
+      writeFileSync(join(folder, '.vscode', 'settings.json'), JSON.stringify(settingsOf('workspace')))
+      const { page } = await openEditor({
+        folder,
+        settings: settingsOf('user'),
+        machineSettings: settingsOf('machine'),
+        // Should another Python be taken, nothing is installed into it.
+        env: { PIP_REQUIRE_VIRTUALENV: '1' },
+      })
+      await showContainer(page, 'Epochtree')
+      await command(page, 'Epochtree: Install the Python Package into the Selected Environment')
+      await notification(page, `\`import epochtree\` works with ${chosen} now`).waitFor({ timeout: 90_000 })
+      const imported = spawnSync(chosen, ['-c', 'import epochtree; print(epochtree.__file__)'], { encoding: 'utf8', cwd: '/' })
+      assert.match(imported.stdout, /\/lib\/.*site-packages\/epochtree/)
+    })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { readdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { demoCopy } from './bench'
+import { demoCopy, emptyFolder } from './bench'
 import { openEditor } from './editor'
 import { epochPage, tableIn } from './epochPage'
 import { row } from './tree'
@@ -59,5 +59,19 @@ describe('a folder that is not trusted', () => {
     )
     await again.getByRole('button', { name: 'Select' }).click()
     await again.getByRole('button', { name: 'Follow the Newest' }).waitFor()
+  })
+
+  it('does not choose the folder that is shown; its user does', async () => {
+    const folder = await demoCopy()
+    const other = await emptyFolder()
+    mkdirSync(join(folder, '.vscode'))
+    writeFileSync(join(folder, '.vscode', 'settings.json'), JSON.stringify({ 'epochtree.folder': join(other, '.epochtree') }))
+    const { page } = await openEditor({ folder, trusted: false })
+    await showContainer(page, 'Epochtree')
+    await row(page, 'Sessions', 'digits').waitFor()
+
+    const users = await openEditor({ folder: other, trusted: false, settings: { 'epochtree.folder': join(folder, '.epochtree') } })
+    await showContainer(users.page, 'Epochtree')
+    await row(users.page, 'Sessions', 'digits').waitFor()
   })
 })

@@ -26,7 +26,7 @@ const quickRows = (page: Page) => quickInput(page).locator('.quick-input-list .m
 async function openPalette(page: Page, key: 'F1' | 'Control+P'): Promise<Locator> {
   const input = quickInput(page).locator('input.input')
   await until(`the palette after ${key}`, async () => {
-    await page.keyboard.press(key)
+    if (!(await input.isVisible())) await page.keyboard.press(key)
     await input.waitFor({ timeout: 3000 })
     return true
   })
@@ -35,8 +35,12 @@ async function openPalette(page: Page, key: 'F1' | 'Control+P'): Promise<Locator
 
 /** Runs a command from the palette, by its whole title such as `Epochtree: Train...`, by keyboard alone. */
 export async function command(page: Page, title: string): Promise<void> {
-  await (await openPalette(page, 'F1')).fill(`>${title}`)
-  await until(`the command "${title}" to be the first in the palette`, async () => (await labels(quickRows(page)))[0]?.text === title)
+  await until(`the command "${title}" to be the first in the palette`, async () => {
+    // A page that is just being shown takes the focus, and the palette closes.
+    const input = await openPalette(page, 'F1')
+    if ((await input.inputValue({ timeout: 1000 })) !== `>${title}`) await input.fill(`>${title}`, { timeout: 1000 })
+    return (await labels(quickRows(page)))[0]?.text === title
+  })
   await page.keyboard.press('Enter')
 }
 
@@ -75,6 +79,19 @@ export async function choices(page: Page): Promise<readonly Line[]> {
 /** Chooses the first row of the open quick pick that holds the text. */
 export async function choose(page: Page, text: string | RegExp): Promise<void> {
   await quickRows(page).filter({ hasText: text }).first().click()
+}
+
+/** Types a path into the editor's own dialog, which begins with one by itself, and lists what lies there. */
+export async function savePath(page: Page, path: string): Promise<void> {
+  const input = quickInput(page).locator('input').first()
+  await until('the path that the dialog begins with', async () => (await input.inputValue()) !== '' && (await quickRows(page).count()) > 0)
+  await until('the path', async () => {
+    await input.fill(path)
+    // It lists another folder now, and may write its own path once more.
+    await page.waitForTimeout(300)
+    return (await input.inputValue()) === path
+  })
+  await page.keyboard.press('Enter')
 }
 
 /** Types into the open quick pick or input box and accepts it. */

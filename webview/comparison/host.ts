@@ -13,7 +13,7 @@ export interface Host {
   readonly compare: ((references: readonly string[]) => void) | undefined
   save(name: string, content: string, base64?: boolean): void
   copy(text: string): void
-  /** What was kept through a reload. */
+  /** What was kept through a reload, as it was then. */
   readonly kept: PageState | undefined
   keep(state: PageState): void
 }

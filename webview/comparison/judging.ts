@@ -1,3 +1,4 @@
+import type { Comparison, ComparisonMetric } from '../../server/protocol/comparison'
 import { element } from '../parts/element'
 import { fill } from '../parts/format'
 import type { Page } from './page'
@@ -16,7 +17,14 @@ export function directionOf(page: Page, metric: string, otherwise: Direction = n
   const all = chosen(page)
   const said = Object.hasOwn(all, metric) ? all[metric] : undefined
   if (said === 'lower' || said === 'higher' || said === null) return said
-  return page.comparison.metrics.find((one) => one.metric === metric)?.direction ?? otherwise
+  return byName(page.comparison.metrics).get(metric)?.direction ?? otherwise
+}
+
+const known = new WeakMap<Comparison['metrics'], ReadonlyMap<string, ComparisonMetric>>()
+function byName(metrics: Comparison['metrics']): ReadonlyMap<string, ComparisonMetric> {
+  let found = known.get(metrics)
+  if (!found) known.set(metrics, (found = new Map(metrics.map((one) => [one.metric, one]))))
+  return found
 }
 
 const NEXT = { higher: 'lower', lower: null } as const
@@ -52,22 +60,50 @@ export function directionButton(page: Page, metric: string, changed: () => void,
 export function judged(page: Page): string | undefined {
   const { comparison } = page
   const kept = page.choice('metric')
-  if (typeof kept === 'string' && comparison.metrics.some(({ metric }) => metric === kept)) return kept
+  if (typeof kept === 'string' && byName(comparison.metrics).has(kept)) return kept
   return comparison.main ?? comparison.metrics[0]?.metric
 }
 
+/** Of more, a choice offers those that matter most, and whatever is looked for. */
+const MOST_OFFERED = 300
+
+interface Choice {
+  readonly label: string
+  readonly at: string | undefined
+  /** What can be chosen beside metrics, with its text. */
+  readonly others?: readonly (readonly [value: string, text: string])[]
+  readonly changed: (chosen: string) => void
+}
+
 /** A choice among all metrics. */
-export function metricChoice(
-  { comparison }: Page,
-  label: string,
-  at: string | undefined,
-  changed: (metric: string) => void,
-): HTMLSelectElement {
-  const made = element(
-    'select',
-    { 'aria-label': label, 'data-key': `metric ${label}` },
-    ...comparison.metrics.map(({ metric }) => element('option', { value: metric, selected: metric === at }, metric)),
-  )
-  made.addEventListener('change', () => changed(made.value))
-  return made
+export function metricChoice({ comparison, texts }: Page, { label, at, others = [], changed }: Choice): HTMLElement[] {
+  const names = comparison.metrics.map(({ metric }) => metric)
+  const select = element('select', { 'aria-label': label, 'data-key': `choice ${label}` })
+  const option = (value: string, text: string) => element('option', { value, selected: value === at }, text)
+  const offer = (wanted: string) => {
+    const found = names.filter((name) => name.toLocaleLowerCase().includes(wanted))
+    const some = found.slice(0, MOST_OFFERED)
+    if (at !== undefined && names.includes(at) && !some.includes(at)) some.unshift(at)
+    const metrics = some.map((name) => option(name, name))
+    if (!others.length) return select.replaceChildren(...metrics)
+    select.replaceChildren(
+      element('optgroup', { label: texts.size }, ...others.map(([value, text]) => option(value, text))),
+      element('optgroup', { label: texts.metrics }, ...metrics),
+    )
+  }
+  offer('')
+  select.addEventListener('change', () => changed(select.value))
+  if (names.length <= MOST_OFFERED) return [select]
+  const finder = element('input', {
+    type: 'search',
+    'aria-label': `${label}: ${texts.findMetric}`,
+    placeholder: fill(texts.findAmong, names.length),
+    'data-key': `find ${label}`,
+  })
+  finder.addEventListener('input', () => offer(finder.value.trim().toLocaleLowerCase()))
+  finder.addEventListener('keydown', ({ key }) => {
+    const first = names.find((name) => name.toLocaleLowerCase().includes(finder.value.trim().toLocaleLowerCase()))
+    if (key === 'Enter' && first !== undefined) changed(first)
+  })
+  return [select, finder]
 }

@@ -1,20 +1,31 @@
 import '@vscode-elements/elements/dist/vscode-tab-header/index.js'
 import '@vscode-elements/elements/dist/vscode-tab-panel/index.js'
 import '@vscode-elements/elements/dist/vscode-tabs/index.js'
+import type { SavedComparison } from '../../server/protocol/comparison'
 import type { Json } from '../../server/protocol/model'
 import { comparisonTexts } from '../messages/comparisonTexts'
 import { element } from '../parts/element'
 import { colourOf, watchTheme } from './colours'
+import { curves } from './curves/curves'
 import { differences } from './differences/differences'
 import { header } from './header'
-import { editorHost, type Host, type Shown } from './host'
+import { contentOf, fileHost } from './fileHost'
+import { editorHost, type Host, type Listener, type Shown } from './host'
+import { later } from './later'
+import { notices } from './notices'
 import { overview } from './overview/overview'
 import { redraw } from './redraw'
-import { samples } from './samples/samples'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
 import { tradeoff } from './tradeoff/tradeoff'
 
-const makers: Partial<Record<ViewName, MakeView>> = { overview, differences, tradeoff, samples }
+const makers: Partial<Record<ViewName, MakeView>> = {
+  overview,
+  curves,
+  differences,
+  graph: later(async () => (await import('./graph/graph')).graph),
+  tradeoff,
+  samples: later(async () => (await import('./samples/samples')).samples),
+}
 
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!
@@ -24,6 +35,8 @@ const themed = new Set<() => void>()
 interface Drawn {
   readonly page: Page & { comparison: Shown['comparison'] }
   readonly head: HTMLElement
+  /** What the sessions were called when they were shown first. */
+  readonly names: ReadonlyMap<string, string>
   /** Those that were looked at. */
   readonly views: Map<ViewName, View>
   /** Sessions that went on while a view was hidden. */
@@ -35,10 +48,11 @@ let drawn: Drawn | undefined
 function show({ comparison, changed, texts, language, trusted }: Shown) {
   document.documentElement.lang = language
   document.title = comparison.models.map(({ label }) => label).join(', ')
-  const same = drawn && sameModels(drawn.page.comparison, comparison)
+  // What may be done with them is part of every view.
+  const same = drawn?.page.trusted === trusted && sameModels(drawn.page.comparison, comparison)
   if (same && drawn) {
     drawn.page.comparison = comparison
-    redraw(drawn.head, header(drawn.page))
+    redraw(drawn.head, ...top(drawn.page, drawn.names))
     renewed(changed)
     return
   }
@@ -48,15 +62,17 @@ function show({ comparison, changed, texts, language, trusted }: Shown) {
   main.setAttribute('aria-busy', 'false')
 }
 
+const top = (page: Page, names: ReadonlyMap<string, string>) => [header(page), notices(page, names)]
+
 const sameModels = (a: Shown['comparison'], b: Shown['comparison']) =>
   a.dir === b.dir && a.models.length === b.models.length && a.models.every(({ reference }, i) => reference === b.models[i]!.reference)
 
 function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>) {
   const { dir, models } = given.comparison
   const references = models.map(({ reference }) => reference)
-  const kept = host.kept?.dir === dir && String(host.kept.references) === String(references) ? host.kept : undefined
-  const choices: Record<string, Json> = { ...kept?.choices }
-  const keep = () => host.keep({ dir, references, view: drawn?.at ?? 'overview', choices })
+  const before = lastKept?.dir === dir && String(lastKept.references) === String(references) ? lastKept : undefined
+  const choices: Record<string, Json> = { ...before?.choices }
+  const keep = () => host.keep((lastKept = { dir, references, view: drawn?.at ?? 'overview', choices }))
   const page: Drawn['page'] = {
     ...given,
     host,
@@ -71,7 +87,8 @@ function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>
     say: (text) => (spoken.textContent = text),
   }
   const offered = viewNames.filter((name) => makers[name])
-  const head = element('header', {}, header(page))
+  const names = new Map(models.map(({ id, name }) => [id, name]))
+  const head = element('header', {}, ...top(page, names))
   const panels = new Map(offered.map((name) => [name, element('vscode-tab-panel', { 'data-view': name })]))
   const tabs = element(
     'vscode-tabs',
@@ -81,8 +98,8 @@ function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>
   )
   const views = new Map<ViewName, View>()
   const stale = new Map<ViewName, Set<string>>()
-  const first = offered.find((name) => name === kept?.view) ?? offered[0]!
-  drawn = { page, head, views, stale, at: first }
+  const first = offered.find((name) => name === before?.view) ?? offered[0]!
+  drawn = { page, head, names, views, stale, at: first }
   function look(name: ViewName) {
     const before = drawn!.at
     if (before !== name) views.get(before)?.hidden()
@@ -117,10 +134,12 @@ watchTheme(() => {
   for (const listener of themed) listener()
 })
 
-const host: Host = editorHost({
+const listener: Listener = {
   show,
   trouble: (message) => {
     trouble.textContent = message ?? ''
     trouble.toggleAttribute('hidden', message === undefined)
   },
-})
+}
+const host: Host = document.getElementById('saved') ? fileHost(contentOf('saved') as SavedComparison, listener) : editorHost(listener)
+let lastKept = host.kept

@@ -16,7 +16,7 @@ export interface Page {
   choose(name: string, value: Json): void
   /** The colour of a model, or of a past that several share, as CSS and canvas take it; it changes with the theme. */
   colour(models: readonly number[]): string
-  /** Calls back when the theme changed, until the signal is aborted. */
+  /** Calls back when the theme changed, as long as this page is shown. */
   onTheme(listener: () => void): void
   /** Shows another view. */
   go(view: ViewName): void

@@ -1,3 +1,11 @@
+/** Made anew only when it shows something else, so that an open list or a text half written stays while a training goes on. */
+export function redrawWhen(box: HTMLElement, shows: readonly unknown[], make: () => readonly (Node | undefined)[]) {
+  const key = JSON.stringify(shows)
+  if (box.dataset['shows'] === key) return
+  box.dataset['shows'] = key
+  redraw(box, ...make())
+}
+
 /** Replaces what is inside; what had the focus has it again, found by its `data-key`. */
 export function redraw(box: Element, ...content: readonly (Node | undefined)[]) {
   const active = document.activeElement

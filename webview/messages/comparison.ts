@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { Answer, Asked, Comparison, Question } from '../../server/protocol/comparison'
+import type { Answer, Asked, Comparison, NodeDifferences, Question } from '../../server/protocol/comparison'
 import type { Json } from '../../server/protocol/model'
 
 /** What the comparison's page and the extension say to each other; each side checks what it hears. */
@@ -15,7 +15,7 @@ const better = z.enum(['lower', 'higher'])
 const summary = z.nullable(z.object({ nodes: z.number(), parameters: count, nonzero: count }))
 const difference = z.object({ path: z.string(), values: z.array(json) })
 const differences = z.array(difference)
-/** Base64. */
+/** Base64, of integers too. */
 const floats = z.string()
 const text = z.string().check(z.maxLength(10_000))
 const many = z.number().check(z.int(), z.minimum(1), z.maximum(4000))
@@ -35,6 +35,7 @@ export const comparison: z.ZodMiniType<Comparison> = z.object({
       forkedFrom: z.nullable(z.object({ sessionId: z.string(), name: z.nullable(z.string()), number: z.number() })),
       createdAt: z.number(),
       parentMissing: z.boolean(),
+      deleted: z.boolean(),
       graph: summary,
     }),
   ),
@@ -65,8 +66,9 @@ export const comparison: z.ZodMiniType<Comparison> = z.object({
   main: z.nullable(z.string()),
 })
 
-const side = z.nullable(z.object({ shape: z.nullable(z.array(z.number())), parameters: count, nonzero: count }))
-const graphSide = z.object({ label: z.string(), epoch: epochName, summary })
+const graphSide = z.object({ shape: floats, parameters: floats, nonzero: floats })
+const graphName = z.object({ label: z.string(), epoch: epochName })
+export const nodeDifferences: z.ZodMiniType<NodeDifferences> = z.object({ differences, more: z.number() })
 const samplesOf = { split: text, label: text, prediction: text }
 const sampledEpochs = z.array(maybeEpoch)
 const verdict = z.enum(['right', 'wrong'])
@@ -82,6 +84,7 @@ export const questions = {
       range: z.nullable(z.tuple([z.number(), z.number()])),
       buckets: many,
       lines: z.exactOptional(z.array(text).check(z.maxLength(1000))),
+      once: z.exactOptional(z.boolean()),
     }),
     answer: z.object({
       curves: z.array(
@@ -95,6 +98,7 @@ export const questions = {
           high: z.nullable(floats),
           epoch: z.nullable(floats),
           gaps: z.array(place),
+          open: z.exactOptional(z.number()),
         }),
       ),
     }),
@@ -115,21 +119,25 @@ export const questions = {
   graph: {
     asked: z.object({ a: text, b: text }),
     answer: z.object({
-      a: graphSide,
-      b: graphSide,
-      nodes: z.array(
-        z.object({
-          id: z.string(),
-          name: z.string(),
-          type: z.nullable(z.string()),
-          change: z.enum(['kept', 'changed', 'removed', 'added']),
-          a: side,
-          b: side,
-          differences,
-        }),
-      ),
-      edges: z.array(z.tuple([place, place, z.enum(['a', 'b', 'both'])])),
+      a: graphName,
+      b: graphName,
+      summary: z.tuple([summary, summary]),
+      counts: z.object({ kept: z.number(), changed: z.number(), removed: z.number(), added: z.number() }),
+      nodes: z.object({
+        id: z.array(z.string()),
+        name: z.array(z.string()),
+        type: floats,
+        change: floats,
+        a: graphSide,
+        b: graphSide,
+      }),
+      types: z.array(z.string()),
+      shapes: z.array(z.array(z.number())),
+      edges: floats,
+      differences: z.array(z.tuple([place, z.string()])),
       moreNodes: z.number(),
+      moreEdges: z.number(),
+      looseEdges: z.number(),
     }),
   },
   layers: {
@@ -137,15 +145,18 @@ export const questions = {
     answer: z.object({
       epochs: z.array(epochName),
       until: z.number(),
+      moreEpochs: z.number(),
       layers: z.array(
         z.object({
           id: z.string(),
           name: z.string(),
           type: z.nullable(z.string()),
-          parameters: z.array(count),
-          nonzero: z.array(count),
+          parameters: floats,
+          nonzero: floats,
         }),
       ),
+      parameters: floats,
+      nonzero: floats,
       moreLayers: z.number(),
     }),
   },
@@ -188,7 +199,14 @@ export const questions = {
       splits: z.array(
         z.object({
           split: z.string(),
-          fields: z.array(z.object({ name: z.string(), numeric: z.boolean(), direction: z.nullable(better) })),
+          fields: z.array(
+            z.object({
+              name: z.string(),
+              numeric: z.boolean(),
+              direction: z.nullable(better),
+              role: z.nullable(z.enum(['label', 'prediction', 'sample'])),
+            }),
+          ),
         }),
       ),
     }),
@@ -248,8 +266,11 @@ export const questions = {
   },
 } satisfies Schemas
 
-/** What can be done with an epoch of a model. */
-export const actions = ['fork', 'select', 'openEpoch', 'checkout', 'copyReference'] as const
+/** As it stands in a file; checked further by the question it answers. */
+export const savedAnswer = z.union([z.object({ answer: z.unknown() }), z.object({ refused: z.string() })])
+
+/** What can be done with an epoch of a model; `restore` with a session that was deleted. */
+export const actions = ['fork', 'select', 'openEpoch', 'checkout', 'copyReference', 'restore'] as const
 export type Action = (typeof actions)[number]
 
 /** A question of the page, checked by the schema of its name. */

@@ -1,5 +1,6 @@
 import type { MetricComparison } from '../../protocol/model'
-import { number, position, rangeOf, toNumber, type Style } from './terminal'
+import { toNumber } from '../../json'
+import { number, position, rangeOf, type Style } from './terminal'
 
 export interface ChartOptions {
   /** Epochs that all curves have in common: drawn once, in no model's colour. */

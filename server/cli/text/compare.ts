@@ -1,9 +1,9 @@
 import type { CompareJson, ComparedModel, Difference } from '../../protocol/model'
-import { directionOf } from '../../tracking/direction'
-import { bestOf, judge, mainMetrics } from './better'
+import { type Figure, toNumber } from '../../json'
+import { directionOf, judge, mainMetrics, placeOfBest } from '../../tracking/direction'
 import { chart, letterOf, paintOf } from './chart'
 import { renderDiff } from './diff'
-import { number, percent, plural, safe, table, toNumber, type Figure, type Style } from './terminal'
+import { number, percent, plural, safe, table, type Style } from './terminal'
 import { shortId, statusText, valueText } from './words'
 
 const mostCharts = 6
@@ -125,7 +125,7 @@ function changeOf(metric: string, from: Figure, to: Figure, style: Style) {
 }
 
 function verdicts(compare: CompareJson, metrics: readonly string[], style: Style) {
-  const winners = metrics.map((metric) => bestOf(metric, compare.metrics[metric]?.values ?? []))
+  const winners = metrics.map((metric) => placeOfBest(metric, compare.metrics[metric]?.values ?? []))
   const word = compare.models.length > 2 ? 'is best by' : 'is better by'
   return compare.models
     .flatMap((model, i) => {

@@ -1,7 +1,7 @@
 import type { EpochJson, LogJson } from '../../protocol/model'
-import { directionOf } from '../../tracking/direction'
-import { mainMetrics } from './better'
-import { number, plural, rangeOf, relativeTime, safe, sparkline, table, toNumber, type Style } from './terminal'
+import { toNumber } from '../../json'
+import { directionOf, mainMetrics } from '../../tracking/direction'
+import { number, plural, rangeOf, relativeTime, safe, sparkline, table, type Style } from './terminal'
 import { originText, sessionNotes } from './sessions'
 import { shortId, statusText } from './words'
 

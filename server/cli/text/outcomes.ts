@@ -1,5 +1,6 @@
 import { shellText } from '../../actions/command'
 import { maskSecrets } from '../../actions/secrets'
+import type { SavedFile } from '../../protocol/comparison'
 import type { CheckoutJson, CollectedJson, DoctorJson, IngestJson, ProblemJson, SessionJson, StartedJson } from '../../protocol/model'
 import { bytes, plural, safe, type Style, table } from './terminal'
 import { epochText, shortId, statusText } from './words'
@@ -34,6 +35,9 @@ export const renderCheckout = ({ session, epoch, graph, weights, state }: Checko
     `${safe(session.name, 60)}@${epoch.number}, verified:`,
     ...[graph, weights, state].flatMap((path) => (path ? `  ${safe(path, 400)}` : [])),
   ].join('\n')
+
+export const renderWritten = ({ file, bytes: size }: SavedFile): string =>
+  `Wrote ${safe(file, 400)}, ${bytes(size)}. Open it in any browser; it needs no network.`
 
 const MOST = 50
 

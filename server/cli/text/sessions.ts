@@ -1,5 +1,5 @@
 import type { SessionJson } from '../../protocol/model'
-import { mainMetrics } from './better'
+import { mainMetrics } from '../../tracking/direction'
 import { number, plural, relativeTime, safe, table, type Style } from './terminal'
 import { epochText, shortId, statusText } from './words'
 

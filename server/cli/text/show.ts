@@ -1,5 +1,5 @@
 import type { JsonObject, ShowJson } from '../../protocol/model'
-import { mainMetrics } from './better'
+import { mainMetrics } from '../../tracking/direction'
 import { bytes, number, percent, plural, relativeTime, safe, type Style, table } from './terminal'
 import { settings, shortId, valueText } from './words'
 

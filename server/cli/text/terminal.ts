@@ -1,4 +1,4 @@
-import type { JsonNumber } from '../../protocol/model'
+import { type Figure, toNumber } from '../../json'
 
 type Paint = (text: string) => string
 export interface Style {
@@ -13,7 +13,6 @@ export interface Style {
   readonly cyan: Paint
 }
 export type Align = 'left' | 'right'
-export type Figure = JsonNumber | null | undefined
 
 const style = (colours: boolean): Style => {
   const paint =
@@ -123,9 +122,6 @@ export function table(rows: readonly (readonly string[])[], options: TableOption
     })
     .join('\n')
 }
-
-/** The number that travelled as JSON; NaN where there is none. */
-export const toNumber = (value: Figure): number => (value === null || value === undefined ? NaN : Number(value))
 
 /** Smallest and largest of the finite values, or null. A loop: a spread of a million arguments would overflow the stack. */
 export function rangeOf(values: Iterable<number>): readonly [number, number] | null {

@@ -1,4 +1,4 @@
-import { bytesOf, float64, header, packSteps, sampleColumn, unpackSteps } from './columns'
+import { bytesOf, extent, float64, header, packSteps, sampleColumn, unpackSteps } from './columns'
 import type { LocalDatabase } from './database'
 
 /** Steps and times of curves that were logged in the same lines; they are stored once. */
@@ -23,7 +23,7 @@ export interface Piece {
 export const AXIS = 'coalesce(a.step, c.step) step, coalesce(a.time, c.extra) time'
 
 const INSERT =
-  'INSERT INTO chunk(series, epoch, level, source, ordinal, n, step0, step1, last_step, last, lo, hi, step, val, extra, axis) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+  'INSERT INTO chunk(series, epoch, level, source, ordinal, n, step0, step1, last_step, last, lo, hi, step, val, extra, axis, rising, gaps) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 
 /** Writes the curves that have one axis in common. */
 export function insertCurves(db: LocalDatabase, { steps, times }: Axis, pieces: readonly Piece[]) {
@@ -31,6 +31,8 @@ export function insertCurves(db: LocalDatabase, { steps, times }: Axis, pieces: 
   const step = stepped ? packSteps(steps) : null
   const time = bytesOf(times)
   const insert = db.prepare(INSERT)
+  const stepsExtent = stepped ? extent(steps) : null
+  spread(db, pieces[0]!, stepsExtent, extent(times))
   // A single curve keeps its axis with itself.
   const axis = pieces.length > 1 ? Number(db.prepare('INSERT INTO axis(step, time) VALUES(?, ?)').run(step, time).lastInsertRowid) : null
   for (const { series, epoch, level, source, ordinal, values } of pieces) {
@@ -52,8 +54,26 @@ export function insertCurves(db: LocalDatabase, { steps, times }: Axis, pieces: 
       bytesOf(values),
       axis === null ? time : null,
       axis,
+      stepsExtent ? Number(stepsExtent.rising) : 1,
+      head.gaps,
     )
   }
+}
+
+type Extent = Pick<ReturnType<typeof extent>, 'least' | 'most'>
+
+/** An epoch takes up what its own journal logged in it; what another logs later has no place of its own on the axes. */
+function spread(db: LocalDatabase, { epoch, source }: Piece, steps: Extent | null, times: Extent) {
+  if (source !== '') return
+  db.run(
+    `UPDATE epoch SET first_step = coalesce(min(first_step, ?1), first_step, ?1), last_step = coalesce(max(last_step, ?2), last_step, ?2),
+      first_time = coalesce(min(first_time, ?3), ?3), last_time = coalesce(max(last_time, ?4), ?4) WHERE row = ?5`,
+    steps?.least ?? null,
+    steps?.most ?? null,
+    times.least,
+    times.most,
+    epoch,
+  )
 }
 
 export function insertSamples(
@@ -66,7 +86,26 @@ export function insertSamples(
     'numbers' in column
       ? [column.nulls, bytesOf(column.numbers), null]
       : [null, bytesOf(column.codes), Buffer.from(JSON.stringify(column.dictionary))]
-  db.prepare(INSERT).run(series, epoch, 0, source, ordinal, values.length, null, null, null, null, null, null, step, val, extra, null)
+  db.prepare(INSERT).run(
+    series,
+    epoch,
+    0,
+    source,
+    ordinal,
+    values.length,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    step,
+    val,
+    extra,
+    null,
+    null,
+    null,
+  )
 }
 
 /** Chunks as long as this are left as they are. */

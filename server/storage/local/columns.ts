@@ -28,11 +28,27 @@ export function unpackSteps(into: Float64Array, at: number, n: number, first: nu
   }
 }
 
+/** Smallest and largest of a column, and whether no value is smaller than the one before. */
+export function extent(column: Float64Array): { readonly least: number; readonly most: number; readonly rising: boolean } {
+  let least = Number.POSITIVE_INFINITY
+  let most = Number.NEGATIVE_INFINITY
+  let rising = true
+  for (let i = 0; i < column.length; i++) {
+    const one = column[i]!
+    if (one < most) rising = false
+    if (one < least) least = one
+    if (one > most) most = one
+  }
+  return { least, most, rising }
+}
+
 export interface Header {
   readonly lastStep: number | null
   readonly last: number
   readonly low: number | null
   readonly high: number | null
+  /** Values that are NaN or infinite. */
+  readonly gaps: number
 }
 
 /** What answers "last value" and overview charts without opening the column. */
@@ -40,14 +56,17 @@ export function header(values: Float64Array, steps: Float64Array | null): Header
   let low = Number.POSITIVE_INFINITY
   let high = Number.NEGATIVE_INFINITY
   let at = values.length - 1
+  let gaps = 0
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!
+    if (!Number.isFinite(value)) gaps++
     if (value < low) low = value
     if (value > high) high = value
     // The highest step counts; of equal ones the last logged.
     if (steps && steps[i]! >= steps[at]! && (steps[i]! > steps[at]! || i > at)) at = i
   }
-  return { lastStep: steps ? steps[at]! : null, last: values[at]!, low: low > high ? null : low, high: low > high ? null : high }
+  const some = low <= high
+  return { lastStep: steps ? steps[at]! : null, last: values[at]!, low: some ? low : null, high: some ? high : null, gaps }
 }
 
 /** A column of a sample field: numbers with a map of which are null, or a dictionary of JSON values with codes. */

@@ -56,6 +56,20 @@ CREATE TRIGGER session_changed AFTER UPDATE OF name, model, tags, selected, dele
 CREATE TABLE axis (id INTEGER PRIMARY KEY, step BLOB, time BLOB NOT NULL);
 ALTER TABLE chunk ADD COLUMN axis INTEGER;
 `,
+  // Where an epoch lies on the axes of steps and of time, and what a chunk's header must tell so that most chunks stay closed:
+  // whether its steps rise, and how many of its values are no number. Null where a chunk was stored before: then it is opened.
+  `
+ALTER TABLE epoch ADD COLUMN started REAL;
+ALTER TABLE epoch ADD COLUMN first_step REAL;
+ALTER TABLE epoch ADD COLUMN last_step REAL;
+ALTER TABLE epoch ADD COLUMN first_time REAL;
+ALTER TABLE epoch ADD COLUMN last_time REAL;
+UPDATE epoch SET (first_step, last_step) = (SELECT min(min(step0, step1)), max(last_step) FROM chunk WHERE chunk.epoch = epoch.row AND source = '');
+ALTER TABLE chunk ADD COLUMN rising INTEGER;
+ALTER TABLE chunk ADD COLUMN gaps INTEGER;
+DROP INDEX chunk_head;
+CREATE INDEX chunk_head ON chunk(epoch, series, level, source, ordinal, n, step0, step1, last_step, last, lo, hi, rising, gaps);
+`,
 ]
 const SCHEMA_VERSION = MIGRATIONS.length
 

@@ -4,23 +4,28 @@ import { float64, unpackSteps } from './columns'
 import type { LocalDatabase } from './database'
 
 /** Rows of the epoch table that a scope means, in history order. */
-export function scopeRows(db: LocalDatabase, scope: Scope): { row: number; id: string }[] {
+export function scopeRows(db: LocalDatabase, scope: Scope): { row: number; id: string; number: number }[] {
   if ('epochIds' in scope)
     return db.all(
-      "SELECT e.row, e.id FROM json_each(?) u CROSS JOIN epoch e ON e.id = u.value AND e.state NOT IN ('refused', 'missing') ORDER BY u.key",
+      "SELECT e.row, e.id, e.number FROM json_each(?) u CROSS JOIN epoch e ON e.id = u.value AND e.state NOT IN ('refused', 'missing') ORDER BY u.key",
       JSON.stringify(scope.epochIds),
     )
-  return scope.segments.flatMap(({ sessionId, from, to }) =>
-    db.all<{ row: number; id: string }>(
-      "SELECT row, id FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') AND number BETWEEN ? AND ? ORDER BY number",
+  const committed = scope.segments.flatMap(({ sessionId, from, to }) =>
+    db.all<{ row: number; id: string; number: number }>(
+      "SELECT row, id, number FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') AND number BETWEEN ? AND ? ORDER BY number",
       sessionId,
       from,
       to,
     ),
   )
+  if (scope.open === undefined) return committed
+  return [
+    ...committed,
+    ...db.all<(typeof committed)[number]>("SELECT row, id, number FROM epoch WHERE id = ? AND state = 'open'", scope.open),
+  ]
 }
 
-const rowList = (rows: readonly { row: number }[]) => JSON.stringify(rows.map(({ row }) => row))
+export const rowList = (rows: readonly { row: number }[]) => JSON.stringify(rows.map(({ row }) => row))
 
 export function seriesOf(db: LocalDatabase, kind: string, { split, name }: MetricName): number | undefined {
   return db.get<{ id: number }>('SELECT id FROM series WHERE kind = ? AND split = ? AND name = ?', kind, split, name)?.id

@@ -6,6 +6,7 @@ import type { DocumentStore, IngestOptions, SessionStore, Stores, WeightsStore }
 import { type FolderAccess, LocalDatabase, storeError } from './database'
 import { bestValue } from './best'
 import { confusion } from './confusion'
+import { curves } from './curves'
 import * as documents from './documents'
 import { flips } from './flips'
 import { groupBy } from './groups'
@@ -13,7 +14,11 @@ import { histogram } from './histogram'
 import { storePlace } from './place'
 import * as samples from './samples'
 import * as sessions from './sessions'
+import * as spans from './spans'
 import { placeFile } from './weights'
+
+/** Loaded when graphs are compared: a list of sessions does without. */
+const graphs = () => import('./graphs')
 
 /** The embedded stores of one folder, on this thread: what a worker thread runs, and what a short command uses directly. */
 export class LocalStores implements Stores {
@@ -42,9 +47,22 @@ export class LocalStores implements Stores {
       epochs: (scope) => ask((db) => sessions.epochs(db, scope)),
       page: (history, page) => ask((db) => sessions.page(db, history, page)),
       epoch: (id) => ask((db) => sessions.epoch(db, id)),
+      clock: (scope) => ask((db) => spans.clock(db, scope)),
       count: (segments) => ask((db) => sessions.count(db, segments)),
       graph: (hash) => ask((db) => sessions.graph(db, hash)),
       graphSummary: (hash) => ask((db) => sessions.graphSummary(db, hash)),
+      graphPair: async (a, b) => {
+        const { graphPair } = await graphs()
+        return ask((db) => graphPair(db, a, b))
+      },
+      graphChanges: async (history, most, signal) => {
+        const { graphChanges } = await graphs()
+        return ask((db) => graphChanges(db, history, most, signal))
+      },
+      layerSizes: async (hashes, most, signal) => {
+        const { layerSizes } = await graphs()
+        return this.use((db) => layerSizes(db, hashes, most, signal))
+      },
       problems: (sessionId) => ask((db) => sessions.problems(db, sessionId)),
       mark: async (sessionId, marks) => {
         const { mark } = await import('../../journal/writing')
@@ -58,6 +76,8 @@ export class LocalStores implements Stores {
       lastStep: (scope) => ask((db) => documents.lastStep(db, scope)),
       envelope: (scope, metric, buckets) => ask((db) => documents.envelope(db, scope, metric, buckets)),
       points: (scope, metric) => ask((db) => documents.points(db, scope, metric)),
+      spans: (scope) => ask((db) => spans.spans(db, scope)),
+      curves: (scope, query, signal) => ask((db) => curves(db, scope, query, signal)),
       sampleFields: (scope) => ask((db) => samples.sampleFields(db, scope)),
       lastSampled: (scope, split, fields) => ask((db) => samples.lastSampled(db, scope, split, fields)),
       groupBy: (scopes, query, signal) => ask((db) => groupBy(db, scopes, query, signal)),

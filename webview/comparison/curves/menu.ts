@@ -88,7 +88,7 @@ export function openMenu(
   ;(items.find((item) => item.getAttribute('role') === 'menuitem') ?? items[0])?.focus({ preventScroll: true })
 }
 
-function swatch(colour: string): HTMLElement {
+export function swatch(colour: string): HTMLElement {
   const made = element('span', { class: 'swatch', 'aria-hidden': 'true' })
   made.style.background = colour
   return made

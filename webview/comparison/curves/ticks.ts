@@ -17,7 +17,8 @@ function stepOf(least: number, whole: boolean): number {
 /** 3 x 0.1 is 0.3 and not a little more. */
 function exact(i: number, step: number): number {
   const digits = -Math.floor(Math.log10(step))
-  return digits > 0 && digits <= 100 ? Number((i * step).toFixed(digits)) : i * step
+  // Never -0, which is written as such.
+  return (digits > 0 && digits <= 100 ? Number((i * step).toFixed(digits)) : i * step) + 0
 }
 
 /** Powers of ten, and between them 2 and 5 where there is room; of a stretch within one power, as on an even axis. */

@@ -6,7 +6,7 @@ import { asking } from '../asking'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { nameOf } from '../names'
 import type { MakeView, Page } from '../page'
-import { redraw } from '../redraw'
+import { redraw, redrawWhen } from '../redraw'
 import {
   allRows,
   type Change,
@@ -43,10 +43,12 @@ export const differences: MakeView = (page) => {
   const questions = asking(
     async (signal) => {
       ;[values, effects] = await Promise.all([host.ask('values', pointQuery(page), signal), host.ask('effects', null, signal)])
+      gather()
       draw()
     },
     (reason) => {
       values = undefined
+      gather()
       draw()
       status.textContent = reason
     },
@@ -56,13 +58,10 @@ export const differences: MakeView = (page) => {
     questions.anew()
   }
   const title = (row: Row) => (row.group === 'size' ? texts[row.name as Size] : row.name)
-  const rows = () =>
-    chosen(allRows(page.comparison, values, effects?.models.map(({ first }) => first) ?? []), {
-      all: page.choice('differences.all') === true,
-      text,
-      sorting: sortingOf(page),
-      title,
-    })
+  /** All that there is, found anew only when figures come in: a filter is asked with each letter. */
+  let all: readonly Row[] = []
+  const gather = () => (all = allRows(page.comparison, values, effects?.models.map(({ first }) => first) ?? []))
+  const rows = () => chosen(all, { all: page.choice('differences.all') === true, text, sorting: sortingOf(page), title })
 
   function draw() {
     const found = rows()
@@ -80,12 +79,16 @@ export const differences: MakeView = (page) => {
   }
 
   function drawControls() {
-    const all = element('input', { type: 'checkbox', 'data-key': 'only', checked: page.choice('differences.all') !== true })
-    all.addEventListener('change', () => {
-      page.choose('differences.all', !all.checked)
-      draw()
+    const metric = judged(page)
+    const { lines, metrics } = page.comparison
+    redrawWhen(controls, [pointOf(page), metric, metric && directionOf(page, metric), metrics.length, lines], () => {
+      const only = element('input', { type: 'checkbox', 'data-key': 'only', checked: page.choice('differences.all') !== true })
+      only.addEventListener('change', () => {
+        page.choose('differences.all', !only.checked)
+        draw()
+      })
+      return [element('label', { class: 'check' }, only, texts.onlyDifferences), ...pointControls(page, anew)]
     })
-    redraw(controls, element('label', { class: 'check' }, all, texts.onlyDifferences), ...pointControls(page, anew))
   }
 
   const filter = element('input', { type: 'search', 'data-key': 'filter', placeholder: texts.filterHint, 'aria-label': texts.filter })
@@ -119,6 +122,7 @@ export const differences: MakeView = (page) => {
     button('csv', texts.copyCsv, () => copied(asCsv())),
     button('save', texts.saveCsv, () => host.save('differences.csv', asCsv())),
   )
+  gather()
   drawControls()
   draw()
   return {
@@ -183,11 +187,11 @@ function pointControls(page: Page, anew: () => void): HTMLElement[] {
   }
   if (at === 'best') {
     const metric = judged(page)
-    const by = metricChoice(page, texts.bestBy, metric, (chosenMetric) => {
+    const changed = (chosenMetric: string) => {
       page.choose('metric', chosenMetric)
       anew()
-    })
-    made.push(element('label', { class: 'pair' }, texts.bestBy, by))
+    }
+    made.push(element('span', { class: 'pair' }, texts.bestBy, ...metricChoice(page, { label: texts.bestBy, at: metric, changed })))
     if (metric !== undefined) made.push(directionButton(page, metric, anew))
   }
   return made

@@ -15,7 +15,10 @@ export interface Row {
   readonly name: string
   /** One a model; null where it has none. Sparsity is a share, weights are bytes. */
   readonly values: readonly Json[]
+  readonly differs: boolean
 }
+
+const rowOf = (group: Group, name: string, values: readonly Json[]): Row => ({ group, name, values, differs: !alike(values) })
 
 /** All that can be set side by side. */
 export function allRows(
@@ -23,8 +26,7 @@ export function allRows(
   values: Values | undefined,
   firsts: readonly (GraphSummary | null)[],
 ): Row[] {
-  const set = (group: keyof Comparison['settings']) =>
-    settings[group].map(({ path, values: found }): Row => ({ group, name: path, values: found }))
+  const set = (group: keyof Comparison['settings']) => settings[group].map(({ path, values: found }) => rowOf(group, path, found))
   return [
     ...set('hyperparameters'),
     ...set('pruningPlan'),
@@ -39,9 +41,7 @@ export function allRows(
 function metricRows(known: Comparison['metrics'], { metrics }: Values): Row[] {
   const places = new Map(known.map(({ metric }, place) => [metric, place]))
   const place = (metric: string) => places.get(metric) ?? Number.MAX_SAFE_INTEGER
-  return metrics
-    .map((one): Row => ({ group: 'metrics', name: one.metric, values: one.values }))
-    .sort((a, b) => place(a.name) - place(b.name))
+  return metrics.map((one) => rowOf('metrics', one.metric, one.values)).sort((a, b) => place(a.name) - place(b.name))
 }
 
 function sizeRows({ graphs, weights }: Values, firsts: readonly (GraphSummary | null)[]): Row[] {
@@ -52,7 +52,7 @@ function sizeRows({ graphs, weights }: Values, firsts: readonly (GraphSummary | 
     layers: graphs.map((graph) => graph?.nodes ?? null),
     weights,
   }
-  return sizes.flatMap((name): Row[] => (found[name].some((one) => one !== null) ? [{ group: 'size', name, values: found[name] }] : []))
+  return sizes.flatMap((name) => (found[name].some((one) => one !== null) ? [rowOf('size', name, found[name])] : []))
 }
 
 export interface Sorting {
@@ -75,8 +75,7 @@ export function chosen(
   const holds = (found: string) => found.toLocaleLowerCase().includes(wanted)
   const kept = rows.filter(
     (row) =>
-      (all || !alike(row.values)) &&
-      (wanted === '' || holds(title(row)) || row.values.some((value) => value !== null && holds(valueText(value)))),
+      (all || row.differs) && (wanted === '' || holds(title(row)) || row.values.some((value) => value !== null && holds(valueText(value)))),
   )
   if (!sorting) return kept
   const { by, down } = sorting

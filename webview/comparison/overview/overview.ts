@@ -8,7 +8,7 @@ import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { nameOf } from '../names'
 import type { MakeView, Page } from '../page'
 import { partings } from '../partings'
-import { redraw } from '../redraw'
+import { redraw, redrawWhen } from '../redraw'
 import { type Sentence, say, written } from '../sentence'
 import { effectSentences, shares } from './effects'
 import { leader, verdict } from './verdict'
@@ -26,16 +26,45 @@ interface Known {
 
 /** What a reader wants to know first: where they parted, what was changed, which is better and at what cost, what the plans did. */
 export const overview: MakeView = (page) => {
-  const box = element('div', { class: 'overview' })
+  const { texts } = page
+  const bodies = { parted: element('div', {}), changed: element('div', {}), verdict: element('div', {}), effects: element('div', {}) }
+  const controls = element('div', { class: 'controls' })
+  const box = element(
+    'div',
+    { class: 'overview' },
+    card('parted', texts.whereParted, bodies.parted),
+    card('changed', texts.whatChanged, bodies.changed),
+    card('verdict', texts.whichBetter, controls, bodies.verdict),
+    card('effects', texts.whatPlansDid, bodies.effects),
+  )
   let known: Known | undefined
   const draw = (trouble?: string) => {
     box.classList.toggle('many', page.comparison.models.length > MOST_APART)
-    redraw(
-      box,
-      card('parted', page.texts.whereParted, ...parted(page)),
-      card('changed', page.texts.whatChanged, ...changed(page)),
-      card('verdict', page.texts.whichBetter, ...better(page, known, trouble, anew)),
-      card('effects', page.texts.whatPlansDid, ...plans(page, known, trouble)),
+    redraw(bodies.parted, ...parted(page))
+    redraw(bodies.changed, ...changed(page))
+    drawControls()
+    redraw(bodies.verdict, ...better(page, known, trouble))
+    redraw(bodies.effects, ...plans(page, known, trouble))
+  }
+  function drawControls() {
+    const metric = judged(page)
+    const { metrics } = page.comparison
+    controls.hidden = metric === undefined
+    redrawWhen(controls, [metric, metric && directionOf(page, metric), metrics.length], () =>
+      metric === undefined
+        ? []
+        : [
+            element('span', {}, texts.judgedBy),
+            ...metricChoice(page, {
+              label: texts.judgedBy,
+              at: metric,
+              changed: (chosen) => {
+                page.choose('metric', chosen)
+                anew()
+              },
+            }),
+            directionButton(page, metric, anew),
+          ],
     )
   }
   const questions = asking(async (signal) => {
@@ -65,12 +94,7 @@ export const overview: MakeView = (page) => {
 }
 
 const card = (id: string, title: string, ...content: readonly (Node | string | undefined)[]) =>
-  element(
-    'section',
-    { class: `card ${id}`, 'aria-labelledby': `overview-${id}` },
-    element('h2', { id: `overview-${id}` }, title),
-    ...content,
-  )
+  element('section', { class: `card ${id}` }, element('h2', {}, title), ...content)
 
 const quiet = (text: string) => element('p', { class: 'quiet' }, text)
 
@@ -146,18 +170,13 @@ function changed(page: Page): Node[] {
 
 const modelHeads = (page: Page) => page.comparison.models.map((_, i) => heading(nameOf(page, i)))
 
-function better(page: Page, known: Known | undefined, trouble: string | undefined, anew: () => void): Node[] {
+function better(page: Page, known: Known | undefined, trouble: string | undefined): Node[] {
   const { comparison, texts, language } = page
   const metric = judged(page)
   if (metric === undefined) return [quiet(texts.noMetrics)]
+  if (trouble !== undefined) return [element('p', { class: 'trouble', role: 'status' }, trouble)]
+  if (!known || known.metric !== metric) return [quiet(texts.asking)]
   const direction = directionOf(page, metric)
-  const choice = metricChoice(page, texts.judgedBy, metric, (chosen) => {
-    page.choose('metric', chosen)
-    anew()
-  })
-  const controls = element('p', { class: 'controls' }, element('span', {}, texts.judgedBy), choice, directionButton(page, metric, anew))
-  if (trouble !== undefined) return [controls, element('p', { class: 'trouble', role: 'status' }, trouble)]
-  if (!known || known.metric !== metric) return [controls, quiet(texts.asking)]
   const { here, best } = known
   const valuesAt = (values: Values | undefined) =>
     values?.metrics.find((one) => one.metric === metric)?.values ?? comparison.models.map(() => null)
@@ -171,7 +190,6 @@ function better(page: Page, known: Known | undefined, trouble: string | undefine
   const sentences = verdict(metric, figuresAt(here), direction, texts, language)
   const atBest = best && atBestSentences(page, metric, best, bestValues)
   return [
-    controls,
     ...sentences.map((sentence) => written(sentence, page)),
     figureTable(page, known, valuesAt(here), bestValues),
     ...(atBest ?? []).map((sentence) => written(sentence, page)),

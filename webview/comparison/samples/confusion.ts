@@ -5,7 +5,7 @@ import { asking } from '../asking'
 import { colourClass, nameOf } from '../names'
 import type { Page } from '../page'
 import { redraw } from '../redraw'
-import { chosenOr, guessed } from './fields'
+import { fieldOf } from './fields'
 import { changes, check, choice, epochNotes, example, fieldOptions, type Given, type Part, section } from './part'
 
 /** Longer names of classes stand upright over their columns. */
@@ -55,7 +55,7 @@ export function confusionPart(page: Page, fieldsChosen: () => void): Part {
     look(at, false)
   }
 
-  const chosen = (role: 'label' | 'prediction') => chosenOr(given.fields, page.choice(`samples.${role}`), guessed(given.fields, role))
+  const chosen = (role: 'label' | 'prediction') => fieldOf(given.fields, role, page.choice(`samples.${role}`))
   const questions = asking(
     async (signal) => {
       const [label, prediction] = [chosen('label'), chosen('prediction')]

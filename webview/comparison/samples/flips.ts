@@ -6,7 +6,7 @@ import { csv, rawText } from '../differences/rows'
 import { nameOf } from '../names'
 import type { Page } from '../page'
 import { redraw } from '../redraw'
-import { chosenOr, guessed } from './fields'
+import { fieldOf } from './fields'
 import { button, changes, choice, epochNotes, example, fieldOptions, type Given, type Part, section } from './part'
 
 /** Samples that are asked for at once, and shown at once. */
@@ -35,8 +35,7 @@ export function flipsPart(page: Page): Part {
   const about = element('p', { class: 'quiet', role: 'status' })
   const list = element('div', { class: 'list' })
 
-  const chosen = (role: 'label' | 'prediction' | 'sample') =>
-    chosenOr(given.fields, page.choice(`samples.${role}`), guessed(given.fields, role))
+  const chosen = (role: 'label' | 'prediction' | 'sample') => fieldOf(given.fields, role, page.choice(`samples.${role}`))
   const to = (): FlipsQuery['to'] => {
     const kept = page.choice('samples.to')
     return kept === 'right' || kept === 'wrong' ? kept : null

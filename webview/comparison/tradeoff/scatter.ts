@@ -68,6 +68,8 @@ export function drawScatter({ all, front }: Points, look: Look): Scatter {
     ...dots(drawn, x, y),
     ...frontOf(front.filter(finite), x, y, look),
   )
+  const named = new Set(front)
+  const placed = drawn.map((point) => ({ point, at: { x: x(point.cost), y: y(point.value) }, best: named.has(point) }))
   return {
     picture,
     place,
@@ -75,16 +77,10 @@ export function drawScatter({ all, front }: Points, look: Look): Scatter {
       let found: Point | undefined
       let distance = NEAR
       // What is on the front is meant before what lies under it.
-      for (const [points, bonus] of [
-        [front, 4],
-        [drawn, 0],
-      ] as const)
-        for (const point of points) {
-          const at = place(point)
-          if (!at) continue
-          const away = Math.hypot(at.x - px, at.y - py) - bonus
-          if (away < distance) [found, distance] = [point, away]
-        }
+      for (const { point, at, best } of placed) {
+        const away = Math.hypot(at.x - px, at.y - py) - (best ? 4 : 0)
+        if (away < distance) [found, distance] = [point, away]
+      }
       return found
     },
   }

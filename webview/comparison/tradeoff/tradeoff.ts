@@ -7,7 +7,7 @@ import { openMenu } from '../curves/menu'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { named, swatch } from '../names'
 import type { MakeView, Page } from '../page'
-import { redraw } from '../redraw'
+import { redraw, redrawWhen } from '../redraw'
 import { type Point, type Points, pointsOf } from './points'
 import { drawScatter, type Scatter } from './scatter'
 
@@ -75,25 +75,31 @@ export const tradeoff: MakeView = (page) => {
 
   function drawControls() {
     const chosen = metric()
-    if (chosen === undefined) return redraw(controls)
-    const keep = (name: string) => (value: string) => {
-      page.choose(name, value)
-      at = undefined
-      anew()
-    }
-    const log = element('input', { type: 'checkbox', 'data-key': 'log', checked: isLog() })
-    log.addEventListener('change', () => {
-      page.choose('tradeoff.log', log.checked)
-      drawPicture()
+    const against = cost()
+    const shows = [chosen, directionOf(page, chosen ?? ''), against, directionOf(page, against), isLog(), page.comparison.metrics.length]
+    redrawWhen(controls, shows, () => {
+      if (chosen === undefined) return []
+      const keep = (name: string) => (value: string) => {
+        page.choose(name, value)
+        at = undefined
+        anew()
+      }
+      const log = element('input', { type: 'checkbox', 'data-key': 'log', checked: isLog() })
+      log.addEventListener('change', () => {
+        page.choose('tradeoff.log', log.checked)
+        drawPicture()
+      })
+      const others = SIZES.map((size) => [size, texts[SIZE_TEXTS[size]]] as const)
+      const metrics = metricChoice(page, { label: texts.tradeoffOf, at: chosen, changed: keep('metric') })
+      const costs = metricChoice(page, { label: texts.tradeoffAgainst, at: against, others, changed: keep('tradeoff.cost') })
+      return [
+        element('span', { class: 'pair' }, texts.tradeoffOf, ...metrics),
+        directionButton(page, chosen, anew),
+        element('span', { class: 'pair' }, texts.tradeoffAgainst, ...costs),
+        isSize(against) ? undefined : directionButton(page, against, anew),
+        element('label', { class: 'pair' }, log, texts.logAxis),
+      ]
     })
-    redraw(
-      controls,
-      element('label', { class: 'pair' }, texts.tradeoffOf, metricChoice(page, texts.tradeoffOf, chosen, keep('metric'))),
-      directionButton(page, chosen, anew),
-      element('label', { class: 'pair' }, texts.tradeoffAgainst, costChoice(page, cost(), keep('tradeoff.cost'))),
-      isSize(cost()) ? undefined : directionButton(page, cost(), anew),
-      element('label', { class: 'pair' }, log, texts.logAxis),
-    )
   }
 
   function draw() {
@@ -256,19 +262,6 @@ function costText(value: number, cost: string, language: string): string {
   if (cost === 'weights') return bytes(value, language)
   if (cost === 'sparsity') return share(value, 1, language)
   return cost === 'parameters' ? whole(value, language) : short(asJson(value), language)
-}
-
-function costChoice(page: Page, at: string, changed: (cost: string) => void): HTMLSelectElement {
-  const { comparison, texts } = page
-  const option = (value: string, text: string) => element('option', { value, selected: value === at }, text)
-  const made = element(
-    'select',
-    { 'aria-label': texts.tradeoffAgainst, 'data-key': 'cost' },
-    element('optgroup', { label: texts.size }, ...SIZES.map((size) => option(size, texts[SIZE_TEXTS[size]]))),
-    element('optgroup', { label: texts.metrics }, ...comparison.metrics.map(({ metric }) => option(metric, metric))),
-  )
-  made.addEventListener('change', () => changed(made.value))
-  return made
 }
 
 function tipOf(page: Page, point: Point, best: boolean, metric: string, cost: string): Node[] {

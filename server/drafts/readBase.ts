@@ -12,10 +12,10 @@ import { graphFacts } from './planFit'
 import { scriptSettings } from './scriptSettings'
 
 /** What a draft is measured against, read from the stores or the script as they are now. */
-export const baseOf = (folder: TrackedFolder, about: DraftAbout): Promise<DraftBase> =>
-  about.kind === 'fork' ? forkBase(folder, about) : Promise.resolve(trainBase(folder.dir, about))
+export const readBase = (folder: TrackedFolder, about: DraftAbout): Promise<DraftBase> =>
+  about.kind === 'fork' ? readForkBase(folder, about) : Promise.resolve(readTrainBase(folder.dir, about))
 
-export async function forkBase(folder: TrackedFolder, { session, epoch: epochId, suggestedName }: ForkPoint): Promise<DraftBase> {
+export async function readForkBase(folder: TrackedFolder, { session, epoch: epochId, suggestedName }: ForkPoint): Promise<DraftBase> {
   const { sessions } = folder.stores
   const seen = await sessions.session(session)
   const epoch = await sessions.epoch(epochId)
@@ -63,7 +63,7 @@ interface Script {
 
 const LARGEST_SCRIPT = 2 * 1024 * 1024
 
-export function trainBase(dir: string, { script, root, python, suggestedName, model: wantedModel }: Script): DraftBase {
+export function readTrainBase(dir: string, { script, root, python, suggestedName, model: wantedModel }: Script): DraftBase {
   const inside = relative(root, script)
   const argv = [...python, inside.startsWith('..') || isAbsolute(inside) ? script : inside]
   const { modelName, hyperparameters, pruningPlan, unknown } = scriptSettings(readScript(script), wantedModel)

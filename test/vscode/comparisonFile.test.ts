@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { BrowserContext, Page } from 'playwright-core'
+import { root } from '../../scripts/vscode/root'
+import { writeComparison } from '../../server/comparison/htmlFile'
+import { LocalStores } from '../../server/storage/local/stores'
+import { bench, demoCopy } from './bench'
+import { until } from './until'
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+describe('a comparison that was saved as HTML', () => {
+  let folder: string
+  let file: string
+  const contexts: BrowserContext[] = []
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'epochtree-file-'))
+    const dir = join(await demoCopy(), '.epochtree')
+    const stores = new LocalStores(dir)
+    const context = { stores, dir }
+    const page = join(root, 'dist', 'webview')
+    ;({ file } = await writeComparison(context, { references: ['digits', 'digits-2'], file: 'comparison.html', cwd: folder, page }))
+    await stores.close()
+  })
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.close()
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  interface Opened {
+    readonly page: Page
+    readonly requests: string[]
+    readonly said: string[]
+  }
+  async function open(scheme: 'light' | 'dark' = 'light', size = { width: 1100, height: 850 }): Promise<Opened> {
+    const { browser } = await bench()
+    const context = await browser.newContext({ viewport: size, colorScheme: scheme, acceptDownloads: true })
+    contexts.push(context)
+    await context.setOffline(true)
+    const page = await context.newPage()
+    const requests: string[] = []
+    const said: string[] = []
+    const address = pathToFileURL(file).href
+    await page.route('**', (route) => (route.request().url() === address ? route.continue() : route.abort()))
+    // What the page makes itself is no request of the network.
+    page.on('request', (request) => void (/^(blob|data):/.test(request.url()) || requests.push(request.url())))
+    page.on('console', (message) => said.push(message.text()))
+    page.on('pageerror', (error) => said.push(String(error)))
+    await page.goto(address)
+    await page.waitForSelector('vscode-tabs')
+    return { page, requests, said }
+  }
+  const views = (page: Page) => page.locator('vscode-tab-header').evaluateAll((all) => all.map((one) => one.getAttribute('data-view')!))
+  const show = async (page: Page, view: string) => {
+    await page.locator(`vscode-tab-header[data-view="${view}"]`).click()
+    await until(`${view} to be filled`, () =>
+      page.evaluate((name) => {
+        const panel = document.querySelector(`vscode-tab-panel[data-view="${name}"]`)!
+        return panel.textContent.trim() !== '' && panel.querySelector('[aria-busy="true"]') === null
+      }, view),
+    )
+  }
+
+  it('opens with the network cut, asks for nothing, and shows every view', async () => {
+    const { page, requests, said } = await open()
+    assert.match(await page.locator('.overview').innerText(), /part(ed)? after epoch 30/)
+    for (const view of await views(page)) {
+      await show(page, view)
+      assert.doesNotMatch(await page.locator(`vscode-tab-panel[data-view="${view}"]`).innerText(), /not saved with the file/, view)
+    }
+    assert.deepEqual(requests, [pathToFileURL(file).href])
+    assert.deepEqual(said, [])
+    assert.ok(await page.locator('#trouble').isHidden())
+  })
+
+  it("follows the system's theme until another is chosen", async () => {
+    const { page } = await open('dark')
+    const kind = () => page.evaluate(() => document.body.className)
+    assert.equal(await kind(), 'vscode-dark')
+    // What the page makes from the editor's colours is there too.
+    assert.notEqual(await page.evaluate(() => getComputedStyle(document.body).getPropertyValue('--quiet')), '')
+    await page.emulateMedia({ colorScheme: 'light' })
+    await until('a light page', async () => (await kind()) === 'vscode-light')
+    await page.getByRole('button', { name: 'Dark' }).press('Enter')
+    assert.equal(await kind(), 'vscode-dark')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await page.emulateMedia({ colorScheme: 'light' })
+    assert.equal(await kind(), 'vscode-dark')
+  })
+
+  it('is where it was left after a reload', async () => {
+    const { page } = await open()
+    const last = (await views(page)).at(-1)!
+    await show(page, last)
+    await page.reload()
+    await page.waitForSelector(`vscode-tab-header[data-view="${last}"][active]`)
+  })
+
+  for (const scheme of ['light', 'dark'] as const)
+    it(`has no barrier when it is ${scheme}`, async () => {
+      const { page } = await open(scheme)
+      await page.evaluate(axe)
+      for (const view of await views(page)) {
+        await show(page, view)
+        const barriers = await page.evaluate(async () => {
+          const { violations } = await (
+            globalThis as unknown as { axe: { run: (on: Element) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }
+          ).axe.run(document.documentElement)
+          return violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html}`)
+        })
+        assert.deepEqual(barriers, [], view)
+      }
+    })
+
+  it('has no part that breaks out at 400 pixels', async () => {
+    const { page } = await open('light', { width: 400, height: 800 })
+    for (const view of await views(page)) {
+      await show(page, view)
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), view)
+    }
+  })
+})

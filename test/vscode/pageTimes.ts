@@ -1,0 +1,117 @@
+import type { Page } from 'playwright-core'
+
+/** What the page under measurement keeps, from its first moment on; all in milliseconds of its own clock. */
+interface Watch {
+  /** When something was drawn on a canvas, or put into a view as a picture, and stood on the screen. */
+  readonly painted: number[]
+  /** When an answer came in. */
+  readonly answered: number[]
+  /** From the first input of a frame until that frame was painted. */
+  readonly frames: number[]
+  /** Tasks that held up the page for longer than 50 ms. */
+  readonly blocked: number[]
+}
+type Watched = Window & { watch: Watch }
+
+/** Runs in the page before its own script. */
+export function watchPage() {
+  const watch: Watch = { painted: [], answered: [], frames: [], blocked: [] }
+  ;(window as unknown as Watched).watch = watch
+  /** Calls back when the next frame stands on the screen. */
+  const afterPaint = (done: () => void) =>
+    requestAnimationFrame(() => {
+      const { port1, port2 } = new MessageChannel()
+      port1.addEventListener('message', done, { once: true })
+      port1.start()
+      port2.postMessage(null)
+    })
+  let drawing = false
+  const drawn = () => {
+    if (drawing) return
+    drawing = true
+    afterPaint(() => {
+      drawing = false
+      watch.painted.push(performance.now())
+    })
+  }
+  CanvasRenderingContext2D.prototype.stroke = new Proxy(
+    Object.getOwnPropertyDescriptor(CanvasRenderingContext2D.prototype, 'stroke')!.value as () => void,
+    {
+      apply(stroke, canvas, path) {
+        drawn()
+        return Reflect.apply(stroke, canvas, path) as undefined
+      },
+    },
+  )
+  window.addEventListener('message', ({ data }: MessageEvent<{ type?: string } | null>) => {
+    if (data?.type === 'answer') watch.answered.push(performance.now())
+  })
+  let since: number | undefined
+  for (const type of ['wheel', 'pointermove', 'mousemove'])
+    window.addEventListener(
+      type,
+      () => {
+        if (since !== undefined) return
+        const begun = (since = performance.now())
+        afterPaint(() => {
+          since = undefined
+          watch.frames.push(performance.now() - begun)
+        })
+      },
+      { capture: true, passive: true },
+    )
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) watch.blocked.push(duration)
+  }).observe({ type: 'longtask', buffered: true })
+}
+
+export const watched = (page: Page): Promise<Watch> => page.evaluate(() => (window as unknown as Watched).watch)
+export const forgetWatched = (page: Page): Promise<void> =>
+  page.evaluate(() => {
+    for (const list of Object.values((window as unknown as Watched).watch) as number[][]) list.length = 0
+  })
+export const now = (page: Page): Promise<number> => page.evaluate(() => performance.now())
+
+/** A bare page that strokes as many lines of as many points on one canvas: milliseconds a frame, sorted. */
+export const bareFrames = (page: Page, lines: number, points: number, frames: number): Promise<number[]> =>
+  page.evaluate(
+    async ([lines, points, frames]) => {
+      const canvas = document.createElement('canvas')
+      ;[canvas.width, canvas.height] = [1000, 700]
+      document.body.replaceChildren(canvas)
+      const context = canvas.getContext('2d')!
+      const times: number[] = []
+      for (let frame = 0; frame < frames; frame++)
+        await new Promise<void>((done) =>
+          requestAnimationFrame(() => {
+            const begun = performance.now()
+            context.clearRect(0, 0, 1000, 700)
+            for (let line = 0; line < lines; line++) {
+              context.beginPath()
+              for (let i = 0; i < points; i++) context.lineTo((i / points) * 1000, 350 + 300 * Math.sin(i * 0.1 + line + frame))
+              context.stroke()
+            }
+            const { port1, port2 } = new MessageChannel()
+            port1.addEventListener('message', () => (times.push(performance.now() - begun), done()), { once: true })
+            port1.start()
+            port2.postMessage(null)
+          }),
+        )
+      return times.sort((a, b) => a - b)
+    },
+    [lines, points, frames] as const,
+  )
+
+/** How many layers and stretches of them are drawn; 0 while none is. */
+export const boxes = (page: Page): Promise<number> =>
+  page.evaluate(() => Number(document.querySelector<HTMLElement>('[data-boxes]')?.dataset['boxes'] ?? 0))
+
+/** Bytes of the page's heap after everything that can go is gone. */
+export async function heapOf(page: Page): Promise<number> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('HeapProfiler.enable')
+  for (let i = 0; i < 3; i++) await session.send('HeapProfiler.collectGarbage')
+  const { usedSize } = await session.send('Runtime.getHeapUsage')
+  await session.detach()
+  return usedSize
+}

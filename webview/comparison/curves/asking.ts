@@ -1,0 +1,224 @@
+import type { Axis, CurvesQuery } from '../../../server/protocol/comparison'
+import type { Page } from '../page'
+import type { Card } from './card'
+import { cut, type Piece, piecesOf, type Range } from './points'
+
+/** Points of a line, at most; a chart is seldom wider. */
+const MOST_POINTS = 600
+/** Points of all curves of a question, so that an answer stays below 2 MB: 8 bytes each, five arrays, in base64. */
+const MOST_ALTOGETHER = 36_000
+/** Metrics of one question: the first charts are drawn while the next are asked for. */
+const TOGETHER = 12
+/** Before finer data is asked for, the zoom has to rest so long, in milliseconds. */
+const REST_MS = 40
+/** How much more than is seen is asked for, to each side, as a share of it: one can pan a little at once. */
+const BEYOND = 0.5
+/** The server reduces to no more than these. */
+const MOST_BUCKETS = 4000
+/** Questions until all values of a chart are there: about a million. */
+const MOST_QUESTIONS = 500
+
+/** A piece of a metric's curve, on a line. */
+export interface Found {
+  readonly metric: string
+  readonly line: string
+  readonly piece: Piece
+}
+
+export interface Looked {
+  readonly page: Page
+  readonly axis: () => Axis
+  readonly view: () => Range
+  readonly isWhole: () => boolean
+  readonly cursor: () => number | null
+  /** The charts that are seen. */
+  readonly cards: () => readonly Card[]
+  /** Something came that may change how far the axis goes. */
+  readonly came: () => void
+  readonly failed: (error: unknown) => void
+}
+
+/** Asks for what the charts that are seen need, and no more. */
+export class Asking {
+  readonly #looked: Looked
+  #all = new AbortController()
+  #sharper = new AbortController()
+  #exact = new AbortController()
+  #resting: ReturnType<typeof setTimeout> | undefined
+  #pointing: ReturnType<typeof setTimeout> | undefined
+  #awaited = new Set<Card>()
+  #renewing = false
+  readonly #toRenew = new Set<string>()
+
+  constructor(looked: Looked) {
+    this.#looked = looked
+  }
+
+  /** Nothing that was asked is wanted any more. */
+  stop(): void {
+    this.#all.abort()
+    this.#all = new AbortController()
+    this.#sharper.abort()
+    this.#exact.abort()
+    clearTimeout(this.#resting)
+    clearTimeout(this.#pointing)
+    this.#awaited = new Set()
+  }
+
+  /** The charts that are seen and know nothing yet. */
+  load(): void {
+    const missing = this.#looked.cards().filter((card) => !card.isKnown && !this.#awaited.has(card))
+    const awaited = this.#awaited
+    for (const card of missing) awaited.add(card)
+    for (const some of batches(missing)) {
+      void this.#ask(some, { range: null, buckets: this.#buckets(some, 1) }, this.#all.signal).then((done) => {
+        for (const card of some) awaited.delete(card)
+        if (done && !this.#looked.isWhole()) this.sharpen()
+      })
+    }
+  }
+
+  /** Finer data for the part of the axis that is looked at, once it rests. */
+  sharpen(): void {
+    this.#sharper.abort()
+    this.#sharper = new AbortController()
+    const { signal } = this.#sharper
+    clearTimeout(this.#resting)
+    if (this.#looked.isWhole()) return
+    this.#resting = setTimeout(() => {
+      const [from, to] = this.#looked.view()
+      const width = to - from
+      const blurred = this.#looked.cards().filter((card) => card.isKnown && card.isBlurred([from, to]))
+      const range: Range = [from - width * BEYOND, to + width * BEYOND]
+      for (const some of batches(blurred))
+        void this.#ask(some, { range, buckets: this.#buckets(some, 1 + 2 * BEYOND) }, signal, { range, width })
+    }, REST_MS)
+  }
+
+  /** The points at the cursor, where those that are known stand for several. */
+  point(): void {
+    this.#exact.abort()
+    clearTimeout(this.#pointing)
+    const cursor = this.#looked.cursor()
+    if (cursor === null || !this.#looked.cards().some((card) => card.isUnsure)) return
+    const axis = this.#looked.axis()
+    this.#exact = new AbortController()
+    const { signal } = this.#exact
+    this.#pointing = setTimeout(async () => {
+      const unsure = this.#looked.cards().filter((card) => card.isUnsure)
+      for (const some of batches(unsure)) {
+        const curves = await this.#curves({ metrics: metricsOf(some), axis, range: [cursor, cursor], buckets: 1 }, signal)
+        if (!curves || this.#looked.cursor() !== cursor) return
+        for (const card of some) card.learnAt(cursor, of(card, curves))
+      }
+    }, REST_MS)
+  }
+
+  /** Lines of sessions that went on, and only those. One question at a time: what comes meanwhile is asked after it. */
+  async renew(sessions: readonly string[]): Promise<void> {
+    for (const session of sessions) this.#toRenew.add(session)
+    if (this.#renewing) return
+    this.#renewing = true
+    try {
+      while (this.#toRenew.size > 0) {
+        const changed = this.#looked.page.comparison.lines.filter(({ sessionId }) => this.#toRenew.has(sessionId))
+        this.#toRenew.clear()
+        if (changed.length === 0) continue
+        const lines = changed.map(({ id }) => id)
+        const { signal } = this.#all
+        for (const some of batches(this.#looked.cards().filter((card) => card.isKnown))) {
+          await this.#ask(some, { range: null, buckets: this.#buckets(some, 1), lines }, signal)
+          const fine = some.find(({ fineRange }) => fineRange)?.fineRange
+          const finely = some.filter(({ fineRange }) => fineRange)
+          if (fine) await this.#ask(finely, { range: fine.range, buckets: this.#buckets(finely, 1 + 2 * BEYOND), lines }, signal, fine)
+        }
+      }
+    } finally {
+      this.#renewing = false
+    }
+  }
+
+  /** Every value of some metrics in a part of the axis, however many there are: it is halved until each point stands for itself. */
+  async everything(metrics: readonly string[], range: Range): Promise<Found[]> {
+    const { signal } = this.#all
+    const axis = this.#looked.axis()
+    const found: Found[] = []
+    let questions = 0
+    const collect = async ([from, to]: Range) => {
+      if (++questions > MOST_QUESTIONS) throw new Error(this.#looked.page.texts.curvesTooMany)
+      const part = await this.#find({ metrics, axis, range: [from, to], buckets: MOST_BUCKETS }, signal)
+      const middle = (from + to) / 2
+      if (part.some(({ piece }) => piece.count > MOST_BUCKETS) && middle > from && middle < to) {
+        await collect([from, middle])
+        await collect([middle, to])
+        return
+      }
+      for (const one of part) {
+        const piece = cut(one.piece, [from, to])
+        if (piece.x.length > 0) found.push({ ...one, piece })
+      }
+    }
+    await collect(range)
+    return found
+  }
+
+  /** As many as the chart has pixels. */
+  #buckets(cards: readonly Card[], seen: number): number {
+    const { lines } = this.#looked.page.comparison
+    const pixels = Math.max(...cards.map(({ width }) => width)) * devicePixelRatio
+    const curves = metricsOf(cards).length * lines.length
+    return Math.max(50, Math.min(4000, Math.round(Math.min(pixels, MOST_POINTS, MOST_ALTOGETHER / curves) * seen)))
+  }
+
+  /** Whether the cards learned what was asked. */
+  async #ask(
+    cards: readonly Card[],
+    asked: Omit<CurvesQuery, 'metrics' | 'axis'>,
+    signal: AbortSignal,
+    fine?: { readonly range: Range; readonly width: number },
+  ): Promise<boolean> {
+    const curves = await this.#curves({ ...asked, metrics: metricsOf(cards), axis: this.#looked.axis() }, signal)
+    if (!curves) return false
+    for (const card of cards) if (card.isSeen) card.learn(of(card, curves), asked.lines, fine)
+    this.#looked.came()
+    return true
+  }
+
+  /** Undefined where they are no longer wanted, or could not be had, which is said. */
+  async #curves(asked: CurvesQuery, signal: AbortSignal): Promise<readonly Found[] | undefined> {
+    try {
+      const found = await this.#find(asked, signal)
+      return signal.aborted ? undefined : found
+    } catch (error) {
+      if (!signal.aborted) this.#looked.failed(error)
+      return undefined
+    }
+  }
+
+  async #find(asked: CurvesQuery, signal: AbortSignal): Promise<readonly Found[]> {
+    const { curves } = await this.#looked.page.host.ask('curves', { ...asked, once: true }, signal)
+    const pieces = piecesOf(curves)
+    return curves.map(({ metric, line }, i) => ({ metric, line, piece: pieces[i]! }))
+  }
+}
+
+const metricsOf = (cards: readonly Card[]) => cards.flatMap(({ metrics }) => metrics)
+
+function of({ metrics }: Card, found: readonly Found[]): Found[] {
+  return found.filter(({ metric }) => metrics.includes(metric))
+}
+
+/** Cards whose metrics make a question together. */
+function batches(cards: readonly Card[]): Card[][] {
+  const found: Card[][] = []
+  let size = Infinity
+  for (const card of cards) {
+    size += card.metrics.length
+    if (size > TOGETHER) {
+      found.push([])
+      size = card.metrics.length
+    }
+    found.at(-1)!.push(card)
+  }
+  return found
+}

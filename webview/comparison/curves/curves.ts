@@ -1,0 +1,465 @@
+import type { Axis } from '../../../server/protocol/comparison'
+import type { Json } from '../../../server/protocol/model'
+import { element } from '../../parts/element'
+import { fill, short } from '../../parts/format'
+import type { MakeView, Page } from '../page'
+import { Asking } from './asking'
+import { Card } from './card'
+import { dashesOf, finder, groupsOf, pinnedFirst } from './groups'
+import { merge, type Range } from './points'
+import { Paced } from './paced'
+import type { Shared } from './shared'
+import { secondsOf, ticks, tickTexts, type TimeUnit, timeUnit } from './ticks'
+import { Theme } from './theme'
+import { marksOf, type Series } from './tree'
+import { csvOf, valuesOf } from './values'
+
+const AXES = ['epoch', 'step', 'time', 'sinceFork'] as const
+type AxisChoice = (typeof AXES)[number]
+
+/** How far beyond the screen charts are made, so that one who scrolls finds them there. */
+const NEAR = '300px'
+/** Padding and border of a card, in CSS pixels. */
+const CARD_EDGES = 26
+/** A little air beside the first and the last point. */
+const MARGIN = 0.015
+/** The narrowest part of the axis that one can zoom to, as a share of the whole. */
+const NARROWEST = 1e-6
+/** Nothing was zoomed so far away that it is the whole again. */
+const ALMOST = 0.999
+
+interface Chosen {
+  axis: AxisChoice
+  smoothing: number
+  range: Range | null
+  log: string[]
+  pinned: string[]
+}
+
+/** The metrics of all models over their epochs: a chart for each name. */
+export const curves: MakeView = (page) => new CurvesView(page)
+
+class CurvesView implements Shared {
+  readonly page: Page
+  readonly element: HTMLElement
+  readonly look: Theme
+  readonly paced = new Paced()
+  cursor: number | null = null
+  readonly #chosen: Chosen
+  readonly #asking: Asking
+  readonly #grid = element('div', { class: 'grid' })
+  readonly #cards = new Map<string, Card>()
+  readonly #seen = new Set<Card>()
+  readonly #observer: IntersectionObserver
+  readonly #search: HTMLInputElement
+  readonly #found = element('p', { class: 'quiet found', role: 'status' })
+  readonly #trouble = element('p', { class: 'failed', role: 'alert', hidden: true })
+  readonly #reset: HTMLButtonElement
+  readonly #key: HTMLElement
+  #dash: ReturnType<typeof dashesOf>
+  #hidden = false
+  #drawing = false
+  #whole: Range | undefined
+  #keep: ReturnType<typeof setTimeout> | undefined
+
+  constructor(page: Page) {
+    this.page = page
+    const { texts } = page
+    this.#chosen = chosenOf(page)
+    this.#dash = dashesOf(page.comparison.metrics)
+    this.look = new Theme(page)
+    this.#asking = new Asking({
+      page,
+      axis: () => this.axis,
+      view: () => this.view(),
+      isWhole: () => this.#chosen.range === null,
+      cursor: () => this.cursor,
+      cards: () => (this.#hidden ? [] : [...this.#seen]),
+      came: () => this.#came(),
+      failed: (error) => this.failed(error),
+    })
+    this.#observer = new IntersectionObserver((entries) => this.#scrolled(entries), { rootMargin: `${NEAR} 0px` })
+    this.#search = element('input', {
+      type: 'search',
+      placeholder: texts.curvesSearch,
+      'aria-label': texts.curvesSearch,
+      spellcheck: 'false',
+    })
+    this.#search.addEventListener('input', () => this.#filter())
+    this.#reset = element('button', { type: 'button', class: 'reset', title: texts.curvesResetHow }, texts.curvesReset)
+    this.#reset.addEventListener('click', () => this.zoom(null))
+    this.#key = element('ul', { class: 'key quiet', 'aria-label': texts.curvesKey })
+    this.element = element(
+      'div',
+      { class: 'curves' },
+      element('div', { class: 'controls' }, this.#search, this.#axisChoice(), this.#smoothingChoice(), this.#reset),
+      element('div', { class: 'below' }, this.#key, this.#found),
+      this.#trouble,
+      this.#grid,
+      element('p', { class: 'quiet how' }, texts.curvesHow),
+    )
+    this.#arrange()
+    page.onTheme(() => {
+      this.look.renew()
+      this.#redraw()
+      for (const card of this.#seen) card.point()
+    })
+  }
+
+  get axis(): Axis {
+    return this.#chosen.axis === 'sinceFork' ? 'time' : this.#chosen.axis
+  }
+  get smoothing(): number {
+    return this.#chosen.smoothing
+  }
+
+  shown(): void {
+    this.#hidden = false
+    this.#asking.load()
+    if (this.#chosen.range) this.#asking.sharpen()
+  }
+  hidden(): void {
+    this.#hidden = true
+    this.#asking.stop()
+  }
+  renewed(sessions: readonly string[]): void {
+    this.#hidden = false
+    this.#arrange()
+    this.#whole = undefined
+    void this.#asking.renew(sessions)
+    for (const card of this.#seen) card.renew()
+  }
+
+  isLog = (name: string) => this.#chosen.log.includes(name)
+  setLog(name: string, log: boolean) {
+    this.#chosen.log = this.#chosen.log.filter((one) => one !== name)
+    if (log) this.#chosen.log.push(name)
+    this.#choose()
+  }
+  isPinned = (name: string) => this.#chosen.pinned.includes(name)
+  setPinned(name: string, pinned: boolean) {
+    this.#chosen.pinned = this.#chosen.pinned.filter((one) => one !== name)
+    if (pinned) this.#chosen.pinned.push(name)
+    this.#choose()
+    this.#order()
+  }
+  dash: Shared['dash'] = (group, split) => this.#dash(group, split)
+
+  view = (): Range => this.#chosen.range ?? this.whole()
+
+  whole = (): Range => {
+    if (this.#whole) return this.#whole
+    const { lines } = this.page.comparison
+    let [from, to] = [Infinity, -Infinity]
+    if (this.axis === 'epoch') {
+      for (const line of lines) [from, to] = [Math.min(from, line.from), Math.max(to, line.to)]
+    } else
+      for (const card of this.#seen) {
+        const { places } = card
+        if (places) [from, to] = [Math.min(from, places[0]), Math.max(to, places[1])]
+      }
+    if (!(from <= to)) return [0, 1]
+    const margin = to > from ? (to - from) * MARGIN : 0.5
+    return (this.#whole = [from - margin, to + margin])
+  }
+
+  zoom(range: Range | null) {
+    const [first, last] = this.whole()
+    if (range) {
+      const least = this.axis === 'time' ? (last - first) * NARROWEST : 1
+      const middle = (range[0] + range[1]) / 2
+      const from = Math.max(first, Math.min(range[0], middle - least / 2))
+      const to = Math.min(last, Math.max(range[1], middle + least / 2))
+      this.#chosen.range = to - from >= (last - first) * ALMOST ? null : [from, to]
+    } else this.#chosen.range = null
+    this.#zoomed()
+    if (this.#chosen.range) this.#asking.sharpen()
+    else for (const card of this.#seen) card.coarsen()
+    clearTimeout(this.#keep)
+    this.#keep = setTimeout(() => {
+      this.#choose()
+      for (const card of this.#seen) if (card.isTableShown) void card.showTable(true).catch(this.failed)
+    }, 200)
+  }
+
+  point(at: number | null) {
+    if (at === this.cursor) return
+    this.cursor = at
+    for (const card of this.#seen) card.point()
+    this.#asking.point()
+  }
+
+  xTicks: Shared['xTicks'] = ([min, max], most) => {
+    const { unit, zero } = this.#scale()
+    const at = ticks((min - zero) / unit, (max - zero) / unit, most, this.axis !== 'time')
+    return { at: at.map((one) => one * unit + zero), texts: tickTexts(at, this.page.language) }
+  }
+
+  axisText = () => {
+    const { texts } = this.page
+    const { axis } = this.#chosen
+    if (axis === 'epoch') return texts.curvesEpoch
+    if (axis === 'step') return texts.curvesStep
+    return fill(axis === 'time' ? texts.curvesTimeIn : texts.curvesSinceForkIn, this.#timeUnit())
+  }
+
+  placeNumber = (x: number) => {
+    const { unit, zero } = this.#scale()
+    return (x - zero) / unit
+  }
+
+  placeText = (x: number) => {
+    const { texts, language } = this.page
+    if (this.axis === 'time') return `${short(Number(this.placeNumber(x).toPrecision(6)), language)} ${this.#timeUnit()}`
+    return `${this.axis === 'epoch' ? texts.curvesEpoch : texts.curvesStep} ${x.toLocaleString(language)}`
+  }
+
+  failed = (error: unknown) => {
+    this.#trouble.textContent = fill(this.page.texts.curvesFailed, error instanceof Error ? error.message : String(error))
+    this.#trouble.hidden = false
+  }
+
+  everything: Shared['everything'] = async (group, range) => {
+    const { lines } = this.page.comparison
+    const all = await this.#asking.everything(
+      group.metrics.map(({ metric }) => metric),
+      range ?? this.whole(),
+    )
+    return all.flatMap(({ metric, line: id, piece }): Series[] => {
+      const line = lines.find((one) => one.id === id)
+      return line ? [{ ...merge(piece), metric, line, smoothed: null, join: null }] : []
+    })
+  }
+
+  csv: Shared['csv'] = async (group) => {
+    const { lines, models } = this.page.comparison
+    const series = await this.everything(group, null)
+    return csvOf(valuesOf(group, lines, models, series), this.axis === 'time' ? 's' : this.axis, models)
+  }
+
+  /** A second or a day is one on the axis; and where its zero is. */
+  #scale(): { readonly unit: number; readonly zero: number } {
+    if (this.axis !== 'time') return { unit: 1, zero: 0 }
+    return { unit: secondsOf[this.#timeUnit()], zero: this.#chosen.axis === 'sinceFork' ? this.#forkedAt() : 0 }
+  }
+  #timeUnit(): TimeUnit {
+    const [from, to] = this.whole()
+    return timeUnit(to - from)
+  }
+  /** Where the past that all share ends. */
+  #forkedAt(): number {
+    const line = this.#sharedByAll()
+    if (!line) return 0
+    for (const card of this.#seen) {
+      const end = card.endOf(line.id)
+      if (end !== undefined) return end
+    }
+    return 0
+  }
+  #sharedByAll() {
+    const { lines, models } = this.page.comparison
+    return lines.filter((line) => line.models.length === models.length).sort((a, b) => b.to - a.to)[0]
+  }
+
+  #axisChoice(): HTMLElement {
+    const { texts } = this.page
+    const names = { epoch: texts.curvesEpoch, step: texts.curvesStep, time: texts.curvesTime, sinceFork: texts.curvesSinceFork }
+    const offered = AXES.filter((axis) => axis !== 'sinceFork' || this.#sharedByAll())
+    const select = element(
+      'select',
+      {},
+      ...offered.map((axis) => element('option', { value: axis, selected: axis === this.#chosen.axis }, names[axis])),
+    )
+    select.addEventListener('change', () => {
+      this.#asking.stop()
+      const before = this.axis
+      this.#chosen.axis = select.value as AxisChoice
+      this.#whole = undefined
+      if (this.axis !== before) {
+        this.#chosen.range = null
+        this.cursor = null
+        for (const card of this.#seen) card.forget()
+        this.#asking.load()
+      }
+      this.#choose()
+      for (const card of this.#seen) if (card.isKnown) card.renew()
+      this.#zoomed()
+    })
+    return element('label', {}, element('span', {}, texts.curvesAxis), select)
+  }
+
+  #smoothingChoice(): HTMLElement {
+    const { texts, language } = this.page
+    const shown = element('output', { class: 'figure' })
+    const slider = element('input', {
+      type: 'range',
+      min: 0,
+      max: 0.99,
+      step: 0.01,
+      value: this.smoothing,
+      title: texts.curvesSmoothingHow,
+    })
+    const tell = () => {
+      shown.textContent =
+        this.smoothing === 0 ? texts.curvesNoSmoothing : this.smoothing.toLocaleString(language, { minimumFractionDigits: 2 })
+    }
+    slider.addEventListener('input', () => {
+      this.#chosen.smoothing = Number(slider.value)
+      tell()
+      for (const card of this.#seen) card.renew()
+    })
+    slider.addEventListener('change', () => this.#choose())
+    tell()
+    return element('label', {}, element('span', {}, texts.curvesSmoothing), slider, shown)
+  }
+
+  /** A card for each name of metrics: those that are new come to the others. */
+  #arrange() {
+    const groups = groupsOf(this.page.comparison.metrics)
+    const names = new Set(groups.map(({ name }) => name))
+    for (const group of groups) {
+      const known = this.#cards.get(group.name)
+      if (known && known.metrics.join('\n') === group.metrics.map(({ metric }) => metric).join('\n')) continue
+      known?.leave()
+      const card = new Card(group, this)
+      if (known) {
+        this.#seen.delete(known)
+        this.#observer.unobserve(known.element)
+        known.element.replaceWith(card.element)
+      } else this.#grid.append(card.element)
+      this.#cards.set(group.name, card)
+      this.#observer.observe(card.element)
+    }
+    for (const [name, card] of this.#cards)
+      if (!names.has(name)) {
+        card.leave()
+        card.element.remove()
+        this.#seen.delete(card)
+        this.#cards.delete(name)
+      }
+    this.#dash = dashesOf(this.page.comparison.metrics)
+    this.#order()
+    this.#filter()
+    this.#tellKey()
+    this.#reset.disabled = this.#chosen.range === null
+  }
+
+  #order() {
+    const groups = pinnedFirst(groupsOf(this.page.comparison.metrics), this.#chosen.pinned)
+    let before: Element | null = null
+    for (const { name } of groups) {
+      const { element: card } = this.#cards.get(name)!
+      const next: Element | null = before ? before.nextElementSibling : this.#grid.firstElementChild
+      // Those that are where they belong stay: what is moved loses its focus.
+      if (card !== next) this.#grid.insertBefore(card, next)
+      before = card
+    }
+  }
+
+  #filter() {
+    const find = finder(this.#search.value)
+    let shown = 0
+    for (const card of this.#cards.values()) {
+      const found = find(card.group)
+      card.element.hidden = !found
+      if (found) shown++
+    }
+    const { texts, comparison, language } = this.page
+    const all = this.#cards.size
+    const count = (of: number) => of.toLocaleString(language)
+    const more = comparison.moreMetrics > 0 ? ` ${fill(texts.curvesMore, count(comparison.moreMetrics))}` : ''
+    this.#found.textContent =
+      all === 0
+        ? texts.curvesNoMetrics
+        : shown === 0
+          ? fill(texts.curvesNotFound, this.#search.value)
+          : (shown === all ? fill(texts.curvesCount, count(all)) : fill(texts.curvesFound, count(shown), count(all))) + more
+  }
+
+  /** What the neutral lines and the marks are, with all names whole. */
+  #tellKey() {
+    const { comparison, texts } = this.page
+    const sign = (kind: string) => element('span', { class: kind, 'aria-hidden': 'true' })
+    const isShared = comparison.lines.some(({ models }) => models.length > 1)
+    this.#key.replaceChildren(
+      element('li', {}, isShared && sign('stroke'), isShared ? texts.shared : texts.curvesNothingShared),
+      ...marksOf(comparison).flatMap(({ kind, labels, line }) =>
+        labels.map((label) =>
+          element(
+            'li',
+            { dir: 'auto' },
+            sign(`ring ${kind}`),
+            fill(kind === 'fork' ? texts.curvesForks : texts.curvesEnds, label, line.to),
+          ),
+        ),
+      ),
+    )
+  }
+
+  #scrolled(entries: readonly IntersectionObserverEntry[]) {
+    // All charts of a view that is hidden are out of sight; they stay as they are.
+    if (this.#hidden) return
+    for (const { target, isIntersecting, boundingClientRect } of entries) {
+      const card = this.#cards.get((target as HTMLElement).dataset['metric']!)
+      if (!card) continue
+      if (isIntersecting) this.paced.soon(card.element, () => this.#enter(card, Math.floor(boundingClientRect.width) - CARD_EDGES))
+      else {
+        this.paced.forget(card.element)
+        if (this.#seen.delete(card)) card.leave()
+      }
+    }
+  }
+
+  #enter(card: Card, width: number) {
+    this.#seen.add(card)
+    card.enter(width)
+    // Those that come in one frame are asked for together.
+    this.paced.soon(this.#asking, () => this.#asking.load())
+  }
+
+  /** Data came: the whole may be more than it was. */
+  #came() {
+    this.#trouble.hidden = true
+    const [from, to] = this.whole()
+    this.#whole = undefined
+    const [first, last] = this.whole()
+    if (from !== first || to !== last) for (const card of this.#seen) if (card.isKnown) card.renew()
+  }
+
+  #zoomed() {
+    this.#reset.disabled = this.#chosen.range === null
+    this.#redraw()
+  }
+
+  #redraw() {
+    if (this.#drawing) return
+    this.#drawing = true
+    requestAnimationFrame(() => {
+      this.#drawing = false
+      for (const card of this.#seen) card.draw()
+    })
+  }
+
+  #choose() {
+    const { axis, smoothing, range, log, pinned } = this.#chosen
+    this.page.choose('curves', { axis, smoothing, range: range && [...range], log: [...log], pinned: [...pinned] })
+  }
+}
+
+/** What was chosen before, as far as it still makes sense. */
+function chosenOf(page: Page): Chosen {
+  const kept = page.choice('curves')
+  const { axis, smoothing, range, log, pinned } = (typeof kept === 'object' && kept !== null && !Array.isArray(kept) ? kept : {}) as Record<
+    string,
+    Json | undefined
+  >
+  const texts = (value: Json | undefined) => (Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [])
+  const [from, to] = Array.isArray(range) ? range : []
+  return {
+    axis: AXES.find((one) => one === axis) ?? 'epoch',
+    smoothing: typeof smoothing === 'number' && smoothing >= 0 && smoothing < 1 ? smoothing : 0,
+    range: typeof from === 'number' && typeof to === 'number' && from < to ? [from, to] : null,
+    log: texts(log),
+    pinned: texts(pinned),
+  }
+}
