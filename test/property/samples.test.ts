@@ -191,7 +191,8 @@ describe('samples', () => {
     assert.deepEqual(list('s1', 's2', 's10'), [1, 2, 3])
     assert.deepEqual(list('s1', 's2', 's10'), [1, 2, 3])
     assert.deepEqual(list('s3', 's1', 's10', 's11'), [4, 1, 3, 5])
-    assert.deepEqual([values.number(7), values.number(7), values.number(-1.5), values.number(7.5), values.number(-1.5)], [6, 6, 7, 8, 7])
+    const nulls = Uint8Array.of(0, 0, 0, 1, 0, 0)
+    assert.deepEqual([...values.column(Float64Array.of(7, 7, -1.5, 9, 7.5, -1.5), nulls)], [6, 6, 7, 0, 8, 7])
   })
 })
 

@@ -53,9 +53,17 @@ export class DistinctValues {
     if (!this.#rising) this.#index()
   }
 
-  number(value: number): number {
-    if (value >= 0 && value < SMALL && Number.isInteger(value)) return (this.#small[value] ||= this.#number(value))
-    return this.#number(value)
+  /** The numbers of a column of numbers; not 0 in `nulls` where there is none. */
+  column(values: Float64Array, nulls: Uint8Array | null): Int32Array {
+    const found = new Int32Array(values.length)
+    const small = this.#small
+    for (let i = 0; i < values.length; i++) {
+      if (nulls?.[i]) continue
+      const value = values[i]!
+      const place = value | 0
+      found[i] = place === value && place >= 0 && place < SMALL ? (small[place] ||= this.#number(value)) : this.#number(value)
+    }
+    return found
   }
 
   #number(value: number): number {
@@ -105,7 +113,7 @@ export class DistinctValues {
       } else {
         const end = endOfValue(json, at)
         const first = json[at]!
-        if (first === MINUS || (first >= ZERO && first <= NINE)) found[i] = this.number(Number(textOf(json, at, end)))
+        if (first === MINUS || (first >= ZERO && first <= NINE)) found[i] = this.#number(Number(textOf(json, at, end)))
         else if (first !== SMALL_N) found[i] = this.text(json, at, end)
         at = end
       }

@@ -60,11 +60,10 @@ export function countOf(db: LocalDatabase, scope: Scope, field: MetricName): num
 
 /** Each document's value as its number among the different ones. */
 export function numbered({ values, nulls, dictionary }: SampleValues, distinct: DistinctValues): Int32Array {
+  if (!dictionary) return distinct.column(values as Float64Array, nulls)
+  const numbers = distinct.list(dictionary, values.length)
   const found = new Int32Array(values.length)
-  if (dictionary) {
-    const numbers = distinct.list(dictionary, values.length)
-    for (let i = 0; i < found.length; i++) found[i] = numbers[values[i]!]!
-  } else for (let i = 0; i < found.length; i++) if (!nulls?.[i]) found[i] = distinct.number(values[i]!)
+  for (let i = 0; i < found.length; i++) found[i] = numbers[values[i]!]!
   return found
 }
 

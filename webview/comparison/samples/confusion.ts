@@ -10,8 +10,8 @@ import { changes, check, choice, epochNotes, example, fieldOptions, type Given, 
 
 /** Longer names of classes stand upright over their columns. */
 const SHORT_NAME = 4
-/** Of the text of a cell's colour, at most so much: what is written on it stays readable. */
-const MOST_COLOUR = 55
+/** Percent of colour in a cell, at most: what is written on it stays readable. */
+const MOST_COLOUR = 50
 
 /** Height of a row of a matrix, in pixels. */
 const ROW = 23

@@ -191,7 +191,7 @@ export function histogramPart(page: Page): Part {
     const marks = isLog()
       ? logTicks(low, high, MOST_TICKS)
       : marksOf(ticks(low, high, MOST_TICKS).filter((mark) => mark >= low && mark <= high))
-    const written = tickTexts(marks, language)
+    const written = isLog() ? marks.map((mark) => short(mark, language)) : tickTexts(marks, language)
     return marks.map((mark, i) => [mark, written[i]!])
   }
 
