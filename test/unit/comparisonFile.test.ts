@@ -48,7 +48,7 @@ describe('what a file of a comparison records', () => {
     assert.deepEqual(asked('graph').slice(0, 3), [
       { a: 'a', b: 'b' },
       { a: 'a', b: 'c' },
-      { a: 'a', b: 'id-b@30' },
+      { a: 'a', b: 'id-b@1' },
     ])
     assert.equal(asked('graph').length, 2 + 2 * 40)
     assert.equal(asked('layers').length, 3)
