@@ -24,6 +24,7 @@ import { measureEditor } from './editor'
 import { at, figure, figures, root, text } from './figures'
 import { id, newFolder, RunFolder, writeMetrics, writeWeights } from './fixtures'
 import { questions } from './questions'
+import { measureSamples } from './samples'
 
 const { values: options } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } })
 
@@ -350,6 +351,8 @@ const parts: Record<string, () => Promise<void>> = {
     const { measurePage } = await import('./page')
     await measurePage()
   },
+
+  samples: measureSamples,
 
   async python() {
     const env = { PYTHONPATH: join(root, 'python') }

@@ -19,7 +19,8 @@ export const questions: Readonly<Record<string, (stores: Stores, dir: string) =>
     if (values.length !== 200 * 50) throw new Error(`${values.length} values`)
   },
   groups: async ({ sessions, documents }) => {
-    const groups = await documents.groupBy(await sessions.history(id(0xc, 1)), 'val', 'label', 'loss')
+    const scope = await sessions.history(id(0xc, 1))
+    const { groups } = await documents.groupBy([scope], { split: 'val', by: 'label', field: 'loss', better: null, most: 1000 })
     if (groups.length !== 10) throw new Error(`${groups.length} groups`)
   },
   history: async ({ sessions }) => {

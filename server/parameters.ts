@@ -53,10 +53,18 @@ const questions = {
   tradeoff: z.object({ metric: text, direction: better, cost: text, costDirection: better }),
   effects: z.null(),
   sampleFields: z.null(),
-  samples: z.object({ split: text, by: text, field: text }),
+  samples: z.object({ split: text, by: text, field: text, better: z.nullable(better) }),
   confusion: z.object(classes),
-  flips: z.object({ ...classes, sample: text, a: natural, b: natural }),
-  histogram: z.object({ split: text, field: text, bins: many }),
+  flips: z.object({
+    ...classes,
+    sample: text,
+    a: natural,
+    b: natural,
+    to: z.nullable(z.enum(['right', 'wrong'])),
+    search: text,
+    most: z.int().check(z.minimum(1), z.maximum(100_000)),
+  }),
+  histogram: z.object({ split: text, field: text, bins: many, log: z.boolean() }),
 } satisfies { readonly [Name in Question]: z.ZodMiniType<Asked<Name>> }
 
 const compared = { dir, references: texts }

@@ -330,14 +330,14 @@ async function groupsOf(
   }
   const groups: Record<string, NonNullable<QueryJson['groups']>[string]> = {}
   for (const field of fields) {
-    const found = await stores.documents.groupBy(scope, chosen, by, field)
-    if (found.length)
-      groups[`${chosen}/${field}`] = found.map(({ group, count, mean, min, max }) => ({
+    const found = await stores.documents.groupBy([scope], { split: chosen, by, field, better: null, most: Infinity })
+    if (found.groups.length)
+      groups[`${chosen}/${field}`] = found.groups.map(({ group, scopes: [of] }) => ({
         group,
-        count,
-        mean: jsonNumber(mean),
-        min: jsonNumber(min),
-        max: jsonNumber(max),
+        count: of!.count,
+        mean: jsonNumber(of!.mean),
+        min: jsonNumber(of!.min),
+        max: jsonNumber(of!.max),
       }))
   }
   return { groups }

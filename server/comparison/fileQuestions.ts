@@ -4,7 +4,9 @@ type Asks<Name extends Question> = Extract<Recorded, { question: Name }>
 
 /** A file is for looking at the whole: as many points as a wide chart has pixels. */
 const BUCKETS = 1000
-const BINS = 30
+const BINS = 40
+/** Samples that changed. */
+const MOST_SAMPLES = 1000
 /** Metrics by which epochs are called best, and trades are drawn. */
 const MAIN_METRICS = 20
 /** Epochs of models that are set side by side one by one; of longer histories, only where lines end. */
@@ -17,10 +19,6 @@ const COSTS = [
   ['sparsity', 'higher'],
   ['weights', 'lower'],
 ] as const
-
-const label = /^(label|class|target|truth|y_true|y|category)$/i
-const prediction = /^(pred|prediction|predicted|y_pred|output)$/i
-const sample = /^(sample|id|index|uid|name|path|file)$/i
 
 /** What the page asks at first and by its main switches, but for curves and samples: those that matter most first. */
 export function fileQuestions({ models, lines, metrics, pairs }: Comparison): Recorded[] {
@@ -57,22 +55,36 @@ export function fileQuestions({ models, lines, metrics, pairs }: Comparison): Re
   ]
 }
 
-/** Each field by each other, and the two models beside each other where a label and a prediction are known. */
+/** Each field that can be measured by each other, labels first; and models beside each other where a label and a prediction are known. */
 export function sampleQuestions({ models }: Comparison, { splits }: SampleFields): Recorded[] {
   return splits.flatMap(({ split, fields }): Recorded[] => {
-    const first = fields.toSorted((a, b) => Number(label.test(b)) - Number(label.test(a))).slice(0, MOST_FIELDS)
+    const first = fields.toSorted((a, b) => Number(b.role === 'label') - Number(a.role === 'label')).slice(0, MOST_FIELDS)
+    const numeric = first.filter((field) => field.numeric)
     const groups = first.flatMap((by) =>
-      first.filter((field) => field !== by).map((field): Asks<'samples'> => ({ question: 'samples', asked: { split, by, field } })),
+      numeric
+        .filter((field) => field !== by)
+        .map(({ name, direction }): Asks<'samples'> => ({
+          question: 'samples',
+          asked: { split, by: by.name, field: name, better: direction },
+        })),
     )
-    const histograms = first.map((field): Asks<'histogram'> => ({ question: 'histogram', asked: { split, field, bins: BINS } }))
-    const [labels, predictions, samples] = [label, prediction, sample].map((name) => fields.find((field) => name.test(field)))
-    if (labels === undefined || predictions === undefined) return [...groups, ...histograms]
-    const confusion = { split, label: labels, prediction: predictions }
-    const flips = models.slice(1).map((_, i) => ({ ...confusion, sample: samples ?? 'sample', a: 0, b: i + 1 }))
+    const histograms = [false, true].flatMap((log) =>
+      numeric.map(({ name }): Asks<'histogram'> => ({ question: 'histogram', asked: { split, field: name, bins: BINS, log } })),
+    )
+    const [label, prediction, sample] = (['label', 'prediction', 'sample'] as const).map((role) =>
+      fields.find((field) => field.role === role),
+    )
+    if (!label || !prediction) return [...groups, ...histograms]
+    const confusion = { split, label: label.name, prediction: prediction.name }
+    const all = { ...confusion, to: null, search: '', most: MOST_SAMPLES }
+    const pairs = models.slice(1).flatMap((_, i): [number, number][] => [
+      [0, i + 1],
+      [i + 1, 0],
+    ])
     return [
       ...groups,
       { question: 'confusion', asked: confusion },
-      ...flips.map((asked): Asks<'flips'> => ({ question: 'flips', asked })),
+      ...(sample ? pairs.map(([a, b]): Asks<'flips'> => ({ question: 'flips', asked: { ...all, sample: sample.name, a, b } })) : []),
       ...histograms,
     ]
   })

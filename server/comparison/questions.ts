@@ -5,6 +5,7 @@ import { effects } from './effects'
 import { graph } from './graph'
 import { layers } from './layers'
 import { type Model, modelsOf } from './models'
+import { confusion, flips, histogram, sampleFields, samples } from './samples'
 import { tradeoff } from './tradeoff'
 import { values } from './values'
 
@@ -19,6 +20,11 @@ type Answers = {
 
 /** What can be asked about the models of a comparison. */
 export const questions = {
+  sampleFields,
+  samples,
+  confusion,
+  flips,
+  histogram,
   curves,
   values,
   effects,

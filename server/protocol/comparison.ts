@@ -274,17 +274,34 @@ export interface Effects {
 }
 
 export interface SampleFields {
+  /** Of all models together. */
   readonly splits: readonly {
     readonly split: string
-    readonly fields: readonly string[]
+    readonly fields: readonly {
+      readonly name: string
+      /** Whether it can be measured. */
+      readonly numeric: boolean
+      /** Which way it gets better, as its name tells. */
+      readonly direction: 'lower' | 'higher' | null
+      /** What it holds, as its name tells: what a sample is, what was predicted, or what names it. One field at most has each. */
+      readonly role: 'label' | 'prediction' | 'sample' | null
+    }[]
   }[]
 }
+/**
+ * Samples of the compared epoch; where a model logged none with these fields in it, of the last epoch before that has some. One a model,
+ * null where there is none.
+ */
+export type SampledEpochs = readonly (EpochName | null)[]
 export interface SamplesQuery {
   readonly split: string
   readonly by: string
   readonly field: string
+  /** Which way the field gets better; null: any change counts alike. */
+  readonly better: 'lower' | 'higher' | null
 }
 export interface SampleGroups {
+  /** Those that became worst from the first model to another first. */
   readonly groups: readonly {
     readonly group: Json
     /** One a model; null where it has no sample of the group. */
@@ -295,8 +312,7 @@ export interface SampleGroups {
       readonly max: JsonNumber
     } | null)[]
   }[]
-  /** The epoch whose samples are read, one a model. */
-  readonly epochs: readonly (EpochName | null)[]
+  readonly epochs: SampledEpochs
   readonly moreGroups: number
 }
 export interface ConfusionQuery {
@@ -306,40 +322,69 @@ export interface ConfusionQuery {
 }
 export interface Confusion {
   readonly classes: readonly Json[]
-  /** One a model: rows are labels, columns predictions. */
-  readonly models: readonly (readonly (readonly number[])[] | null)[]
+  readonly models: readonly ({
+    /** Samples with a label and a prediction, and those of them that are right; of all classes. */
+    readonly count: number
+    readonly right: number
+    /** Rows are labels, columns predictions. */
+    readonly counts: readonly (readonly number[])[]
+  } | null)[]
+  readonly epochs: SampledEpochs
+  /** Classes that are not sent; the ones that are mistaken most are. */
   readonly moreClasses: number
 }
 export interface FlipsQuery extends ConfusionQuery {
-  /** The field that names a sample. */
+  /** The field that names a sample. Of documents with one name, the last counts. */
   readonly sample: string
   /** Places of the two models. */
   readonly a: number
   readonly b: number
+  /** Only samples that are so now are listed, and only those with this in their name; null, empty: all. */
+  readonly to: 'right' | 'wrong' | null
+  readonly search: string
+  readonly most: number
 }
 export interface Flips {
   readonly bothRight: number
   readonly bothWrong: number
   readonly wrongToRight: number
   readonly rightToWrong: number
+  /** Samples that only one of the two has. */
+  readonly onlyA: number
+  readonly onlyB: number
+  /** Documents that named a sample again. */
+  readonly repeated: number
   readonly samples: readonly {
     readonly sample: Json
+    /** As the first of the two has it. */
     readonly label: Json
     readonly a: Json
     readonly b: Json
     readonly to: 'right' | 'wrong'
   }[]
   readonly moreSamples: number
+  /** Of the two. */
+  readonly epochs: SampledEpochs
 }
 export interface HistogramQuery {
   readonly split: string
   readonly field: string
   readonly bins: number
+  /** Bins of equal ratios; what isn't above 0 is outside. */
+  readonly log: boolean
 }
 export interface Histogram {
-  /** One more than there are bins. */
+  /** One more than there are bins; none where there is nothing to count. The last bin holds its upper edge, each other one its lower. */
   readonly edges: readonly number[]
-  readonly models: readonly (readonly number[] | null)[]
+  readonly models: readonly ({
+    readonly counts: readonly number[]
+    /** Values, and those of them that are in no bin, as NaN is. */
+    readonly count: number
+    readonly outside: number
+    /** Of what is in the bins. */
+    readonly mean: JsonNumber
+  } | null)[]
+  readonly epochs: SampledEpochs
 }
 
 /** What a page of a comparison asks about its models. */

@@ -178,12 +178,113 @@ export interface ReducedCurve extends MetricName {
   /** Places in which a value is NaN or infinite. */
   readonly gaps: Uint32Array
 }
-export interface Group {
-  readonly group: string | number | boolean | null
+/** A value of a sample field. NaN and infinities are texts, as in the journal; lists and objects are their JSON. */
+export type SampleValue = string | number | boolean | null
+export interface SampleField extends MetricName {
+  /** Whether there are numbers among its values in the last epoch that has it. */
+  readonly numeric: boolean
+}
+export interface SampledEpoch {
+  readonly id: string
+  readonly number: number
+}
+export interface Statistics {
   readonly count: number
   readonly mean: number
   readonly min: number
   readonly max: number
+}
+export interface GroupsQuery {
+  readonly split: string
+  readonly by: string
+  readonly field: string
+  /** Which way the field gets better; null: any change counts alike. */
+  readonly better: 'lower' | 'higher' | null
+  readonly most: number
+}
+export interface Groups {
+  /** Those that became worst from the first scope to another first, then in the order in which they came. */
+  readonly groups: readonly {
+    readonly group: SampleValue
+    /** One a scope; null where it has no document of the group. */
+    readonly scopes: readonly (Statistics | null)[]
+  }[]
+  /** Groups beyond the most that were asked for. */
+  readonly more: number
+}
+export interface ConfusionQuery {
+  readonly split: string
+  readonly label: string
+  readonly prediction: string
+  /** Classes; of more, those that are mistaken most. */
+  readonly most: number
+}
+export interface ConfusionTable {
+  /** Numbers by their size, then texts. */
+  readonly classes: readonly SampleValue[]
+  /** One a scope. `count` and `right` are of all classes. */
+  readonly models: readonly {
+    readonly count: number
+    readonly right: number
+    /** By label, then prediction. */
+    readonly counts: Float64Array
+  }[]
+  readonly more: number
+}
+export interface FlipsQuery {
+  readonly split: string
+  /** The field that names a sample, and those that tell what it is and what was predicted. */
+  readonly sample: string
+  readonly label: string
+  readonly prediction: string
+  /** Only those that are so now are listed; null: both. */
+  readonly to: 'right' | 'wrong' | null
+  /** Part of the names of those that are listed, in whatever case. */
+  readonly search: string
+  readonly most: number
+}
+export interface FlippedSample {
+  readonly sample: SampleValue
+  /** As the first scope has it. */
+  readonly label: SampleValue
+  readonly a: SampleValue
+  readonly b: SampleValue
+  readonly to: 'right' | 'wrong'
+}
+export interface Flips {
+  readonly bothRight: number
+  readonly bothWrong: number
+  readonly wrongToRight: number
+  readonly rightToWrong: number
+  /** Samples that only one of the scopes has. */
+  readonly onlyA: number
+  readonly onlyB: number
+  /** Documents that named a sample again; the last one counts. */
+  readonly repeated: number
+  /** What became wrong first, each in the order in which the first scope has it. */
+  readonly samples: readonly FlippedSample[]
+  /** Beyond the most that were asked for. */
+  readonly more: number
+}
+export interface HistogramQuery {
+  readonly split: string
+  readonly field: string
+  readonly bins: number
+  /** Bins of equal ratios instead of equal widths; what isn't above 0 is outside. */
+  readonly log: boolean
+}
+export interface Histogram {
+  /** One more than there are bins; empty where there is nothing to count. The last bin holds its upper edge, each other one its lower. */
+  readonly edges: readonly number[]
+  /** One a scope. */
+  readonly scopes: readonly {
+    readonly counts: Float64Array
+    /** Values that are not null, and those of them that are in no bin, as NaN is. */
+    readonly count: number
+    readonly outside: number
+    /** Of what is in the bins. */
+    readonly mean: number
+  }[]
 }
 
 export interface SessionName {
@@ -271,9 +372,16 @@ export interface DocumentStore {
   spans(scope: Scope): Promise<Spans>
   /** One for each metric that has a point in the range or beside it, in the order asked for. */
   curves(scope: Scope, query: CurvesQuery, signal?: AbortSignal): Promise<readonly ReducedCurve[]>
-  sampleFields(scope: Scope): Promise<readonly MetricName[]>
-  /** Statistics of `field` over sample documents, for each value of `by`. */
-  groupBy(scope: Scope, split: string, by: string, field: string, signal?: AbortSignal): Promise<readonly Group[]>
+  sampleFields(scope: Scope): Promise<readonly SampleField[]>
+  /** The last epoch that has sample documents with each of the fields. */
+  lastSampled(scope: Scope, split: string, fields: readonly string[]): Promise<SampledEpoch | undefined>
+  /** Statistics of a field over sample documents, for each value of another; documents that lack one of the two are passed over. */
+  groupBy(scopes: readonly Scope[], query: GroupsQuery, signal?: AbortSignal): Promise<Groups>
+  /** How often each prediction was made for each label; documents in which one of the two is null are passed over. */
+  confusion(scopes: readonly Scope[], query: ConfusionQuery, signal?: AbortSignal): Promise<ConfusionTable>
+  /** Which samples are right in one scope and wrong in the other, joined by their names. */
+  flips(a: Scope, b: Scope, query: FlipsQuery, signal?: AbortSignal): Promise<Flips>
+  histogram(scopes: readonly Scope[], query: HistogramQuery, signal?: AbortSignal): Promise<Histogram>
 }
 /** Content-addressed weights files. */
 export interface WeightsStore {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { CurvesQuery, DocumentStore, Scope } from '../../server/storage/ports'
+import type { CurvesQuery, DocumentStore, FlipsQuery, Scope } from '../../server/storage/ports'
 import type { History } from '../../server/tracking/lineage'
 import { NOTHING, placeSteps } from '../../server/tracking/places'
 import { checkCurve } from './curves'
@@ -13,9 +13,15 @@ export function documentStoreContract(store: () => DocumentStore, scope: () => P
   it('names the metrics and the sample fields of a history', async () => {
     assert.deepEqual(await store().metrics(await scope()), [loss, { split: 'val', name: 'acc' }])
     assert.deepEqual(await store().sampleFields(await scope()), [
-      { split: 'val', name: 'label' },
-      { split: 'val', name: 'loss' },
+      { split: 'test', name: 'first', numeric: true },
+      { split: 'test', name: 'label', numeric: false },
+      { split: 'test', name: 'prediction', numeric: false },
+      { split: 'test', name: 'sample', numeric: false },
+      { split: 'test', name: 'score', numeric: true },
+      { split: 'val', name: 'label', numeric: false },
+      { split: 'val', name: 'loss', numeric: true },
     ])
+    assert.deepEqual(await store().sampleFields({ epochIds: [id(99)] }), [])
     assert.deepEqual(await store().metrics({ epochIds: [id(99)] }), [])
   })
 
@@ -144,15 +150,123 @@ export function documentStoreContract(store: () => DocumentStore, scope: () => P
   })
 
   it('groups samples by a field, passing over absent values', async () => {
-    const groups = await store().groupBy(await scope(), 'val', 'label', 'loss')
+    const { groups, more } = await store().groupBy([await scope()], { split: 'val', by: 'label', field: 'loss', better: null, most: 10 })
     assert.deepEqual(
-      groups
-        .map(({ group, count, mean, min, max }) => [group, count, mean, min, max])
-        .toSorted(([a], [b]) => String(a).localeCompare(String(b))),
+      groups.map(({ group, scopes }) => [group, ...scopes]),
       [
-        ['cat', 3, (11 + 12 + 23) / 3, 11, 23],
-        ['dog', 3, 2, 2, 2],
+        ['cat', { count: 3, mean: (11 + 12 + 23) / 3, min: 11, max: 23 }],
+        ['dog', { count: 3, mean: 2, min: 2, max: 2 }],
       ],
     )
+    assert.equal(more, 0)
+  })
+
+  const parent = { epochIds: [id(11)] }
+  const child = { epochIds: [id(23)] }
+
+  it('groups several scopes side by side, and gives those first that became worst', async () => {
+    const query = { split: 'test', by: 'label', field: 'score', most: 10 } as const
+    const asked = async (better: 'lower' | 'higher' | null, most = 10) => {
+      const { groups, more } = await store().groupBy([parent, child], { ...query, better, most })
+      return {
+        groups: groups.map(({ group, scopes }) => [group, ...scopes.map((one) => one && [one.count, one.mean, one.min, one.max])]),
+        more,
+      }
+    }
+    const [cat, dog, one, none] = [
+      ['cat', [2, 5.75, 0.5, 11], [2, 11.75, 0.5, 23]],
+      ['dog', [1, NaN, NaN, NaN], [1, NaN, NaN, NaN]],
+      [1, [1, -1, -1, -1], [1, -1, -1, -1]],
+      [null, [1, Infinity, Infinity, Infinity], [1, Infinity, Infinity, Infinity]],
+    ]
+    assert.deepEqual(await asked('lower'), { groups: [cat, one, none, dog], more: 0 })
+    assert.deepEqual(await asked('higher'), { groups: [one, cat, none, dog], more: 0 })
+    assert.deepEqual(await asked('lower', 1), { groups: [cat], more: 3 })
+    const lone = await store().groupBy([{ epochIds: [id(99)] }, child], { ...query, better: null })
+    assert.deepEqual(
+      lone.groups.map(({ scopes }) => scopes[0]),
+      [null, null, null, null],
+    )
+    assert.deepEqual(await store().groupBy([parent], { ...query, by: 'no such', better: null }), { groups: [], more: 0 })
+    assert.deepEqual(await store().groupBy([parent], { ...query, field: 'label', better: null }), { groups: [], more: 0 })
+  })
+
+  it('gives the last epoch that has samples with each of the fields', async () => {
+    assert.deepEqual(await store().lastSampled(await scope(), 'test', ['label', 'score']), { id: id(23), number: 3 })
+    assert.deepEqual(await store().lastSampled(await scope(), 'test', ['label', 'first']), { id: id(11), number: 1 })
+    assert.equal(await store().lastSampled(await scope(), 'test', ['label', 'no such']), undefined)
+    assert.equal(await store().lastSampled({ epochIds: [id(99)] }, 'test', ['label']), undefined)
+  })
+
+  it('counts each prediction for each label', async () => {
+    const query = { split: 'test', label: 'label', prediction: 'prediction' }
+    assert.deepEqual(await store().confusion([parent, child], { ...query, most: 10 }), {
+      classes: [1, 'cat', 'dog'],
+      models: [
+        { count: 5, right: 3, counts: Float64Array.of(1, 0, 0, 0, 1, 1, 0, 1, 1) },
+        { count: 5, right: 3, counts: Float64Array.of(1, 0, 0, 0, 1, 1, 0, 1, 1) },
+      ],
+      more: 0,
+    })
+    const some = await store().confusion([parent], { ...query, most: 2 })
+    assert.deepEqual([some.classes, some.more, some.models[0]?.count], [['cat', 'dog'], 1, 5])
+    const none = await store().confusion([{ epochIds: [id(99)] }], { ...query, most: 2 })
+    assert.deepEqual(none, { classes: [], models: [{ count: 0, right: 0, counts: new Float64Array() }], more: 0 })
+  })
+
+  it('tells which samples became right and which wrong, and takes the last document of each', async () => {
+    const query = { split: 'test', sample: 'sample', label: 'label', prediction: 'prediction', to: null, search: '', most: 10 } as const
+    const counts = { bothRight: 1, bothWrong: 0, wrongToRight: 1, rightToWrong: 2, onlyA: 0, onlyB: 0, repeated: 2 }
+    const [b, c, a] = [
+      { sample: 'b', label: 'dog', a: 'dog', b: 'cat', to: 'wrong' },
+      { sample: 'c', label: 'cat', a: 'cat', b: 'dog', to: 'wrong' },
+      { sample: 'a', label: 'cat', a: 'dog', b: 'cat', to: 'right' },
+    ]
+    const flips = (more: Partial<FlipsQuery>) => store().flips(parent, child, { ...query, ...more })
+    assert.deepEqual(await flips({}), { ...counts, samples: [b, c, a], more: 0 })
+    assert.deepEqual(await flips({ most: 1 }), { ...counts, samples: [b], more: 2 })
+    assert.deepEqual(await flips({ to: 'right' }), { ...counts, samples: [a], more: 0 })
+    assert.deepEqual(await flips({ search: 'C' }), { ...counts, samples: [c], more: 0 })
+    const lone = await store().flips(parent, { epochIds: [id(99)] }, query)
+    assert.deepEqual([lone.onlyA, lone.onlyB, lone.samples], [4, 0, []])
+  })
+
+  it('counts values in bins that all scopes have in common', async () => {
+    const query = { split: 'test', field: 'score', bins: 4, log: false }
+    assert.deepEqual(await store().histogram([parent, child], query), {
+      edges: [-10, 0, 10, 20, 30],
+      scopes: [
+        { counts: Float64Array.of(1, 1, 1, 0), count: 5, outside: 2, mean: 3.5 },
+        { counts: Float64Array.of(1, 1, 0, 1), count: 5, outside: 2, mean: 7.5 },
+      ],
+    })
+    const log = await store().histogram([parent, child], { ...query, bins: 2, log: true })
+    assert.deepEqual([log.edges.length, log.edges[0], log.edges[2], log.scopes.map(({ outside }) => outside)], [3, 0.5, 23, [3, 3]])
+    assert.deepEqual(
+      log.scopes.map(({ counts }) => [...counts]),
+      [
+        [1, 1],
+        [1, 1],
+      ],
+    )
+    // Whole numbers have a bin each; one value alone has one.
+    assert.deepEqual((await store().histogram([parent], { ...query, field: 'first', bins: 10 })).edges, [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5])
+    const one = await store().histogram([{ epochIds: [id(11)] }], { split: 'val', field: 'loss', bins: 1, log: true })
+    assert.deepEqual(
+      one.scopes.map(({ counts }) => [...counts]),
+      [[2]],
+    )
+    assert.deepEqual((await store().histogram([parent], { ...query, field: 'label' })).edges, [])
+  })
+
+  it('stops where nobody wants the answer any more', async () => {
+    const gone = AbortSignal.abort()
+    const query = { split: 'test', field: 'score' }
+    for (const asked of [
+      store().groupBy([parent], { ...query, by: 'label', better: null, most: 1 }, gone),
+      store().confusion([parent], { split: 'test', label: 'label', prediction: 'prediction', most: 1 }, gone),
+      store().histogram([parent], { ...query, bins: 2, log: false }, gone),
+    ])
+      await assert.rejects(asked, { code: 'aborted' })
   })
 }

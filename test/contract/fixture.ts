@@ -10,7 +10,8 @@ export const CHILD = id(2)
 
 /**
  * A parent with epochs 1 to 3 (ids 11 to 13) and a fork of its epoch 2 with epochs 3 and 4 (ids 23, 24), one of them open.
- * Every epoch has four steps of `train/loss`, an epoch-level `val/acc`, and samples with a label.
+ * Every epoch has four steps of `train/loss`, an epoch-level `val/acc`, and samples with a label; and in `test` samples of which one is
+ * named twice, one has no label, and others are classified in one way by the parent and in another by the child.
  */
 export function writeRuns(dir: string) {
   write(dir, PARENT, { name: 'net', createdAt: 1 }, [1, 2, 3], 10)
@@ -50,6 +51,18 @@ function write(dir: string, session: string, extra: object, numbers: readonly nu
       { type: 'metrics', epoch: id(n), split: 'train', step: steps, time: steps, values: { loss: [n, 'NaN', n + 2, n + 1] } },
       { type: 'metrics', epoch: id(n), split: 'val', step: null, time: [n], values: { acc: [n / 100] } },
       { type: 'samples', epoch: id(n), split: 'val', fields: { label: ['cat', 'dog', 'cat'], loss: [n, 2, null] } },
+      {
+        type: 'samples',
+        epoch: id(n),
+        split: 'test',
+        fields: {
+          sample: ['a', 'b', 'c', 'd', 'b', 'e'],
+          label: ['cat', 'dog', 'cat', 1, 'dog', null],
+          prediction: base === 10 ? ['dog', 'cat', 'cat', 1, 'dog', 'cat'] : ['cat', 'dog', 'dog', 1, 'cat', 'cat'],
+          score: [n, 'NaN', 0.5, -1, null, 'Infinity'],
+          ...(number === 1 ? { first: [1, 2, 3, 4, 5, 6] } : {}),
+        },
+      },
     )
     if (!open)
       lines.push({

@@ -41,8 +41,17 @@ const curve: Curve = {
 
 describe('what a file of a comparison records', () => {
   it('is asked as the page may ask it', () => {
-    const fields = { splits: [{ split: 'val', fields: ['loss', 'prediction', 'label', 'sample'] }] }
-    const all: readonly Recorded[] = [...fileQuestions(comparison), ...sampleQuestions(comparison, fields), ...curveQuestions(comparison)]
+    const fields = (['loss', 'prediction', 'label', 'sample'] as const).map((name) => ({
+      name,
+      numeric: name !== 'sample',
+      direction: name === 'loss' ? ('lower' as const) : null,
+      role: name === 'loss' ? null : name,
+    }))
+    const all: readonly Recorded[] = [
+      ...fileQuestions(comparison),
+      ...sampleQuestions(comparison, { splits: [{ split: 'val', fields }] }),
+      ...curveQuestions(comparison),
+    ]
     for (const { question, asked } of all) assert.deepEqual(questions[question].asked.parse(asked), asked, question)
     const asked = (question: string) => all.filter((one) => one.question === question).map((one) => one.asked)
     assert.deepEqual(asked('graph').slice(0, 3), [
@@ -53,7 +62,11 @@ describe('what a file of a comparison records', () => {
     assert.equal(asked('graph').length, 2 + 2 * 40)
     assert.equal(asked('layers').length, 3)
     assert.ok(asked('values').some((one) => (one as { at: unknown }).at === 30))
-    assert.equal(asked('flips').length, 2)
+    // The first against each other, and the other way round.
+    assert.equal(asked('flips').length, 4)
+    // Each field that can be measured, for each other.
+    assert.equal(asked('samples').length, 3 * 3)
+    assert.equal(asked('histogram').length, 2 * 3)
     // All on the first axis before any on another.
     assert.deepEqual(
       curveQuestions(comparison).map(({ asked: { axis, metrics } }) => `${axis} ${metrics.length}`),
@@ -71,14 +84,16 @@ describe('the answers of a file', () => {
     { question: 'graph', asked: { a: 'a', b: 'b' } },
     { question: 'curves', asked: { metrics: ['val/m0'], axis: 'epoch', range: null, buckets: 1000 } },
     { question: 'curves', asked: { metrics: ['val/m1'], axis: 'epoch', range: null, buckets: 1000 } },
-    { question: 'histogram', asked: { split: 'val', field: 'loss', bins: 30 } },
+    { question: 'histogram', asked: { split: 'val', field: 'loss', bins: 30, log: false } },
+    { question: 'samples', asked: { split: 'val', by: 'label', field: 'loss', better: 'lower' } },
     { question: 'layers', asked: { reference: 'a' } },
   ]
   const said: readonly SavedAnswer[] = [
     { answer: { nodes: [] } as never },
     { answer: { curves: [curve] } },
     { answer: { curves: [{ ...curve, metric: 'val/m1', line: 'other' }] } },
-    { answer: { edges: [], models: [] } },
+    { answer: { edges: [], models: [], epochs: [] } },
+    { answer: { groups: [], epochs: [], moreGroups: 0 } },
     { refused: 'It has no graph.' },
   ]
   const ask = (question: Recorded['question'], asked: unknown) =>
@@ -96,8 +111,12 @@ describe('the answers of a file', () => {
       { a: 'a@39', b: 'b' },
     ])
       assert.equal(ask('graph', asked), undefined, JSON.stringify(asked))
-    assert.deepEqual(ask('histogram', { split: 'val', field: 'loss', bins: 10 }), { edges: [], models: [] })
-    assert.equal(ask('histogram', { split: 'train', field: 'loss', bins: 30 }), undefined)
+    const bins = { split: 'val', field: 'loss', bins: 10, log: false }
+    assert.deepEqual(ask('histogram', bins), { edges: [], models: [], epochs: [] })
+    assert.equal(ask('histogram', { ...bins, split: 'train' }), undefined)
+    assert.equal(ask('histogram', { ...bins, log: true }), undefined)
+    const groups = { split: 'val', by: 'label', field: 'loss', better: 'higher' }
+    assert.deepEqual(ask('samples', groups), { groups: [], epochs: [], moreGroups: 0 })
   })
 
   it('say again why something was refused', () => {

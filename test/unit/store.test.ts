@@ -31,7 +31,7 @@ describe('the file of the embedded store', () => {
         await stores.documents.last(history),
         await Promise.all(metrics.map((metric) => stores.documents.points(history, metric))),
         await Promise.all(metrics.map((metric) => stores.documents.envelope(history, metric, 2))),
-        await stores.documents.groupBy(history, 'val', 'label', 'loss'),
+        await stores.documents.groupBy([history], { split: 'val', by: 'label', field: 'loss', better: null, most: 100 }),
       )
     }
     return all

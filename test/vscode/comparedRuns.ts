@@ -8,6 +8,8 @@ export interface EpochOf {
   /** Of each layer: parameters, and those that are not zero; without it the epoch has no graph. */
   readonly layers?: Readonly<Record<string, readonly [parameters: number, nonzero: number]>>
   readonly weights?: number
+  /** Sample documents: columns of fields, by split. */
+  readonly samples?: Readonly<Record<string, JsonObject>>
 }
 export interface RunOf {
   /** A number that its ids are made from. */
@@ -61,7 +63,7 @@ export function writeRun(
       environment,
     },
   ]
-  for (const [i, { metrics = {}, layers, weights }] of epochs.entries()) {
+  for (const [i, { metrics = {}, layers, weights, samples = {} }] of epochs.entries()) {
     const number = (after?.[1] ?? 0) + i + 1
     const epoch = hex(kind, number)
     lines.push({ type: 'epoch', epoch, number, time: number })
@@ -79,6 +81,7 @@ export function writeRun(
         time: [number],
         values: Object.fromEntries(names.map((metric) => [metric.slice(split.length + 1), [metrics[metric]]])),
       })
+    for (const [split, fields] of Object.entries(samples)) lines.push({ type: 'samples', epoch, split, fields })
     if (layers) writeFileSync(join(folder, 'graphs', `${number}.json`), JSON.stringify({ id: 'g', nodes: nodesOf(layers) }))
     lines.push({
       type: 'commit',

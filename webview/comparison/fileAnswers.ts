@@ -43,6 +43,8 @@ function unwrapped(said: SavedAnswer): Answer<Question> {
 /** What is the same question, however it is put. */
 function keyOf(question: Question, asked: unknown, models: Comparison['models']): string {
   return JSON.stringify(asked, (key, value: unknown) => {
+    // The groups are the same, in another order.
+    if (question === 'samples' && key === 'better') return undefined
     // A histogram of other bins says the same.
     if (question === 'histogram' && key === 'bins') return undefined
     // What a curve is reduced to is as it was recorded.

@@ -12,12 +12,12 @@ function chosen(page: Page): Readonly<Record<string, unknown>> {
   return typeof kept === 'object' && kept !== null && !Array.isArray(kept) ? (kept as Readonly<Record<string, unknown>>) : {}
 }
 
-/** Which way a metric gets better: as the user said, else as its name tells. */
-export function directionOf(page: Page, metric: string): Direction {
+/** Which way a metric gets better: as the user said, else as its name tells; of what is no metric of the comparison, as is told here. */
+export function directionOf(page: Page, metric: string, otherwise: Direction = null): Direction {
   const all = chosen(page)
   const said = Object.hasOwn(all, metric) ? all[metric] : undefined
   if (said === 'lower' || said === 'higher' || said === null) return said
-  return byName(page.comparison.metrics).get(metric)?.direction ?? null
+  return byName(page.comparison.metrics).get(metric)?.direction ?? otherwise
 }
 
 const known = new WeakMap<Comparison['metrics'], ReadonlyMap<string, ComparisonMetric>>()
@@ -30,9 +30,9 @@ function byName(metrics: Comparison['metrics']): ReadonlyMap<string, ComparisonM
 const NEXT = { higher: 'lower', lower: null } as const
 
 /** Says which way a metric gets better; a press turns it. */
-export function directionButton(page: Page, metric: string, changed: () => void): HTMLElement {
+export function directionButton(page: Page, metric: string, changed: () => void, otherwise: Direction = null): HTMLElement {
   const { texts } = page
-  const direction = directionOf(page, metric)
+  const direction = directionOf(page, metric, otherwise)
   const said = direction === 'higher' ? texts.higherBetter : direction === 'lower' ? texts.lowerBetter : texts.noDirection
   const sign = direction === 'higher' ? '↑' : direction === 'lower' ? '↓' : '↕'
   const button = element(

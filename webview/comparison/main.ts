@@ -24,6 +24,7 @@ const makers: Partial<Record<ViewName, MakeView>> = {
   differences,
   graph: later(async () => (await import('./graph/graph')).graph),
   tradeoff,
+  samples: later(async () => (await import('./samples/samples')).samples),
 }
 
 const main = document.querySelector('main')!

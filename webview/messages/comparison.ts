@@ -70,6 +70,8 @@ const graphSide = z.object({ shape: floats, parameters: floats, nonzero: floats 
 const graphName = z.object({ label: z.string(), epoch: epochName })
 export const nodeDifferences: z.ZodMiniType<NodeDifferences> = z.object({ differences, more: z.number() })
 const samplesOf = { split: text, label: text, prediction: text }
+const sampledEpochs = z.array(maybeEpoch)
+const verdict = z.enum(['right', 'wrong'])
 
 type Schemas = { readonly [Name in Question]: { readonly asked: z.ZodMiniType<Asked<Name>>; readonly answer: z.ZodMiniType<Answer<Name>> } }
 
@@ -193,10 +195,24 @@ export const questions = {
   },
   sampleFields: {
     asked: z.null(),
-    answer: z.object({ splits: z.array(z.object({ split: z.string(), fields: z.array(z.string()) })) }),
+    answer: z.object({
+      splits: z.array(
+        z.object({
+          split: z.string(),
+          fields: z.array(
+            z.object({
+              name: z.string(),
+              numeric: z.boolean(),
+              direction: z.nullable(better),
+              role: z.nullable(z.enum(['label', 'prediction', 'sample'])),
+            }),
+          ),
+        }),
+      ),
+    }),
   },
   samples: {
-    asked: z.object({ split: text, by: text, field: text }),
+    asked: z.object({ split: text, by: text, field: text, better: z.nullable(better) }),
     answer: z.object({
       groups: z.array(
         z.object({
@@ -204,28 +220,49 @@ export const questions = {
           models: z.array(z.nullable(z.object({ count: z.number(), mean: jsonNumber, min: jsonNumber, max: jsonNumber }))),
         }),
       ),
-      epochs: z.array(maybeEpoch),
+      epochs: sampledEpochs,
       moreGroups: z.number(),
     }),
   },
   confusion: {
     asked: z.object(samplesOf),
-    answer: z.object({ classes: z.array(json), models: z.array(z.nullable(z.array(z.array(z.number())))), moreClasses: z.number() }),
+    answer: z.object({
+      classes: z.array(json),
+      models: z.array(z.nullable(z.object({ count: z.number(), right: z.number(), counts: z.array(z.array(z.number())) }))),
+      epochs: sampledEpochs,
+      moreClasses: z.number(),
+    }),
   },
   flips: {
-    asked: z.object({ ...samplesOf, sample: text, a: place, b: place }),
+    asked: z.object({
+      ...samplesOf,
+      sample: text,
+      a: place,
+      b: place,
+      to: z.nullable(verdict),
+      search: text,
+      most: z.number().check(z.int(), z.minimum(1), z.maximum(100_000)),
+    }),
     answer: z.object({
       bothRight: z.number(),
       bothWrong: z.number(),
       wrongToRight: z.number(),
       rightToWrong: z.number(),
-      samples: z.array(z.object({ sample: json, label: json, a: json, b: json, to: z.enum(['right', 'wrong']) })),
+      onlyA: z.number(),
+      onlyB: z.number(),
+      repeated: z.number(),
+      samples: z.array(z.object({ sample: json, label: json, a: json, b: json, to: verdict })),
       moreSamples: z.number(),
+      epochs: sampledEpochs,
     }),
   },
   histogram: {
-    asked: z.object({ split: text, field: text, bins: many }),
-    answer: z.object({ edges: z.array(z.number()), models: z.array(z.nullable(z.array(z.number()))) }),
+    asked: z.object({ split: text, field: text, bins: many, log: z.boolean() }),
+    answer: z.object({
+      edges: z.array(z.number()),
+      models: z.array(z.nullable(z.object({ counts: z.array(z.number()), count: z.number(), outside: z.number(), mean: jsonNumber }))),
+      epochs: sampledEpochs,
+    }),
   },
 } satisfies Schemas
 

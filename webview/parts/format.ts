@@ -2,6 +2,16 @@ import type { Json, JsonNumber } from '../../server/protocol/model'
 
 const DIGITS = 5
 
+const FORMATS = { short: { maximumSignificantDigits: DIGITS }, share: { style: 'percent', maximumFractionDigits: 1 } } as const
+const made = new Map<string, Intl.NumberFormat>()
+/** Kept: to make one takes far longer than to use it. */
+function format(language: string, kind: keyof typeof FORMATS): Intl.NumberFormat {
+  const key = `${kind} ${language}`
+  let one = made.get(key)
+  if (!one) made.set(key, (one = new Intl.NumberFormat(language, FORMATS[kind])))
+  return one
+}
+
 export function fill(text: string, ...values: readonly (string | number)[]): string {
   return text.replaceAll(/\{(\d)\}/g, (whole, place: string) => (values[Number(place)] ?? whole) as string)
 }
@@ -12,13 +22,12 @@ export function short(value: JsonNumber, language: string): string {
   const size = Math.abs(value)
   if (size !== 0 && (size < 1e-4 || size >= 1e9)) return value.toExponential(DIGITS - 2).replace(/\.?0+e/, 'e')
   if (Number.isInteger(value)) return value.toLocaleString(language)
-  return value.toLocaleString(language, { maximumSignificantDigits: DIGITS })
+  return format(language, 'short').format(value)
 }
 
 export const whole = (value: number | null, language: string) => (value === null ? '–' : value.toLocaleString(language))
 
-export const share = (part: number, all: number, language: string) =>
-  (all === 0 ? 0 : part / all).toLocaleString(language, { style: 'percent', maximumFractionDigits: 1 })
+export const share = (part: number, all: number, language: string) => format(language, 'share').format(all === 0 ? 0 : part / all)
 
 /** How far a value is from an earlier one, with its sign; undefined where a difference has no meaning. */
 export function change(from: JsonNumber, to: JsonNumber, language: string): { by: string; share: string } | undefined {

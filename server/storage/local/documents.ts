@@ -1,6 +1,6 @@
-import type { Envelope, Group, LastValue, MetricName, Points, Scope } from '../ports'
+import type { Envelope, LastValue, MetricName, Points, Scope } from '../ports'
 import { AXIS } from './chunks'
-import { float64, uint32, unpackSteps } from './columns'
+import { float64, unpackSteps } from './columns'
 import type { LocalDatabase } from './database'
 
 /** Rows of the epoch table that a scope means, in history order. */
@@ -170,40 +170,3 @@ export function envelope(db: LocalDatabase, scope: Scope, metric: MetricName, bu
   for (let i = 0; i < size; i++) if (low[i]! > high[i]!) low[i] = high[i] = Number.NaN
   return { count, start, low, high }
 }
-
-export function groupBy(db: LocalDatabase, scope: Scope, split: string, by: string, field: string): Group[] {
-  const byId = seriesOf(db, 'sample', { split, name: by })
-  const fieldId = seriesOf(db, 'sample', { split, name: field })
-  if (byId === undefined || fieldId === undefined) return []
-  const groups = new Map<unknown, { count: number; sum: number; min: number; max: number }>()
-  const sql =
-    'SELECT g.val gv, g.step gn, g.extra gd, v.val vv, v.step vn, v.extra vd FROM json_each(?) u CROSS JOIN chunk g INDEXED BY chunk_head ON g.series = ? AND g.epoch = u.value CROSS JOIN chunk v INDEXED BY chunk_head ON v.series = ? AND v.epoch = g.epoch AND v.level = 0 AND v.source = g.source AND v.ordinal = g.ordinal ORDER BY u.key, g.source, g.ordinal'
-  type Row = { gv: Uint8Array; gn: Uint8Array | null; gd: Uint8Array | null; vv: Uint8Array; vn: Uint8Array | null; vd: Uint8Array | null }
-  for (const row of db.prepare(sql).iterate(rowList(scopeRows(db, scope)), byId, fieldId) as Iterable<unknown> as Iterable<Row>) {
-    if (row.vd) continue // not numbers
-    const values = float64(row.vv)
-    const dictionary = row.gd ? (JSON.parse(Buffer.from(row.gd).toString()) as unknown[]) : null
-    const keys = dictionary ? uint32(row.gv) : float64(row.gv)
-    for (let i = 0; i < values.length; i++) {
-      if (row.vn?.[i]) continue
-      const raw = keys[i]!
-      const key = dictionary ? dictionaryKey(dictionary[raw]) : row.gn?.[i] ? null : raw
-      let group = groups.get(key)
-      if (!group) groups.set(key, (group = { count: 0, sum: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY }))
-      const value = values[i]!
-      group.count++
-      group.sum += value
-      if (value < group.min) group.min = value
-      if (value > group.max) group.max = value
-    }
-  }
-  return [...groups].map(([group, { count, sum, min, max }]) => ({
-    group: group as Group['group'],
-    count,
-    mean: sum / count,
-    min: min > max ? Number.NaN : min,
-    max: min > max ? Number.NaN : max,
-  }))
-}
-
-const dictionaryKey = (value: unknown) => (typeof value === 'object' && value !== null ? JSON.stringify(value) : value)

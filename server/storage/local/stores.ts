@@ -5,9 +5,14 @@ import { folders } from '../../journal/runFiles'
 import type { DocumentStore, IngestOptions, SessionStore, Stores, WeightsStore } from '../ports'
 import { type FolderAccess, LocalDatabase, storeError } from './database'
 import { bestValue } from './best'
+import { confusion } from './confusion'
 import { curves } from './curves'
 import * as documents from './documents'
+import { flips } from './flips'
+import { groupBy } from './groups'
+import { histogram } from './histogram'
 import { storePlace } from './place'
+import * as samples from './samples'
 import * as sessions from './sessions'
 import * as spans from './spans'
 import { placeFile } from './weights'
@@ -73,8 +78,12 @@ export class LocalStores implements Stores {
       points: (scope, metric) => ask((db) => documents.points(db, scope, metric)),
       spans: (scope) => ask((db) => spans.spans(db, scope)),
       curves: (scope, query, signal) => ask((db) => curves(db, scope, query, signal)),
-      sampleFields: (scope) => ask((db) => documents.names(db, 'sample', scope)),
-      groupBy: (scope, split, by, field) => ask((db) => documents.groupBy(db, scope, split, by, field)),
+      sampleFields: (scope) => ask((db) => samples.sampleFields(db, scope)),
+      lastSampled: (scope, split, fields) => ask((db) => samples.lastSampled(db, scope, split, fields)),
+      groupBy: (scopes, query, signal) => ask((db) => groupBy(db, scopes, query, signal)),
+      confusion: (scopes, query, signal) => ask((db) => confusion(db, scopes, query, signal)),
+      flips: (a, b, query, signal) => ask((db) => flips(db, a, b, query, signal)),
+      histogram: (scopes, query, signal) => ask((db) => histogram(db, scopes, query, signal)),
     }
     this.weights = {
       path: async (sha256) => {
