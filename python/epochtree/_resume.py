@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from . import _folder
+from . import _distributed, _folder
 from ._errors import EpochtreeError
 
 _STEP = re.compile(rb'"step"\s*:\s*(null|\[[^\]]*\])')
@@ -207,8 +207,9 @@ class Start:
         parent = os.path.join(self._run, "parent")
         if os.path.dirname(own) == parent and path == own:
             return path
-        link = os.path.join(parent, f"resumed-{os.path.basename(own)}")
-        # Ranks share it, so it is never away for a moment.
+        # A rank's own: another that is done takes its own away.
+        link = os.path.join(parent, f"resumed-{_distributed.rank() or 0}-{os.path.basename(own)}")
+        # Processes of one rank share it, so it is never away for a moment.
         temporary = f"{link}.{os.getpid()}.tmp"
         try:
             os.makedirs(parent, exist_ok=True)

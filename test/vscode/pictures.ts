@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core'
 import { explain } from '../../server/errors'
 import { root } from '../../scripts/vscode/root'
 import { demoCopy, endBench, bench } from './bench'
+import { compareInTree, comparisonPage, showView } from './comparisonPage'
 import { keepEvidence, openEditor } from './editor'
 import { codeLens, hover } from './script'
 import { row, rowAction } from './tree'
@@ -45,6 +46,21 @@ const pictures: Pictures = {
     const view = await webview(page, () => document.querySelector('h1') !== null && document.querySelector('table') !== null)
     await view.locator('h1').waitFor()
   },
+  comparison: async (page) => {
+    await compared(page)
+  },
+  curves: async (page) => {
+    const frame = await compared(page)
+    await showView(frame, 'curves')
+    await frame.locator('.curves canvas').first().waitFor()
+    await page.waitForTimeout(500)
+  },
+  graph: async (page) => {
+    const frame = await compared(page)
+    await showView(frame, 'graph')
+    await frame.locator('[data-node]').first().waitFor()
+    await page.waitForTimeout(500)
+  },
   fork: async (page) => {
     await showContainer(page, 'Epochtree')
     await widenSideBar(page, 430)
@@ -52,6 +68,15 @@ const pictures: Pictures = {
     await rowAction(row(page, 'Sessions', 'Epoch 30'), 'Fork from Epoch')
     await codeLens(page, 'Train').waitFor()
   },
+}
+
+/** The demo's two models side by side, with as much room as there is. */
+async function compared(page: Page) {
+  await trees(page)
+  await compareInTree(page, 'digits-2', 'digits')
+  const frame = await comparisonPage(page, 'digits', 'digits-2')
+  await page.keyboard.press('Control+B')
+  return frame
 }
 
 const trees = async (page: Page) => {
