@@ -30,6 +30,8 @@ const makers: Partial<Record<ViewName, MakeView>> = {
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!
 const spoken = element('div', { class: 'unseen', 'aria-live': 'polite' })
+const wrapping = new CSSStyleSheet()
+wrapping.replaceSync('.tablist { flex-wrap: wrap }')
 const themed = new Set<() => void>()
 
 interface Drawn {
@@ -119,6 +121,8 @@ function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>
   }
   tabs.addEventListener('vsc-tabs-select', ({ detail }) => look(offered[detail.selectedIndex]!))
   main.replaceChildren(head, tabs, spoken)
+  // Where the page is narrow, its tabs stand in two rows.
+  tabs.shadowRoot!.adoptedStyleSheets.push(wrapping)
   go(first)
 }
 
