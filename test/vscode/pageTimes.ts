@@ -72,24 +72,38 @@ export const forgetWatched = (page: Page): Promise<void> =>
   })
 export const now = (page: Page): Promise<number> => page.evaluate(() => performance.now())
 
-/** A bare page that strokes as many lines of as many points on one canvas: milliseconds a frame, sorted. */
-export const bareFrames = (page: Page, lines: number, points: number, frames: number): Promise<number[]> =>
+/** A bare page that draws as many curves as a comparison with this many charts shows, each a line and a band: milliseconds a frame, sorted. */
+export const bareFrames = (page: Page, charts: number, curves: number, points: number, frames: number): Promise<number[]> =>
   page.evaluate(
-    async ([lines, points, frames]) => {
-      const canvas = document.createElement('canvas')
-      ;[canvas.width, canvas.height] = [1000, 700]
-      document.body.replaceChildren(canvas)
-      const context = canvas.getContext('2d')!
+    async ([charts, curves, points, frames]) => {
+      const drawn = Array.from({ length: charts }, () => {
+        const canvas = document.createElement('canvas')
+        ;[canvas.width, canvas.height] = [500, 190]
+        return canvas
+      })
+      document.body.replaceChildren(...drawn)
+      const noise = Array.from({ length: points }, () => Math.random())
+      const y = (i: number, of: number, frame: number) =>
+        180 - 170 * (Math.exp((-3 * i) / points) * 0.8 + 0.1 * noise[(i + of + frame) % points]!)
       const times: number[] = []
       for (let frame = 0; frame < frames; frame++)
         await new Promise<void>((done) =>
           requestAnimationFrame(() => {
             const begun = performance.now()
-            context.clearRect(0, 0, 1000, 700)
-            for (let line = 0; line < lines; line++) {
-              context.beginPath()
-              for (let i = 0; i < points; i++) context.lineTo((i / points) * 1000, 350 + 300 * Math.sin(i * 0.1 + line + frame))
-              context.stroke()
+            for (const canvas of drawn) {
+              const context = canvas.getContext('2d')!
+              context.clearRect(0, 0, 500, 190)
+              for (let of = 0; of < curves; of++) {
+                context.beginPath()
+                for (let i = 0; i < points; i++) context.lineTo((i / points) * 500, y(i, of, frame))
+                context.stroke()
+                context.globalAlpha = 0.2
+                context.beginPath()
+                for (let i = 0; i < points; i++) context.lineTo((i / points) * 500, y(i, of, frame) - 8)
+                for (let i = points - 1; i >= 0; i--) context.lineTo((i / points) * 500, y(i, of, frame) + 8)
+                context.fill()
+                context.globalAlpha = 1
+              }
             }
             const { port1, port2 } = new MessageChannel()
             port1.addEventListener('message', () => (times.push(performance.now() - begun), done()), { once: true })
@@ -99,8 +113,12 @@ export const bareFrames = (page: Page, lines: number, points: number, frames: nu
         )
       return times.sort((a, b) => a - b)
     },
-    [lines, points, frames] as const,
+    [charts, curves, points, frames] as const,
   )
+
+/** When the page's own program had come. */
+export const loaded = (page: Page): Promise<number> =>
+  page.evaluate(() => Math.max(...performance.getEntriesByType('resource').map((one) => (one as PerformanceResourceTiming).responseEnd)))
 
 /** How many layers and stretches of them are drawn; 0 while none is. */
 export const boxes = (page: Page): Promise<number> =>
