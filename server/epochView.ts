@@ -2,7 +2,7 @@ import { firstGraphHash } from './firstGraph'
 import { jsonNumber } from './json'
 import type { EpochGraph, EpochMetric, EpochView } from './protocol/editor'
 import type { JsonNumber, JsonObject } from './protocol/model'
-import { resolve } from './references'
+import { resolve, trainerOf } from './references'
 import { settingsOf } from './requests'
 import { epochRows, forksAt } from './sessionList'
 import type { EpochRecord, MetricName, SessionRecord } from './storage/ports'
@@ -25,9 +25,10 @@ const CURVE = 120
 /** Everything about one epoch in the model whose history it is seen in. */
 export async function epochView(folder: TrackedFolder, reference: string): Promise<EpochView> {
   const { sessions } = folder.stores
-  const { session: record, history, epoch } = await resolve(folder.stores, reference)
+  const found = await resolve(folder.stores, reference)
+  const { session: record, history, epoch } = found
   const session = await folder.session(record.id)
-  const trainer = epoch.sessionId === record.id ? record : ((await sessions.session(epoch.sessionId)) ?? record)
+  const trainer = await trainerOf(folder.stores, found)
   const [row] = await epochRows(folder, session, [epoch])
   const epochs = await sessions.count(history.segments)
   const place = await sessions.count(upTo(history, epoch).segments)

@@ -41,6 +41,11 @@ export class EpochtreeError extends Error {
   }
 }
 
+/** Ends what is no longer wanted. A thread of its own has no whole signal, only whether it is aborted. */
+export function checkAborted(signal: Pick<AbortSignal, 'aborted'> | undefined) {
+  if (signal?.aborted) throw new EpochtreeError('aborted', 'It was cancelled.')
+}
+
 export const onlyRead = () =>
   new EpochtreeError('read-only', 'This folder is only read here, so nothing in it can be changed. Open it in a workspace that you trust.')
 

@@ -104,6 +104,10 @@ async function named(
   }
 }
 
+/** The session that trained a model's epoch. */
+export const trainerOf = async ({ sessions }: Stores, { session, epoch }: Pick<Found, 'session' | 'epoch'>): Promise<SessionRecord> =>
+  epoch.sessionId === session.id ? session : ((await sessions.session(epoch.sessionId)) ?? session)
+
 export const inHistory = ({ segments }: History, { sessionId, number }: EpochRecord) =>
   segments.some((one) => one.sessionId === sessionId && one.from <= number && number <= one.to)
 

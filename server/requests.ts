@@ -16,7 +16,7 @@ import type {
   SessionJson,
   ShowJson,
 } from './protocol/model'
-import { bestEpoch, knownMetric, modelOf, resolve, scopeOf } from './references'
+import { bestEpoch, knownMetric, modelOf, resolve, scopeOf, trainerOf } from './references'
 import type { EpochRecord, MetricName, Scope, SessionOverview, SessionRecord, Stores } from './storage/ports'
 import { type Direction, paretoFront } from './tracking/best'
 import { differences } from './tracking/differences'
@@ -154,7 +154,8 @@ export async function settingsOf(context: Context, { attempt, overrides, forkedF
 
 export async function show(context: Context, text: string): Promise<ShowJson> {
   const { stores } = context
-  const { session, epoch } = await resolve(stores, text)
+  const found = await resolve(stores, text)
+  const { session, epoch } = found
   const forks = await stores.sessions.forks(epoch.id)
   return {
     ...epochJson(epoch, session.id, (await metricsOf(context, { epochIds: [epoch.id] })).get(epoch.id) ?? {}),
@@ -162,7 +163,7 @@ export async function show(context: Context, text: string): Promise<ShowJson> {
     graph: (epoch.graphHash && (await stores.sessions.graphSummary(epoch.graphHash))) || null,
     forks: forks.map(({ id, name }) => ({ id, name })),
     weightsPath: (epoch.weights && !epoch.released && (await stores.weights.path(epoch.weights.sha256))) || null,
-    ...(await settingsOf(context, (await stores.sessions.session(epoch.sessionId)) ?? session)),
+    ...(await settingsOf(context, await trainerOf(stores, found))),
   }
 }
 
@@ -191,10 +192,7 @@ export async function compare(context: Context, references: readonly string[], o
         epochs,
         metrics,
         graph: await graphOf(context, found.epoch),
-        settings: await settingsOf(
-          context,
-          found.named ? ((await stores.sessions.session(found.epoch.sessionId)) ?? found.session) : found.session,
-        ),
+        settings: await settingsOf(context, found.named ? await trainerOf(stores, found) : found.session),
       }
     }),
   )

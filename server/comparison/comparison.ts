@@ -4,6 +4,7 @@ import { folders } from '../journal/runFiles'
 import { isObject } from '../json'
 import type { Compared, ComparedSettings, Comparison, ComparisonMetric, ComparisonModel } from '../protocol/comparison'
 import type { Json, JsonObject } from '../protocol/model'
+import { trainerOf } from '../references'
 import { type Context, settingsOf } from '../requests'
 import type { SessionRecord } from '../storage/ports'
 import { differences } from '../tracking/differences'
@@ -60,7 +61,7 @@ async function modelView(
     modelName: session.modelName,
     reference,
     label: named || twice ? `${session.name}@${epoch.number}` : session.name,
-    status: session.finished?.status ?? statusOf(session, folders(context.dir).run(session.id)),
+    status: statusOf(session, folders(context.dir).run(session.id)),
     epoch: { id: epoch.id, number: epoch.number },
     epochs: await sessions.count(scope.segments),
     forkedFrom: forkedFrom && { sessionId: forkedFrom.sessionId, name: parent?.name ?? null, number: forkedFrom.epochNumber },
@@ -89,12 +90,7 @@ const DATA = /(^|[._-])(data|dataset|datasets|corpus|train_set|val_set|test_set)
 
 /** What each was trained with, of the session that trained the compared epoch: where they differ, and where they are alike. */
 async function settings(context: Context, models: readonly Model[]): Promise<ComparedSettings> {
-  const { sessions } = context.stores
-  const trainers = await Promise.all(
-    models.map(async ({ session, epoch }) =>
-      epoch.sessionId === session.id ? session : ((await sessions.session(epoch.sessionId)) ?? session),
-    ),
-  )
+  const trainers = await Promise.all(models.map((model) => trainerOf(context.stores, model)))
   const used = await Promise.all(trainers.map((trainer) => settingsOf(context, trainer)))
   const all = (values: readonly (JsonObject | null | undefined)[]) =>
     differences(

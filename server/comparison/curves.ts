@@ -4,6 +4,7 @@ import type { Axis, Curve, Curves, CurvesQuery, Floats } from '../protocol/compa
 import { knownMetric } from '../references'
 import type { Context } from '../requests'
 import type * as ports from '../storage/ports'
+import { packFloats } from '../tracking/packed'
 import { NOTHING, placeSteps, placeTimes, type Reached } from '../tracking/places'
 import { formatMetric, parseMetric } from '../tracking/reference'
 import { linesOf, type Model } from './models'
@@ -55,17 +56,15 @@ function written(
     metric: formatMetric(metric),
     line,
     count,
-    x: floats(x),
-    value: floats(value),
-    low: single ? null : floats(low),
-    high: single ? null : floats(high),
-    epoch: axis === 'epoch' ? null : floats(epoch),
+    x: packFloats(x),
+    value: packFloats(value),
+    low: single ? null : packFloats(low),
+    high: single ? null : packFloats(high),
+    epoch: axis === 'epoch' ? null : packFloats(epoch),
     gaps: [...gaps],
     ...(open !== undefined && epoch.at(-1) === open ? { open } : {}),
   }
 }
-
-const floats = (array: Float64Array): Floats => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64')
 
 function withoutCopies(all: readonly Curve[]): Curve[] {
   const [xs, epochs] = [new Map<Floats, number>(), new Map<Floats, number>()]

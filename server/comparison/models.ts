@@ -30,11 +30,9 @@ export async function modelsOf({ stores }: Context, references: readonly string[
   )
 }
 
-/** The pieces of their histories; a question that names some gets those. */
-export function linesOf(models: readonly Model[], only?: readonly string[]) {
-  const all = lines(
+/** The pieces of their histories. */
+export const linesOf = (models: readonly Model[]) =>
+  lines(
     models.map(({ scope }) => scope),
     models.map(({ last }) => last.number),
   )
-  return only ? all.filter(({ id }) => only.includes(id)) : all
-}

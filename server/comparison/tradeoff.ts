@@ -7,9 +7,10 @@ import type { EpochRecord, Segment, Stores } from '../storage/ports'
 import { paretoFront } from '../tracking/best'
 import type { Better } from '../tracking/direction'
 import { sparsity } from '../tracking/graph'
+import { evenly } from '../tracking/evenly'
 import { outermost } from '../tracking/outermost'
+import { packFloats } from '../tracking/packed'
 import { parseMetric } from '../tracking/reference'
-import { floats } from './floats'
 import { linesOf, type Model } from './models'
 
 /** More points than a picture can show apart. */
@@ -58,7 +59,7 @@ export async function tradeoff(
     candidates.push(...best.reverse().flat())
   }
   const whole = front(candidates, asked)
-  const named = whole.length <= MOST_OF_FRONT ? whole : spread(whole, MOST_OF_FRONT)
+  const named = evenly(whole, MOST_OF_FRONT)
   const places = new Map<string, number>()
   const sent = shown.map(({ line, points }) => {
     const own = new Map([...points, ...named.filter((point) => point.line === line)].map((point) => [point.epoch, point]))
@@ -66,9 +67,9 @@ export async function tradeoff(
     for (const [i, { epoch }] of sorted.entries()) places.set(`${line} ${epoch}`, i)
     return {
       line,
-      epoch: floats(sorted.map(({ epoch }) => epoch)),
-      value: floats(sorted.map(({ metric }) => metric)),
-      cost: floats(sorted.map(({ cost }) => cost)),
+      epoch: packFloats(sorted.map(({ epoch }) => epoch)),
+      value: packFloats(sorted.map(({ metric }) => metric)),
+      cost: packFloats(sorted.map(({ cost }) => cost)),
     }
   })
   return {
@@ -98,10 +99,6 @@ function front(points: readonly Point[], { direction, costDirection }: TradeoffQ
   return paretoFront(turned, better[direction]).map(({ point }) => point)
 }
 const better = { lower: 'min', higher: 'max' } as const satisfies Record<Better, 'min' | 'max'>
-
-/** The first, the last, and as many between as fit, at even distances. */
-const spread = <T>(items: readonly T[], most: number): T[] =>
-  Array.from({ length: most }, (_, i) => items[Math.round((i * (items.length - 1)) / (most - 1))]!)
 
 type Graphs = (hash: string | null) => Promise<GraphSummary | null>
 

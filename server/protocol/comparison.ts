@@ -344,7 +344,7 @@ export interface FlipsQuery extends ConfusionQuery {
   readonly search: string
   readonly most: number
 }
-export interface Flips {
+export interface FlipCounts {
   readonly bothRight: number
   readonly bothWrong: number
   readonly wrongToRight: number
@@ -352,8 +352,10 @@ export interface Flips {
   /** Samples that only one of the two has. */
   readonly onlyA: number
   readonly onlyB: number
-  /** Documents that named a sample again. */
+  /** Documents that named a sample again; the last one counts. */
   readonly repeated: number
+}
+export interface Flips extends FlipCounts {
   readonly samples: readonly {
     readonly sample: Json
     /** As the first of the two has it. */

@@ -1,4 +1,4 @@
-import type { GraphPair, LayerSizes } from '../protocol/comparison'
+import type { FlipCounts, GraphPair, LayerSizes } from '../protocol/comparison'
 import type { ForkedFrom, GraphSummary, JsonObject, ModelGraph } from '../protocol/model'
 import type { Direction } from '../tracking/best'
 import type { History } from '../tracking/lineage'
@@ -251,16 +251,7 @@ export interface FlippedSample {
   readonly b: SampleValue
   readonly to: 'right' | 'wrong'
 }
-export interface Flips {
-  readonly bothRight: number
-  readonly bothWrong: number
-  readonly wrongToRight: number
-  readonly rightToWrong: number
-  /** Samples that only one of the scopes has. */
-  readonly onlyA: number
-  readonly onlyB: number
-  /** Documents that named a sample again; the last one counts. */
-  readonly repeated: number
+export interface Flips extends FlipCounts {
   /** What became wrong first, each in the order in which the first scope has it. */
   readonly samples: readonly FlippedSample[]
   /** Beyond the most that were asked for. */

@@ -66,6 +66,10 @@ export function summarize(graph: ModelGraph): GraphSummary {
   return { nodes, parameters, nonzero: told ? nonzero : null }
 }
 
+/** A node of a graph by its id, which is none of what every object has. */
+export const nodeAt = (graph: ModelGraph | undefined, id: string): GraphNode | undefined =>
+  graph && Object.hasOwn(graph.nodes, id) ? graph.nodes[id] : undefined
+
 /** The share of a model's first graph, 0 to 1, that is gone or zero; null where the graphs do not tell. */
 export function sparsity(graph: GraphSummary | null, first: GraphSummary | null): number | null {
   const left = graph?.nonzero ?? graph?.parameters ?? null

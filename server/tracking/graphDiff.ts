@@ -1,6 +1,6 @@
 import type { GraphDifference, GraphNode, JsonObject, ModelGraph, NodeChange } from '../protocol/model'
 import { differences, sameJson } from './differences'
-import { nodeParameters, summarize } from './graph'
+import { nodeAt, nodeParameters, summarize } from './graph'
 
 /** What became of `a`'s nodes in `b`, by id. Nothing is said of nodes where one of the graphs is not known. */
 export function diffGraphs(a: ModelGraph | undefined, b: ModelGraph | undefined): GraphDifference {
@@ -40,8 +40,4 @@ function changeOf(id: string, a: GraphNode | undefined, b: GraphNode | undefined
 function content(node: GraphNode): JsonObject {
   const { pruning_plan_id: _, ...rest } = node
   return rest
-}
-
-function nodeAt(graph: ModelGraph, id: string): GraphNode | undefined {
-  return Object.hasOwn(graph.nodes, id) ? graph.nodes[id] : undefined
 }

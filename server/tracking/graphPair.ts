@@ -1,7 +1,7 @@
 import { isObject } from '../json'
 import type { GraphPair, NodeChanges, NodeDifferences } from '../protocol/comparison'
 import type { Difference, GraphNode, Json, ModelGraph } from '../protocol/model'
-import { nodeNonzero, nodeParameters } from './graph'
+import { nodeAt, nodeNonzero, nodeParameters } from './graph'
 import { diffGraphs } from './graphDiff'
 import { nameOf, shapeOf, typeOf } from './layers'
 import { packFloats, packIntegers } from './packed'
@@ -13,7 +13,8 @@ export interface PairLimits {
   readonly edges: number
 }
 const MOST: PairLimits = { nodes: 40_000, edges: 200_000 }
-const LONGEST_NAME = 500
+/** Of a node's id and name, as they are sent. */
+export const LONGEST_NAME = 500
 const LONGEST_VALUE = 300
 const MOST_DIFFERENCES = 50
 /** Characters of all differences together. */
@@ -97,7 +98,6 @@ class Numbering<Value> {
   }
 }
 
-const nodeAt = (graph: Graph, id: string): GraphNode | undefined => (graph && Object.hasOwn(graph.nodes, id) ? graph.nodes[id] : undefined)
 const numberOf = (node: GraphNode | undefined, read: (node: GraphNode) => number | null) => (node ? read(node) : null)
 
 /** In `b`'s order; what is only in `a` follows the node that it followed there. */

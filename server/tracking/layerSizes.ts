@@ -1,6 +1,8 @@
 import type { LayerSizes } from '../protocol/comparison'
 import type { ModelGraph } from '../protocol/model'
+import { evenly } from './evenly'
 import { nodeNonzero, nodeParameters, summarize } from './graph'
+import { LONGEST_NAME } from './graphPair'
 import { nameOf, typeOf } from './layers'
 import { packFloats } from './packed'
 
@@ -28,11 +30,8 @@ export class Thinned<Value> {
     this.#last = value
   }
 
-  get values(): Value[] {
-    const all = (this.count - 1) % this.#every === 0 || this.count === 0 ? this.#kept : [...this.#kept, this.#last!]
-    if (all.length <= this.#most) return [...all]
-    if (this.#most === 1) return [all.at(-1)!]
-    return Array.from({ length: this.#most }, (_, i) => all[Math.round((i * (all.length - 1)) / (this.#most - 1))]!)
+  get values(): readonly Value[] {
+    return evenly((this.count - 1) % this.#every === 0 || this.count === 0 ? this.#kept : [...this.#kept, this.#last!], this.#most)
   }
 }
 
@@ -45,8 +44,6 @@ interface Layer {
   /** The most parameters that it ever had. */
   largest: number
 }
-
-const LONGEST_NAME = 500
 
 /** Parameters of layers in one graph after another. Layers without any are left out. */
 export class LayerColumns {

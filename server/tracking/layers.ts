@@ -2,7 +2,7 @@ import { isObject } from '../json'
 import type { LayerRow, LayerTensor } from '../protocol/editor'
 import type { GraphNode, Json, JsonObject, ModelGraph } from '../protocol/model'
 import { sameJson } from './differences'
-import { nodeNonzero, nodeParameters } from './graph'
+import { nodeAt, nodeNonzero, nodeParameters } from './graph'
 
 /** The graphs that a model's layers are seen against; undefined where one is not known. */
 export interface LayerGraphs {
@@ -62,9 +62,6 @@ function* idsOf({ first, before, now }: LayerGraphs): Generator<string> {
   for (const id of first ? Object.keys(first.nodes) : [])
     if (!Object.hasOwn(now.nodes, id) && !(before && Object.hasOwn(before.nodes, id))) yield id
 }
-
-const nodeAt = (graph: ModelGraph | undefined, id: string): GraphNode | undefined =>
-  graph && Object.hasOwn(graph.nodes, id) ? graph.nodes[id] : undefined
 
 /** A graph says nothing of what is not known: neither is null taken for 0. */
 function figuresOf(

@@ -25,6 +25,8 @@ export const AXIS = 'coalesce(a.step, c.step) step, coalesce(a.time, c.extra) ti
 const INSERT =
   'INSERT INTO chunk(series, epoch, level, source, ordinal, n, step0, step1, last_step, last, lo, hi, step, val, extra, axis, rising, gaps) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 
+const INSERT_SAMPLES = 'INSERT INTO chunk(series, epoch, level, source, ordinal, n, step, val, extra) VALUES(?, ?, 0, ?, ?, ?, ?, ?, ?)'
+
 /** Writes the curves that have one axis in common. */
 export function insertCurves(db: LocalDatabase, { steps, times }: Axis, pieces: readonly Piece[]) {
   const stepped = steps.length > 0
@@ -86,26 +88,7 @@ export function insertSamples(
     'numbers' in column
       ? [column.nulls, bytesOf(column.numbers), null]
       : [null, bytesOf(column.codes), Buffer.from(JSON.stringify(column.dictionary))]
-  db.prepare(INSERT).run(
-    series,
-    epoch,
-    0,
-    source,
-    ordinal,
-    values.length,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    step,
-    val,
-    extra,
-    null,
-    null,
-    null,
-  )
+  db.prepare(INSERT_SAMPLES).run(series, epoch, source, ordinal, values.length, step, val, extra)
 }
 
 /** Chunks as long as this are left as they are. */

@@ -1,4 +1,4 @@
-import { EpochtreeError } from '../../errors'
+import { checkAborted } from '../../errors'
 import { Buckets, bucketWidth } from '../../tracking/buckets'
 import type { CurvesQuery, ReducedCurve, Scope } from '../ports'
 import { float64, unpackSteps } from './columns'
@@ -181,14 +181,10 @@ class Reading {
     if (found) this.read([epochs.find(({ row }) => row === found[0])!], [id])
   }
 
-  #checkAborted() {
-    if (this.#signal?.aborted) throw new EpochtreeError('aborted', 'It was cancelled.')
-  }
-
   /** Takes all chunks of one curve in one epoch at a time. */
   #readHeads(epochs: ReadonlyMap<number, Placed>, ids: readonly number[], look: 'whole' | 'edge') {
     if (ids.length === 0) return
-    this.#checkAborted()
+    checkAborted(this.#signal)
     const wanted = new Set(ids)
     const [from, ...values] = chunksOf([...epochs.values()], ids)
     const heads = this.#db.rows<Head>(`SELECT ${HEAD} ${from}`, ...values)
@@ -207,7 +203,7 @@ class Reading {
     const wanted = new Set(ids)
     const [from, ...values] = chunksOf([...epochs.values()], ids)
     for (const chunk of this.#db.each<Opened>(`SELECT ${this.#opened} ${from}`, ...values)) {
-      this.#checkAborted()
+      checkAborted(this.#signal)
       if (wanted.has(chunk[1])) this.#points(epochs.get(chunk[0])!, this.#curves.get(chunk[1])!, chunk)
     }
   }
@@ -299,7 +295,7 @@ class Reading {
   }
 
   #open(head: Head): Opened {
-    this.#checkAborted()
+    checkAborted(this.#signal)
     return this.#db.rows<Opened>(`SELECT ${this.#opened} FROM chunk c WHERE c.id = ?`, head[12])[0]!
   }
 

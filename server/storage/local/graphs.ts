@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { EpochtreeError } from '../../errors'
+import { checkAborted } from '../../errors'
 import type { GraphPair, LayerSizes } from '../../protocol/comparison'
 import { pairGraphs } from '../../tracking/graphPair'
 import { LayerColumns, Thinned } from '../../tracking/layerSizes'
@@ -24,7 +24,7 @@ export function graphChanges(db: LocalDatabase, { segments }: History, most: num
       from,
       to,
     )) {
-      if (signal?.aborted) throw new EpochtreeError('aborted', 'It was cancelled.')
+      checkAborted(signal)
       if (graphHash !== before) found.add({ id, number, graphHash })
       before = graphHash
     }
@@ -37,7 +37,7 @@ export function graphChanges(db: LocalDatabase, { segments }: History, most: num
 export async function layerSizes(db: LocalDatabase, hashes: readonly string[], most: number, signal?: AbortSignal): Promise<LayerSizes> {
   const columns = new LayerColumns(hashes.length)
   for (const [column, hash] of hashes.entries()) {
-    if (signal?.aborted) throw new EpochtreeError('aborted', 'It was cancelled.')
+    checkAborted(signal)
     const found = graph(db, hash)
     if (found) columns.add(column, found)
     await setImmediate()

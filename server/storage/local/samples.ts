@@ -1,4 +1,4 @@
-import { EpochtreeError } from '../../errors'
+import { checkAborted } from '../../errors'
 import type { MetricName, SampledEpoch, SampleField, Scope } from '../ports'
 import { float64, uint32 } from './columns'
 import type { LocalDatabase } from './database'
@@ -41,7 +41,7 @@ export function* sampleLines(
   const sql = `SELECT ${columns.join(', ')} FROM chunk c0 INDEXED BY chunk_head ${others.join(' ')} WHERE c0.series = ? AND c0.epoch = ? AND c0.level = 0 ORDER BY c0.source, c0.ordinal`
   for (const { row: epoch } of scopeRows(db, scope)) {
     for (const row of db.each<Row>(sql, ...series.slice(1), series[0]!, epoch)) {
-      if (signal?.aborted) throw new EpochtreeError('aborted', 'It was cancelled.')
+      checkAborted(signal)
       yield fields.map((_, i) => {
         const [val, nulls, dictionary] = row.slice(i * 3) as [Uint8Array, Uint8Array | null, Uint8Array | null]
         return { values: dictionary ? uint32(val) : float64(val), nulls, dictionary }
@@ -67,16 +67,18 @@ export function numbered({ values, nulls, dictionary }: SampleValues, distinct: 
   return found
 }
 
+const HAS = 'SELECT 1 FROM chunk WHERE epoch = ? AND series = ? LIMIT 1'
+
 /** The fields of sample documents, with whether any line of the last epoch that has one holds numbers. */
 export function sampleFields(db: LocalDatabase, scope: Scope): SampleField[] {
   const found = names(db, 'sample', scope)
   if (found.length === 0) return []
-  const epochs = scopeRows(db, scope).reverse()
-  const has = db.prepare('SELECT 1 FROM chunk WHERE epoch = ? AND series = ? LIMIT 1')
+  const epochs = scopeRows(db, scope)
+  const has = db.prepare(HAS)
   const numeric = db.prepare('SELECT 1 FROM chunk WHERE epoch = ? AND series = ? AND extra IS NULL LIMIT 1')
   return found.map((field) => {
     const series = seriesOf(db, 'sample', field)!
-    const last = epochs.find(({ row }) => has.get(row, series))!
+    const last = epochs.findLast(({ row }) => has.get(row, series))!
     return { ...field, numeric: numeric.get(last.row, series) !== undefined }
   })
 }
@@ -85,9 +87,7 @@ export function sampleFields(db: LocalDatabase, scope: Scope): SampleField[] {
 export function lastSampled(db: LocalDatabase, scope: Scope, split: string, fields: readonly string[]): SampledEpoch | undefined {
   const series = fields.flatMap((name) => seriesOf(db, 'sample', { split, name }) ?? [])
   if (series.length < fields.length) return undefined
-  const has = db.prepare('SELECT 1 FROM chunk WHERE epoch = ? AND series = ? LIMIT 1')
-  for (const { row, id } of scopeRows(db, scope).reverse())
-    if (series.every((one) => has.get(row, one)))
-      return { id, number: db.get<{ number: number }>('SELECT number FROM epoch WHERE row = ?', row)!.number }
-  return undefined
+  const has = db.prepare(HAS)
+  const found = scopeRows(db, scope).findLast(({ row }) => series.every((one) => has.get(row, one)))
+  return found && { id: found.id, number: found.number }
 }
