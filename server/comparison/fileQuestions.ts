@@ -93,14 +93,16 @@ export function sampleQuestions({ models }: Comparison, { splits }: SampleFields
 /** So many metrics are asked for at once. */
 const TOGETHER = 20
 
-/** All curves, those that matter most first; on the first axis all before any on another. */
+/** All curves: those that matter most on every axis, then the others, on the first axis all before any on another. */
 export function curveQuestions({ metrics }: Comparison): Asks<'curves'>[] {
   const names = metrics.map(({ metric }) => metric)
   const batches = Array.from({ length: Math.ceil(names.length / TOGETHER) }, (_, i) => names.slice(i * TOGETHER, (i + 1) * TOGETHER))
-  return AXES.flatMap((axis) =>
-    batches.map((together): Asks<'curves'> => ({
-      question: 'curves',
-      asked: { metrics: together, axis, range: null, buckets: BUCKETS },
-    })),
+  return [batches.slice(0, 1), batches.slice(1)].flatMap((some) =>
+    AXES.flatMap((axis) =>
+      some.map((together): Asks<'curves'> => ({
+        question: 'curves',
+        asked: { metrics: together, axis, range: null, buckets: BUCKETS },
+      })),
+    ),
   )
 }

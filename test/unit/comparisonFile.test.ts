@@ -67,10 +67,10 @@ describe('what a file of a comparison records', () => {
     // Each field that can be measured, for each other.
     assert.equal(asked('samples').length, 3 * 3)
     assert.equal(asked('histogram').length, 2 * 3)
-    // All on the first axis before any on another.
+    // What matters most on every axis, then all on the first axis before any on another.
     assert.deepEqual(
       curveQuestions(comparison).map(({ asked: { axis, metrics } }) => `${axis} ${metrics.length}`),
-      ['epoch 20', 'epoch 20', 'epoch 10', 'step 20', 'step 20', 'step 10', 'time 20', 'time 20', 'time 10'],
+      ['epoch 20', 'step 20', 'time 20', 'epoch 20', 'epoch 10', 'step 20', 'step 10', 'time 20', 'time 10'],
     )
   })
 

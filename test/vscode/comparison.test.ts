@@ -6,9 +6,10 @@ import type { Frame, Page } from 'playwright-core'
 import { demoCopy } from './bench'
 import { comparisonPage, compareInTree, selectInTree, showView } from './comparisonPage'
 import { type Editor, openEditor, type Theme, themes } from './editor'
+import { epochPage } from './epochPage'
 import { inExtensionHost, setSetting } from './extensionHost'
 import { servers } from './processes'
-import { row, rowAction } from './tree'
+import { row, rowAction, rows } from './tree'
 import { until } from './until'
 import {
   answer,
@@ -223,6 +224,29 @@ describe('the comparison page', () => {
     await until('the old title', async () => (await compared(page)).includes('digits ↔ digits-2'))
   })
 
+  it('acts on an epoch: one of the best trades is opened, and one is selected, by keyboard', async () => {
+    await compareInTree(page, 'digits-2', 'digits')
+    const frame = await comparisonPage(page, ...PAIR)
+    await showView(frame, 'tradeoff')
+    const isSelected = async () =>
+      (await rows(page, SESSIONS)).some(({ text, description }) => text === 'Epoch 14' && description.includes('selected'))
+    const menuOf = async (epoch: string) => {
+      await frame.getByRole('button', { name: `What to do with ${epoch}`, exact: true }).press('Enter')
+      await frame.getByRole('menu').waitFor()
+    }
+    await menuOf('digits@14')
+    await frame.getByRole('menuitem', { name: 'Select', exact: true }).press('Enter')
+    await until('the tree to show it', isSelected)
+    await command(page, 'Epochtree: Follow the Newest Epoch')
+    await choices(page)
+    await answer(page, 'digits')
+    await until('the tree to let it go', async () => !(await isSelected()))
+    await menuOf('digits@14')
+    await frame.getByRole('menuitem', { name: 'Open', exact: true }).press('Enter')
+    await epochPage(page, 'digits@14')
+    await closeAll(page)
+  })
+
   it('is saved as HTML from its title', async () => {
     const file = join(folder, 'saved.html')
     await compareInTree(page, 'digits-2', 'digits')
@@ -269,6 +293,10 @@ describe('the comparison page of a folder that is not trusted', () => {
     await compareInTree(page, 'digits-2', 'digits')
     const frame = await comparisonPage(page, ...PAIR)
     for (const view of await viewsOf(frame)) await showView(frame, view)
+    await showView(frame, 'tradeoff')
+    await frame.getByRole('button', { name: 'What to do with digits@14', exact: true }).click()
+    const offered = await frame.getByRole('menuitem').allInnerTexts()
+    assert.ok(offered.includes('Open') && !offered.some((text) => /Fork|Select/.test(text)), offered.join(', '))
     assert.deepEqual(everything(), before)
   })
 })
