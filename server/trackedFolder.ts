@@ -309,8 +309,8 @@ export class TrackedFolder implements Context {
       const before = this.#seen.get(session.id)
       const place = JSON.stringify([session.forkPoint, session.deletedAt !== null, session.modelName])
       if (before?.place !== place) structure = true
-      // Only what ended before our eyes needs a person now.
-      if (session.status === 'failed' && (before?.status === 'running' || before?.status === 'created'))
+      // Only what ended before our eyes needs a person now. That its engine is gone may be seen before its last line is read.
+      if (session.status === 'failed' && before && before.status !== 'failed')
         this.#events.failed({
           dir: this.dir,
           session: { id: session.id, name: session.name },

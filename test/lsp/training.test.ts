@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SessionRow } from '../../server/protocol/editor'
 import { type Child, environment, python, start } from '../fault/support'
@@ -76,6 +76,20 @@ describe('trainings, over the protocol', () => {
     const { own } = await rows(id)
     const later = await row((one) => one.id === id && one.own > own + 2)
     assert.equal(later.status, 'running')
+  })
+
+  it('tells that one failed, also where its engine was seen to be gone before its last line was read', async () => {
+    const { id } = await train()
+    training!.process.kill('SIGKILL')
+    await row((one) => one.id === id && one.status === 'interrupted')
+    const told = client.heard('epochtree/failed', ({ session }) => session.id === id)
+    const journal = join(client.dir, 'runs', id, 'journal.jsonl')
+    // Whatever was half written ends with it.
+    appendFileSync(
+      journal,
+      `\n${JSON.stringify({ type: 'finished', status: 'failed', error: 'the loss went to infinity', time: Date.now() / 1000 })}\n`,
+    )
+    assert.equal((await told).error, 'the loss went to infinity')
   })
 
   it('a command from elsewhere is named, its secrets masked; where it can not be run, the way is told', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import type { LogJson, SessionJson } from '../../server/protocol/model'
 import { root } from '../../scripts/vscode/root'
@@ -67,6 +68,12 @@ async function replaceInDraft(page: Page, before: string, after: string) {
 /** Presses what stands above the draft; a tooltip of its tab would lie over it. */
 async function pressLens(page: Page, title: string) {
   await page.mouse.move(700, 500)
+  // While the editor still asks for lenses it makes them anew, and a click on one that goes is lost.
+  await until(`"${title}" to stay`, async () => {
+    const node = await lens(page, title).elementHandle()
+    await pause(300)
+    return node?.evaluate(({ isConnected }) => isConnected)
+  })
   await lens(page, title).click()
 }
 

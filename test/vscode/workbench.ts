@@ -96,8 +96,10 @@ export async function savePath(page: Page, path: string): Promise<void> {
 
 /** Types into the open quick pick or input box and accepts it. */
 export async function answer(page: Page, text: string): Promise<void> {
-  await quickInput(page).locator('input').first().fill(text)
-  await page.keyboard.press('Enter')
+  const input = quickInput(page).locator('input').first()
+  await input.fill(text)
+  // Not by the keyboard of the page: something else may just take the focus.
+  await input.press('Enter')
 }
 
 /** Shows a container of the activity bar, such as Explorer or Epochtree. */
