@@ -49,8 +49,12 @@ class CurvesView implements Shared {
   readonly #asking: Asking
   readonly #grid = element('div', { class: 'grid' })
   readonly #cards = new Map<string, Card>()
+  /** Those near enough to the screen to be made, and those on it. */
   readonly #seen = new Set<Card>()
+  readonly #shown = new Set<Card>()
+  readonly #frames = new Paced()
   readonly #observer: IntersectionObserver
+  readonly #onScreen: IntersectionObserver
   readonly #search: HTMLInputElement
   readonly #found = element('p', { class: 'quiet found', role: 'status' })
   readonly #trouble = element('p', { class: 'failed', role: 'alert', hidden: true })
@@ -58,7 +62,6 @@ class CurvesView implements Shared {
   readonly #key: HTMLElement
   #dash: ReturnType<typeof dashesOf>
   #hidden = false
-  #drawing = false
   #whole: Range | undefined
   #keep: ReturnType<typeof setTimeout> | undefined
 
@@ -79,6 +82,7 @@ class CurvesView implements Shared {
       failed: (error) => this.failed(error),
     })
     this.#observer = new IntersectionObserver((entries) => this.#scrolled(entries), { rootMargin: `${NEAR} 0px` })
+    this.#onScreen = new IntersectionObserver((entries) => this.#cameOnScreen(entries))
     this.#search = element('input', {
       type: 'search',
       placeholder: texts.curvesSearch,
@@ -101,7 +105,7 @@ class CurvesView implements Shared {
     this.#arrange()
     page.onTheme(() => {
       this.look.renew()
-      this.#redraw()
+      for (const card of this.#seen) this.#drawSoon(card)
       for (const card of this.#seen) card.point()
     })
   }
@@ -178,6 +182,7 @@ class CurvesView implements Shared {
     clearTimeout(this.#keep)
     this.#keep = setTimeout(() => {
       this.#choose()
+      for (const card of this.#seen) if (!this.#shown.has(card)) this.#drawSoon(card)
       for (const card of this.#seen) if (card.isTableShown) void card.showTable(true).catch(this.failed)
     }, 200)
   }
@@ -324,17 +329,21 @@ class CurvesView implements Shared {
       const card = new Card(group, this)
       if (known) {
         this.#seen.delete(known)
+        this.#shown.delete(known)
         this.#observer.unobserve(known.element)
+        this.#onScreen.unobserve(known.element)
         known.element.replaceWith(card.element)
       } else this.#grid.append(card.element)
       this.#cards.set(group.name, card)
       this.#observer.observe(card.element)
+      this.#onScreen.observe(card.element)
     }
     for (const [name, card] of this.#cards)
       if (!names.has(name)) {
         card.leave()
         card.element.remove()
         this.#seen.delete(card)
+        this.#shown.delete(card)
         this.#cards.delete(name)
       }
     this.#dash = dashesOf(this.page.comparison.metrics)
@@ -410,6 +419,19 @@ class CurvesView implements Shared {
     }
   }
 
+  #cameOnScreen(entries: readonly IntersectionObserverEntry[]) {
+    if (this.#hidden) return
+    for (const { target, isIntersecting } of entries) {
+      const card = this.#cards.get((target as HTMLElement).dataset['metric']!)
+      if (!card) continue
+      if (!isIntersecting) this.#shown.delete(card)
+      else {
+        this.#shown.add(card)
+        this.#drawSoon(card)
+      }
+    }
+  }
+
   #enter(card: Card, width: number) {
     this.#seen.add(card)
     card.enter(width)
@@ -431,13 +453,13 @@ class CurvesView implements Shared {
     this.#redraw()
   }
 
+  /** The chart under the pointer with each frame, the others on the screen in turn; those beyond it when the zoom rests. */
   #redraw() {
-    if (this.#drawing) return
-    this.#drawing = true
-    requestAnimationFrame(() => {
-      this.#drawing = false
-      for (const card of this.#seen) card.draw()
-    })
+    for (const card of this.#shown) this.#drawSoon(card)
+  }
+
+  #drawSoon(card: Card) {
+    this.#frames.soon(card, () => card.draw(), card.element.matches(':hover'))
   }
 
   #choose() {
