@@ -25,6 +25,8 @@ const CARD_EDGES = 26
 const MARGIN = 0.015
 /** The narrowest part of the axis that one can zoom to, as a share of the whole. */
 const NARROWEST = 1e-6
+/** Only commits are told: what a training logs within an epoch is looked for so often. */
+const LOGGING_MS = 2000
 /** Nothing was zoomed so far away that it is the whole again. */
 const ALMOST = 0.999
 
@@ -64,6 +66,7 @@ class CurvesView implements Shared {
   #hidden = false
   #whole: Range | undefined
   #keep: ReturnType<typeof setTimeout> | undefined
+  #logging: ReturnType<typeof setInterval> | undefined
 
   constructor(page: Page) {
     this.page = page
@@ -121,13 +124,16 @@ class CurvesView implements Shared {
     this.#hidden = false
     this.#asking.load()
     if (this.#chosen.range) this.#asking.sharpen()
+    this.#follow()
   }
   hidden(): void {
     this.#hidden = true
     this.#asking.stop()
+    this.#follow()
   }
   renewed(sessions: readonly string[]): void {
     this.#hidden = false
+    this.#follow()
     this.#arrange()
     this.#whole = undefined
     void this.#asking.renew(sessions)
@@ -242,6 +248,15 @@ class CurvesView implements Shared {
     return csvOf(valuesOf(group, lines, models, series), this.axis === 'time' ? 's' : this.axis, models)
   }
 
+  /** An epoch that goes on is on the axes of steps and time only. */
+  #follow() {
+    clearInterval(this.#logging)
+    const { host, comparison } = this.page
+    if (this.#hidden || this.axis === 'epoch' || !host.act) return
+    const running = comparison.models.filter(({ status }) => status === 'running').map(({ id }) => id)
+    if (running.length > 0) this.#logging = setInterval(() => void this.#asking.renew(running), LOGGING_MS)
+  }
+
   /** A second or a day is one on the axis; and where its zero is. */
   #scale(): { readonly unit: number; readonly zero: number } {
     if (this.axis !== 'time') return { unit: 1, zero: 0 }
@@ -287,6 +302,7 @@ class CurvesView implements Shared {
         this.#asking.load()
       }
       this.#choose()
+      this.#follow()
       for (const card of this.#seen) if (card.isKnown) card.renew()
       this.#zoomed()
     })
