@@ -208,8 +208,8 @@ async function longCurves() {
       await wait(300)
     }
     const zoom = sorted((await watched(long)).frames)
-    figure('zoom by wheel: from the wheel to the painted frame, p50', at(zoom, 0.5), 'ms', 16, floor)
-    figure('zoom by wheel: from the wheel to the painted frame, p95', at(zoom, 0.95), 'ms', 33, floor)
+    figure('zoom by wheel: a frame, p50', at(zoom, 0.5), 'ms', 16, floor)
+    figure('zoom by wheel: a frame, p95', at(zoom, 0.95), 'ms', 33, floor)
     figure('zoom deeper: to sharp', median(sharp), 'ms', 100, 'an answer of the store and one frame')
 
     for (let turn = 0; turn < 6; turn++) await long.mouse.wheel(0, -100)
@@ -224,8 +224,8 @@ async function longCurves() {
     await long.mouse.up()
     await long.keyboard.up('Shift')
     const pan = sorted((await watched(long)).frames)
-    figure('pan by dragging: from the pointer to the painted frame, p50', at(pan, 0.5), 'ms', 16, floor)
-    figure('pan by dragging: from the pointer to the painted frame, p95', at(pan, 0.95), 'ms', 33, floor)
+    figure('pan by dragging: a frame, p50', at(pan, 0.5), 'ms', 16, floor)
+    figure('pan by dragging: a frame, p95', at(pan, 0.95), 'ms', 33, floor)
     await close()
   })
 }

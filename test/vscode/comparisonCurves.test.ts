@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
 import { root } from '../../scripts/vscode/root'
 import { LocalStores } from '../../server/storage/local/stores'
@@ -10,6 +10,7 @@ import type { FromPage } from '../../webview/messages/comparison'
 import { demoCopy, emptyFolder } from './bench'
 import { epochLines, sessionId, type Trained, writeRuns } from './journals'
 import { type Alone, type AloneOptions, openAlone, says } from './pageAlone'
+import { LONG_EPOCH, train } from './slowTraining'
 import { until } from './until'
 
 interface Shown extends Alone {
@@ -715,5 +716,35 @@ describe('curves of a training that goes on', () => {
     await page.locator('vscode-tab-header[data-view="curves"]').click()
     assert.deepEqual(await seen(page, 'loss'), ['1', '27'])
     await shown.end()
+  })
+
+  it('show by steps what an epoch logs before it is committed, without a word from the editor', async () => {
+    const dir = await runs({ name: 'a', epochs: [1, 2], log: () => ({ train: { loss: [1, 1] } }) })
+    const training = train(dirname(dir), LONG_EPOCH)
+    try {
+      const stores = new LocalStores(dir)
+      await until('its second epoch', async () => {
+        await stores.ingest()
+        return (await stores.sessions.sessionByName('slow'))?.open?.number === 2
+      })
+      const shown = await show(dir, ['a', 'slow'])
+      const { page } = shown
+      const axis = page.locator('.curves .controls select:has(option[value="step"])')
+      await axis.selectOption('step')
+      const last = async () => {
+        await stores.ingest()
+        return Number((await legend(page, 'loss')).models['slow']!['train']!.value)
+      }
+      let before = await until('a value of the second epoch', async () => (await last()) < 0.5 && last())
+      for (let round = 0; round < 2; round++) before = await until('a later value', async () => (await last()) < before && last())
+      // On the axis of epochs there are none but committed ones.
+      await axis.selectOption('epoch')
+      await until('the value of the committed epoch', async () => (await last()) === 0.5)
+      await shown.end()
+      await stores.close()
+    } finally {
+      training.end()
+      await training.ended
+    }
   })
 })

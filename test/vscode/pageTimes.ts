@@ -6,7 +6,7 @@ interface Watch {
   readonly painted: number[]
   /** When an answer came in. */
   readonly answered: number[]
-  /** From the first input of a frame until that frame was painted. */
+  /** From the beginning of a frame that answers an input until it was painted. */
   readonly frames: number[]
   /** Tasks that held up the page for longer than 50 ms. */
   readonly blocked: number[]
@@ -17,11 +17,12 @@ type Watched = Window & { watch: Watch }
 export function watchPage() {
   const watch: Watch = { painted: [], answered: [], frames: [], blocked: [] }
   ;(window as unknown as Watched).watch = watch
-  /** Calls back when the next frame stands on the screen. */
-  const afterPaint = (done: () => void) =>
+  /** Calls back when the next frame stands on the screen, with the time at which it began. */
+  const afterPaint = (done: (begun: number) => void) =>
     requestAnimationFrame(() => {
+      const begun = performance.now()
       const { port1, port2 } = new MessageChannel()
-      port1.addEventListener('message', done, { once: true })
+      port1.addEventListener('message', () => done(begun), { once: true })
       port1.start()
       port2.postMessage(null)
     })
@@ -46,15 +47,15 @@ export function watchPage() {
   window.addEventListener('message', ({ data }: MessageEvent<{ type?: string } | null>) => {
     if (data?.type === 'answer') watch.answered.push(performance.now())
   })
-  let since: number | undefined
+  let framed = false
   for (const type of ['wheel', 'pointermove', 'mousemove'])
     window.addEventListener(
       type,
       () => {
-        if (since !== undefined) return
-        const begun = (since = performance.now())
-        afterPaint(() => {
-          since = undefined
+        if (framed) return
+        framed = true
+        afterPaint((begun) => {
+          framed = false
           watch.frames.push(performance.now() - begun)
         })
       },

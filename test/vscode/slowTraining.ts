@@ -20,13 +20,28 @@ with epochtree.session("slow", hyperparameters={"lr": 0.1}) as session:
             break
 `
 
-/** Starts it in a folder, as somebody does in a terminal. */
-export function train(folder: string): {
+/** A training whose second epoch goes on and on, a step every 20 ms. */
+export const LONG_EPOCH = `import os, time, epochtree
+with epochtree.session("slow") as session:
+    for epoch in session.epochs(2):
+        for step in range(2 if epoch.number == 1 else 100_000):
+            epoch.log({"loss": 1 / (1 + step)}, step=2 * epoch.number + step)
+            time.sleep(0.02)
+            if os.path.exists("end"):
+                break
+        epoch.commit(graph={"id": "g", "nodes": {}}, weights=b"w%d" % epoch.number)
+`
+
+/** Starts one in a folder, as somebody does in a terminal. */
+export function train(
+  folder: string,
+  script = SLOW,
+): {
   readonly process: ChildProcess
   readonly ended: Promise<unknown>
   readonly end: (how?: 'end' | 'fail') => void
 } {
-  writeFileSync(join(folder, 'slow.py'), SLOW)
+  writeFileSync(join(folder, 'slow.py'), script)
   const child = spawn(python, ['slow.py'], {
     cwd: folder,
     env: { ...process.env, EPOCHTREE_DIR: join(folder, '.epochtree'), PYTHONPATH: join(root, 'python') },

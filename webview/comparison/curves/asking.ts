@@ -10,7 +10,7 @@ const MOST_ALTOGETHER = 36_000
 /** Metrics of one question: the first charts are drawn while the next are asked for. */
 const TOGETHER = 12
 /** Before finer data is asked for, the zoom has to rest so long, in milliseconds. */
-const REST_MS = 40
+const REST_MS = 25
 /** How much more than is seen is asked for, to each side, as a share of it: one can pan a little at once. */
 const BEYOND = 0.5
 /** The server reduces to no more than these. */

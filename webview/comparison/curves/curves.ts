@@ -25,6 +25,8 @@ const CARD_EDGES = 26
 const MARGIN = 0.015
 /** The narrowest part of the axis that one can zoom to, as a share of the whole. */
 const NARROWEST = 1e-6
+/** Only commits are told: what a training logs within an epoch is looked for so often. */
+const LOGGING_MS = 2000
 /** Nothing was zoomed so far away that it is the whole again. */
 const ALMOST = 0.999
 
@@ -49,8 +51,12 @@ class CurvesView implements Shared {
   readonly #asking: Asking
   readonly #grid = element('div', { class: 'grid' })
   readonly #cards = new Map<string, Card>()
+  /** Those near enough to the screen to be made, and those on it. */
   readonly #seen = new Set<Card>()
+  readonly #shown = new Set<Card>()
+  readonly #frames = new Paced()
   readonly #observer: IntersectionObserver
+  readonly #onScreen: IntersectionObserver
   readonly #search: HTMLInputElement
   readonly #found = element('p', { class: 'quiet found', role: 'status' })
   readonly #trouble = element('p', { class: 'failed', role: 'alert', hidden: true })
@@ -58,9 +64,9 @@ class CurvesView implements Shared {
   readonly #key: HTMLElement
   #dash: ReturnType<typeof dashesOf>
   #hidden = false
-  #drawing = false
   #whole: Range | undefined
   #keep: ReturnType<typeof setTimeout> | undefined
+  #logging: ReturnType<typeof setInterval> | undefined
 
   constructor(page: Page) {
     this.page = page
@@ -79,6 +85,7 @@ class CurvesView implements Shared {
       failed: (error) => this.failed(error),
     })
     this.#observer = new IntersectionObserver((entries) => this.#scrolled(entries), { rootMargin: `${NEAR} 0px` })
+    this.#onScreen = new IntersectionObserver((entries) => this.#cameOnScreen(entries))
     this.#search = element('input', {
       type: 'search',
       placeholder: texts.curvesSearch,
@@ -101,7 +108,7 @@ class CurvesView implements Shared {
     this.#arrange()
     page.onTheme(() => {
       this.look.renew()
-      this.#redraw()
+      for (const card of this.#seen) this.#drawSoon(card)
       for (const card of this.#seen) card.point()
     })
   }
@@ -117,13 +124,16 @@ class CurvesView implements Shared {
     this.#hidden = false
     this.#asking.load()
     if (this.#chosen.range) this.#asking.sharpen()
+    this.#follow()
   }
   hidden(): void {
     this.#hidden = true
     this.#asking.stop()
+    this.#follow()
   }
   renewed(sessions: readonly string[]): void {
     this.#hidden = false
+    this.#follow()
     this.#arrange()
     this.#whole = undefined
     void this.#asking.renew(sessions)
@@ -178,6 +188,7 @@ class CurvesView implements Shared {
     clearTimeout(this.#keep)
     this.#keep = setTimeout(() => {
       this.#choose()
+      for (const card of this.#seen) if (!this.#shown.has(card)) this.#drawSoon(card)
       for (const card of this.#seen) if (card.isTableShown) void card.showTable(true).catch(this.failed)
     }, 200)
   }
@@ -237,6 +248,15 @@ class CurvesView implements Shared {
     return csvOf(valuesOf(group, lines, models, series), this.axis === 'time' ? 's' : this.axis, models)
   }
 
+  /** An epoch that goes on is on the axes of steps and time only. */
+  #follow() {
+    clearInterval(this.#logging)
+    const { host, comparison } = this.page
+    if (this.#hidden || this.axis === 'epoch' || !host.act) return
+    const running = comparison.models.filter(({ status }) => status === 'running').map(({ id }) => id)
+    if (running.length > 0) this.#logging = setInterval(() => void this.#asking.renew(running), LOGGING_MS)
+  }
+
   /** A second or a day is one on the axis; and where its zero is. */
   #scale(): { readonly unit: number; readonly zero: number } {
     if (this.axis !== 'time') return { unit: 1, zero: 0 }
@@ -282,6 +302,7 @@ class CurvesView implements Shared {
         this.#asking.load()
       }
       this.#choose()
+      this.#follow()
       for (const card of this.#seen) if (card.isKnown) card.renew()
       this.#zoomed()
     })
@@ -324,17 +345,21 @@ class CurvesView implements Shared {
       const card = new Card(group, this)
       if (known) {
         this.#seen.delete(known)
+        this.#shown.delete(known)
         this.#observer.unobserve(known.element)
+        this.#onScreen.unobserve(known.element)
         known.element.replaceWith(card.element)
       } else this.#grid.append(card.element)
       this.#cards.set(group.name, card)
       this.#observer.observe(card.element)
+      this.#onScreen.observe(card.element)
     }
     for (const [name, card] of this.#cards)
       if (!names.has(name)) {
         card.leave()
         card.element.remove()
         this.#seen.delete(card)
+        this.#shown.delete(card)
         this.#cards.delete(name)
       }
     this.#dash = dashesOf(this.page.comparison.metrics)
@@ -410,6 +435,19 @@ class CurvesView implements Shared {
     }
   }
 
+  #cameOnScreen(entries: readonly IntersectionObserverEntry[]) {
+    if (this.#hidden) return
+    for (const { target, isIntersecting } of entries) {
+      const card = this.#cards.get((target as HTMLElement).dataset['metric']!)
+      if (!card) continue
+      if (!isIntersecting) this.#shown.delete(card)
+      else {
+        this.#shown.add(card)
+        this.#drawSoon(card)
+      }
+    }
+  }
+
   #enter(card: Card, width: number) {
     this.#seen.add(card)
     card.enter(width)
@@ -431,13 +469,13 @@ class CurvesView implements Shared {
     this.#redraw()
   }
 
+  /** The chart under the pointer with each frame, the others on the screen in turn; those beyond it when the zoom rests. */
   #redraw() {
-    if (this.#drawing) return
-    this.#drawing = true
-    requestAnimationFrame(() => {
-      this.#drawing = false
-      for (const card of this.#seen) card.draw()
-    })
+    for (const card of this.#shown) this.#drawSoon(card)
+  }
+
+  #drawSoon(card: Card) {
+    this.#frames.soon(card, () => card.draw(), card.element.matches(':hover'))
   }
 
   #choose() {

@@ -1,13 +1,23 @@
+import { afterPaint } from './afterPaint'
+
 /** A frame has 16 ms; so much of it is for what need not be done at once. */
 const BUDGET_MS = 10
+/** How much the last frame says about the next. */
+const NEWEST = 0.3
 
-/** Work that may wait, some of it in each frame: of many charts that come into sight none keeps the page from answering. */
+/**
+ * Work that may wait, some of it in each frame: of many charts that come into sight, or are drawn again, none keeps the page from
+ * answering. How many fit into a frame is learned from what they took, with what the browser then painted for them.
+ */
 export class Paced {
-  readonly #waiting = new Map<object, () => void>()
+  #waiting = new Map<object, () => void>()
   #running = false
+  /** Milliseconds that one takes. */
+  #each = 0
 
-  /** In the place of what waits for the same thing. */
-  soon(thing: object, work: () => void): void {
+  /** In the place of what waits for the same thing, or before all others. */
+  soon(thing: object, work: () => void, first = false): void {
+    if (first) this.#waiting = new Map([[thing, work], ...this.#waiting])
     this.#waiting.set(thing, work)
     if (this.#running) return
     this.#running = true
@@ -19,12 +29,19 @@ export class Paced {
   }
 
   #run() {
-    const end = performance.now() + BUDGET_MS
+    const begun = performance.now()
+    let done = 0
     for (const [thing, work] of this.#waiting) {
       this.#waiting.delete(thing)
       work()
-      if (performance.now() > end) break
+      done++
+      if (performance.now() - begun > BUDGET_MS || (done + 1) * this.#each > BUDGET_MS) break
     }
+    if (done > 0)
+      afterPaint(() => {
+        const each = (performance.now() - begun) / done
+        this.#each += (each - this.#each) * NEWEST
+      })
     this.#running = this.#waiting.size > 0
     if (this.#running) requestAnimationFrame(() => this.#run())
   }
