@@ -422,7 +422,7 @@ with epochtree.session("slow") as session:
       const told = page.locator('.notifications-center .notification-list-item', { hasText: /This workspace is not trusted/ })
       await told.waitFor()
       await command(page, 'Notifications: Clear All Notifications')
-      await told.waitFor({ state: 'detached' })
+      await told.waitFor({ state: 'hidden' })
     }
     assert.ok(!existsSync(join(folder, '.epochtree', 'drafts')))
     assert.equal(readdirSync(join(folder, '.epochtree', 'runs')).length, 2)

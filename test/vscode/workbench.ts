@@ -137,10 +137,20 @@ export async function pressButton(within: Locator, name: string): Promise<void> 
 /** The modal dialog. */
 export const dialog = (page: Page): Locator => page.locator('.monaco-dialog-box')
 
-/** Opens the context menu of something and chooses from it, through submenus too: `['Mark', 'Select']`. */
-export async function contextMenu(page: Page, target: Locator, ...items: readonly string[]): Promise<void> {
-  await target.click({ button: 'right' })
+/** Opens the context menu of something. Where a list is just drawn anew, the first click may find nothing. */
+async function openMenu(page: Page, target: Locator): Promise<Locator> {
   const menu = page.locator('.monaco-menu').first()
+  await until('the menu', async () => {
+    if (!(await menu.isVisible())) await target.click({ button: 'right', timeout: 5000 })
+    await menu.locator('.action-label').first().waitFor({ timeout: 3000 })
+    return true
+  })
+  return menu
+}
+
+/** Chooses from the context menu of something, through submenus too: `['Mark', 'Select']`. */
+export async function contextMenu(page: Page, target: Locator, ...items: readonly string[]): Promise<void> {
+  const menu = await openMenu(page, target)
   for (const [i, item] of items.entries()) {
     const choice = page.locator('.monaco-menu .action-item', { hasText: item }).last()
     const done = () =>
@@ -162,8 +172,7 @@ export async function contextMenu(page: Page, target: Locator, ...items: readonl
 
 /** The titles in the context menu of something. */
 export async function contextItems(page: Page, target: Locator): Promise<readonly string[]> {
-  await target.click({ button: 'right' })
-  await page.locator('.monaco-menu .action-label').first().waitFor()
+  await openMenu(page, target)
   const items = (await page.locator('.monaco-menu .action-label').allInnerTexts()).map((text) => text.trim()).filter(Boolean)
   await page.keyboard.press('Escape')
   await page.locator('.monaco-menu').first().waitFor({ state: 'hidden' })
