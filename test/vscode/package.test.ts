@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/vscode/root'
 import { bench, demoCopy } from './bench'
@@ -14,6 +14,7 @@ describe('the package', () => {
   before(async () => {
     vsix = join((await bench()).folder, 'epochtree.vsix')
     const made = spawnSync(process.execPath, ['scripts/package.mjs', '--out', vsix], { cwd: root, encoding: 'utf8' })
+    // It refuses to make one that is too large.
     assert.equal(made.status, 0, made.stderr)
     editor = await openEditor({ folder: await demoCopy(), extension: { vsix }, keep: true })
   })
@@ -35,7 +36,6 @@ describe('the package', () => {
   })
 
   it('holds what is listed, and nothing else', () => {
-    assert.ok(statSync(vsix).size < 2 * 1024 * 1024)
     assert.deepEqual(
       readdirSync(installed())
         .filter((entry) => !entry.startsWith('.'))
