@@ -40,6 +40,7 @@ export const graph: MakeView = (page) => {
   let asking = false
   let askAgain = false
   const layersOf = new Map<number, LayersOverEpochs>()
+  const awaited = new Set<number>()
   const shownBars = new Map<number, Bars>()
 
   const isOpen = ({ key }: Item) => toggled.get(key) ?? (open === 'some' ? first.has(key) : open === 'all')
@@ -96,6 +97,7 @@ export const graph: MakeView = (page) => {
       sides.map(({ model, epoch }) => [model, epoch]),
     )
     showSides()
+    loadLayers()
     void ask()
   }
 
@@ -105,8 +107,11 @@ export const graph: MakeView = (page) => {
         sides[which],
         (layersOf.get(sides[which].model)?.epochs ?? []).map(({ number }) => number),
       )
-    for (const { model } of sides) if (!layersOf.has(model)) void askLayers(model)
     drawBars()
+  }
+
+  function loadLayers() {
+    for (const { model } of sides) void askLayers(model)
   }
 
   /** The last pair that was chosen; those passed over on the way to it are not asked for. */
@@ -137,6 +142,8 @@ export const graph: MakeView = (page) => {
   }
 
   async function askLayers(model: number) {
+    if (layersOf.has(model) || awaited.has(model)) return
+    awaited.add(model)
     try {
       const answer = await host.ask('layers', { reference: page.comparison.models[model]!.reference })
       layersOf.set(model, answer)
@@ -144,6 +151,8 @@ export const graph: MakeView = (page) => {
       showSides()
     } catch (error) {
       fail(error)
+    } finally {
+      awaited.delete(model)
     }
   }
 
@@ -345,10 +354,10 @@ export const graph: MakeView = (page) => {
     element: box,
     shown: () => {
       layouts.warm()
-      // The picture first: the bars below it are looked at later.
-      if (!known) void ask()
-      else if (!scene || unfinished) void draw()
       showSides()
+      // The picture first: the bars below it are looked at later.
+      const shown = !known ? ask() : !scene || unfinished ? draw() : Promise.resolve()
+      void shown.then(loadLayers)
     },
     hidden: () => layouts.close(),
     renewed: (sessions) => {
@@ -356,7 +365,7 @@ export const graph: MakeView = (page) => {
       for (const model of layersOf.keys())
         if (lines.some((line) => line.models.includes(model) && sessions.includes(line.sessionId))) layersOf.delete(model)
       showSides()
-      void ask()
+      void ask().then(loadLayers)
     },
   }
 }
