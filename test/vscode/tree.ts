@@ -53,12 +53,13 @@ export const collapse = (page: Page, title: string, text: string | RegExp) => tu
 
 async function turn(page: Page, title: string, text: string | RegExp, wanted: boolean) {
   const target = row(page, title, text)
-  if ((await target.getAttribute('aria-expanded')) === String(wanted)) return
-  await target.locator('.monaco-tl-twistie').click()
-  await until(
-    `${String(text)} to be ${wanted ? 'expanded' : 'collapsed'}`,
-    async () => (await target.getAttribute('aria-expanded')) === String(wanted),
-  )
+  const done = async () => (await target.getAttribute('aria-expanded')) === String(wanted)
+  await until(`${String(text)} to be ${wanted ? 'expanded' : 'collapsed'}`, async () => {
+    if (await done()) return true
+    // Where the tree is just drawn anew the click meets a row that goes.
+    await target.locator('.monaco-tl-twistie').click()
+    return until('it to turn', done, 3000)
+  })
 }
 
 /** Presses an inline action of a row, by its title. */
