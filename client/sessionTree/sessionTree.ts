@@ -164,7 +164,8 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const rows = this.#nested ? found : found.map((epoch) => ({ ...epoch, forks: [] }))
     const all: Node = this.#keep({
       kind: 'epochs',
-      id: `epochs:${row.id}:0:${row.epochs}`,
+      // Not by how many they are: what is open stays so while more come.
+      id: `epochs:${row.dir}:${row.id}`,
       session: row,
       offset: 0,
       count: row.epochs,
@@ -177,7 +178,7 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const { session, offset, count } = node
     if (count > EPOCHS_SHOWN)
       return stretches(offset, count).map((part) =>
-        this.#keep({ kind: 'epochs', id: `epochs:${session.id}:${part.offset}:${part.count}`, session, ...part, parent: node }),
+        this.#keep({ kind: 'epochs', id: `${node.id}:${part.offset}`, session, ...part, parent: node }),
       )
     const { rows } = await this.#server.request('epochtree/epochs', { dir: session.dir, session: session.id, offset, limit: count })
     return rows.map((row) => this.#epoch({ ...row, forks: [] }, node, 'all'))

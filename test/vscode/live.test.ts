@@ -32,6 +32,12 @@ describe('a training that runs', () => {
         'its newest epoch',
         ({ text, description }) => /^Epoch \d+$/.test(text) && description.includes('latest'),
       )
+      // What somebody opened stays open while more comes.
+      const all = /^All (\d+) epochs$/
+      await expand(page, SESSIONS, all)
+      const count = ({ text }: { readonly text: string }) => Number(all.exec(text)?.[1] ?? 0)
+      const before = count(await rowLike(page, SESSIONS, 'all epochs', (one) => count(one) > 0))
+      await rowLike(page, SESSIONS, 'more epochs, still open', (one) => count(one) >= before + 2 && one.expanded === true)
       const badge = page.locator('.activitybar .action-item', { has: page.locator('[aria-label*="1 session is running"]') })
       assert.ok((await badge.count()) > 0)
       training.end()

@@ -49,8 +49,10 @@ describe('the side bar', () => {
   after(() => editor.close())
 
   it('lists all epochs of a session, the newest first', async () => {
-    await expand(page, SESSIONS, 'All 40 epochs')
-    await until('every epoch', async () => (await labels()).filter((text) => text === 'Epoch 39').length === 1)
+    await until('every epoch', async () => {
+      await expand(page, SESSIONS, 'All 40 epochs')
+      return (await labels()).filter((text) => text === 'Epoch 39').length === 1
+    })
     const shown = await labels()
     const all = shown.slice(shown.indexOf('All 40 epochs') + 1)
     assert.deepEqual(all.slice(0, 3), ['Epoch 40', 'Epoch 39', 'Epoch 38'])
