@@ -6,10 +6,10 @@ import { isReduced, merge, nearestPlace, piecesOf, type Piece, placeFrom } from 
 import { atEpoch, last, nearest, step } from '../../webview/comparison/curves/reading'
 import { smooth } from '../../webview/comparison/curves/smooth'
 import { SvgPainter } from '../../webview/comparison/curves/svg'
-import { limits, logTicks, ticks, tickTexts, timeUnit } from '../../webview/comparison/curves/ticks'
 import { extent, labelRows, marksOf, pathOf, remarksOf, type Series, seriesOf } from '../../webview/comparison/curves/tree'
 import { csvOf, fileName, valuesOf } from '../../webview/comparison/curves/values'
 import { floats } from '../../webview/comparison/floats'
+import { limits, logTicks, ticks, tickTexts, timeUnit } from '../../webview/comparison/ticks'
 
 const piece = (x: readonly number[], value: readonly number[], more: Partial<Piece> = {}): Piece => ({
   count: x.length,

@@ -1,8 +1,8 @@
 import type { JsonNumber } from '../../../server/protocol/model'
 import { element, heading, svg } from '../../parts/element'
 import { change, fill, short } from '../../parts/format'
+import { swatch } from '../names'
 import type { Group } from './groups'
-import { swatch } from './menu'
 import type { Reading } from './reading'
 import type { Shared } from './shared'
 
