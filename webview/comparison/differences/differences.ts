@@ -3,25 +3,12 @@ import type { Json } from '../../../server/protocol/model'
 import { breakable, element, unseen } from '../../parts/element'
 import { fill } from '../../parts/format'
 import { asking } from '../asking'
+import { csv, rawText } from '../csv'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { nameOf } from '../names'
 import type { MakeView, Page } from '../page'
 import { redraw, redrawWhen } from '../redraw'
-import {
-  allRows,
-  type Change,
-  cellText,
-  changeOf,
-  chosen,
-  csv,
-  type Group,
-  groups,
-  markdown,
-  rawText,
-  type Row,
-  type Size,
-  type Sorting,
-} from './rows'
+import { allRows, type Change, cellText, changeOf, chosen, type Group, groups, markdown, type Row, type Size, type Sorting } from './rows'
 
 /** Rows of a group that are there at once; the rest on request. */
 const MOST_ROWS = 100

@@ -3,6 +3,7 @@ import { element, heading, table as tableOf } from '../../parts/element'
 import { bytes, fill, share, short, whole } from '../../parts/format'
 import { icon } from '../../parts/icons'
 import { asking } from '../asking'
+import { asJson } from '../figures'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { openMenu } from '../menu'
 import { named, swatch } from '../names'
@@ -255,8 +256,6 @@ function queryOf(page: Page): TradeoffQuery | undefined {
 }
 
 const costName = ({ texts }: Page, cost: string) => (isSize(cost) ? texts[SIZE_TEXTS[cost]] : cost)
-const asJson = (value: number) =>
-  Number.isNaN(value) ? 'NaN' : value === Infinity ? 'Infinity' : value === -Infinity ? '-Infinity' : value
 
 function costText(value: number, cost: string, language: string): string {
   if (cost === 'weights') return bytes(value, language)
