@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import assert from 'node:assert/strict'
+import fc from 'fast-check'
 import type { Effect, Line, Values } from '../../server/protocol/comparison'
 import type { JsonNumber } from '../../server/protocol/model'
 import { paretoFront } from '../../server/tracking/best'

@@ -2,12 +2,13 @@ import type { Histogram } from '../../../server/protocol/comparison'
 import { element, heading, svg, table as tableOf } from '../../parts/element'
 import { fill, share, short } from '../../parts/format'
 import { asking } from '../asking'
+import { check, choice } from '../controls'
 import { colourClass, nameOf } from '../names'
 import type { Page } from '../page'
 import { redraw } from '../redraw'
 import { logTicks, ticks, tickTexts } from '../ticks'
 import { measured } from './fields'
-import { changes, check, choice, epochNotes, fieldOptions, type Given, type Part, section } from './part'
+import { changes, epochNotes, fieldOptions, type Given, note, type Part, section } from './part'
 import { outline, place as placeOf } from './shape'
 
 const BINS = 40
@@ -107,16 +108,15 @@ export function histogramPart(page: Page): Part {
   }
 
   function notes(reason: string | undefined): HTMLElement[] {
-    const line = (text: string, kind = 'quiet') => element('p', { class: kind }, text)
     const field = chosen()
-    if (field === undefined) return [line(fill(texts.noNumbers, given.split))]
-    if (reason !== undefined) return [line(reason, 'trouble')]
-    if (!found) return [line(texts.asking)]
-    if (found.edges.length === 0) return [line(fill(isLog() ? texts.noPositive : texts.noFinite, field))]
+    if (field === undefined) return [note(fill(texts.noNumbers, given.split))]
+    if (reason !== undefined) return [note(reason, 'trouble')]
+    if (!found) return [note(texts.asking)]
+    if (found.edges.length === 0) return [note(fill(isLog() ? texts.noPositive : texts.noFinite, field))]
     const outside = found.models.flatMap((one, place) =>
       one?.outside
         ? [
-            line(
+            note(
               fill(isLog() ? texts.outsideLog : texts.outside, page.comparison.models[place]!.label, one.outside.toLocaleString(language)),
             ),
           ]

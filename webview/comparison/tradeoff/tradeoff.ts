@@ -3,6 +3,7 @@ import { element, heading, table as tableOf } from '../../parts/element'
 import { bytes, fill, share, short, whole } from '../../parts/format'
 import { icon } from '../../parts/icons'
 import { asking } from '../asking'
+import { check, signButton } from '../controls'
 import { asJson } from '../figures'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { openMenu } from '../menu'
@@ -85,11 +86,6 @@ export const tradeoff: MakeView = (page) => {
         at = undefined
         anew()
       }
-      const log = element('input', { type: 'checkbox', 'data-key': 'log', checked: isLog() })
-      log.addEventListener('change', () => {
-        page.choose('tradeoff.log', log.checked)
-        drawPicture()
-      })
       const others = SIZES.map((size) => [size, texts[SIZE_TEXTS[size]]] as const)
       const metrics = metricChoice(page, { label: texts.tradeoffOf, at: chosen, changed: keep('metric') })
       const costs = metricChoice(page, { label: texts.tradeoffAgainst, at: against, others, changed: keep('tradeoff.cost') })
@@ -98,7 +94,10 @@ export const tradeoff: MakeView = (page) => {
         directionButton(page, chosen, anew),
         element('span', { class: 'pair' }, texts.tradeoffAgainst, ...costs),
         isSize(against) ? undefined : directionButton(page, against, anew),
-        element('label', { class: 'pair' }, log, texts.logAxis),
+        check('log', texts.logAxis, isLog(), (checked) => {
+          page.choose('tradeoff.log', checked)
+          drawPicture()
+        }),
       ]
     })
   }
@@ -297,22 +296,11 @@ function frontTable(page: Page, front: readonly Point[], cost: string, menu: Men
   if (!front.length) return []
   const metric = judged(page) ?? ''
   const rows = front.map((point) => {
-    const more = element(
-      'button',
-      {
-        type: 'button',
-        class: 'plain',
-        'data-key': `menu ${point.reference}`,
-        'aria-haspopup': 'menu',
-        'aria-label': fill(texts.epochActions, point.reference),
-        title: fill(texts.epochActions, point.reference),
-      },
-      icon('more'),
-    )
-    more.addEventListener('click', () => {
+    const more = signButton(`menu ${point.reference}`, icon('more'), fill(texts.epochActions, point.reference), () => {
       const { left, bottom } = more.getBoundingClientRect()
       menu(point, { x: left, y: bottom }, more)
     })
+    more.setAttribute('aria-haspopup', 'menu')
     return element(
       'tr',
       { 'data-reference': point.reference },
