@@ -1,12 +1,12 @@
 import { element, svg } from '../parts/element'
 import { fill } from '../parts/format'
 import { icon } from '../parts/icons'
+import { redraw } from '../parts/redraw'
 import { button, signButton } from './controls'
 import { drawLineage, lineage } from './lineage'
 import { nameOf } from './names'
 import type { Page } from './page'
 import { partings } from './partings'
-import { redraw } from './redraw'
 import { spoken } from './sentence'
 
 const ROW = 26

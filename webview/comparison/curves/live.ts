@@ -1,6 +1,7 @@
 import { element } from '../../parts/element'
 import { fill } from '../../parts/format'
 import { icon, type Icon } from '../../parts/icons'
+import { epochMenu } from '../epochMenu'
 import { closeMenu, type MenuPart, openMenu } from '../menu'
 import type { Card } from './card'
 import { gestures } from './gestures'
@@ -223,8 +224,7 @@ export class Live {
   #menu(top: number | null) {
     const { page, cursor, look } = this.#shared
     const { host, texts, trusted } = page
-    const { act } = host
-    if (!act || !trusted || cursor === null || !this.plot) return
+    if (!host.act || !trusted || cursor === null || !this.plot) return
     const { epochs, nearest } = this.#card.epochs(top)
     let chosen = epochs[nearest]
     if (!chosen) return
@@ -236,22 +236,13 @@ export class Live {
       checked: one === chosen,
       choose: () => (chosen = one),
     }))
-    const doing = (action: Parameters<typeof act>[0], text: string): MenuPart => ({
-      kind: 'act',
-      text,
-      act: () => act(action, `${chosen!.line.sessionId}@${chosen!.number}`),
-    })
     const { left, top: above, height } = this.plot.over.getBoundingClientRect()
     openMenu(
       { x: left + this.plot.left(cursor) + 10, y: above + (top ?? height / 3) + 6 },
-      fill(texts.curvesMenu, this.#shared.placeText(cursor)),
+      fill(texts.epochActions, this.#shared.placeText(cursor)),
       [
         ...(choices.length > 1 ? choices : [{ kind: 'heading', text: called(chosen) } as const]),
-        doing('openEpoch', texts.curvesOpen),
-        doing('fork', texts.curvesFork),
-        doing('select', texts.curvesSelect),
-        doing('checkout', texts.curvesCheckout),
-        doing('copyReference', texts.curvesCopy),
+        ...epochMenu(page, () => `${chosen!.line.sessionId}@${chosen!.number}`),
       ],
       this.#box,
     )

@@ -2,13 +2,13 @@ import type { Effects, Point, Values, ValuesQuery } from '../../../server/protoc
 import type { Json } from '../../../server/protocol/model'
 import { breakable, element, unseen } from '../../parts/element'
 import { fill } from '../../parts/format'
+import { redraw, redrawWhen } from '../../parts/redraw'
 import { asking } from '../asking'
 import { button, check, choice, sortable } from '../controls'
 import { csv, rawText } from '../csv'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { nameOf } from '../names'
 import type { MakeView, Page } from '../page'
-import { redraw, redrawWhen } from '../redraw'
 import { allRows, type Change, cellText, changeOf, chosen, type Group, groups, markdown, type Row, type Size, type Sorting } from './rows'
 
 /** Rows of a group that are there at once; the rest on request. */

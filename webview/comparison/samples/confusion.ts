@@ -1,11 +1,11 @@
 import type { Confusion } from '../../../server/protocol/comparison'
 import { element, heading, table as tableOf, unseen } from '../../parts/element'
 import { fill, share, valueText } from '../../parts/format'
+import { redraw } from '../../parts/redraw'
 import { asking } from '../asking'
 import { check, choice } from '../controls'
 import { colourClass, nameOf } from '../names'
 import type { Page } from '../page'
-import { redraw } from '../redraw'
 import { fieldOf } from './fields'
 import { changes, epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
 

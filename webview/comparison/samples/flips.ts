@@ -1,12 +1,12 @@
 import type { Flips, FlipsQuery } from '../../../server/protocol/comparison'
 import { element, heading, table as tableOf } from '../../parts/element'
 import { fill, share, valueText } from '../../parts/format'
+import { redraw } from '../../parts/redraw'
 import { asking } from '../asking'
 import { button, choice } from '../controls'
 import { csv, rawText } from '../csv'
 import { nameOf } from '../names'
 import type { Page } from '../page'
-import { redraw } from '../redraw'
 import { fieldOf } from './fields'
 import { changes, epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
 

@@ -2,14 +2,15 @@ import type { Tradeoff, TradeoffQuery } from '../../../server/protocol/compariso
 import { element, heading, table as tableOf } from '../../parts/element'
 import { bytes, fill, share, short, whole } from '../../parts/format'
 import { icon } from '../../parts/icons'
+import { redraw, redrawWhen } from '../../parts/redraw'
 import { asking } from '../asking'
 import { check, signButton } from '../controls'
+import { epochMenu } from '../epochMenu'
 import { asJson } from '../figures'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { openMenu } from '../menu'
 import { named, swatch } from '../names'
 import type { MakeView, Page } from '../page'
-import { redraw, redrawWhen } from '../redraw'
 import { type Point, type Points, pointsOf } from './points'
 import { drawScatter, type Scatter } from './scatter'
 
@@ -174,20 +175,9 @@ export const tradeoff: MakeView = (page) => {
   }
 
   function menu({ reference }: Point, place: { readonly x: number; readonly y: number }, back: HTMLElement) {
-    const { act } = host
-    if (!act) return
-    const offered = page.trusted
-      ? (['openEpoch', 'fork', 'select', 'checkout', 'copyReference'] as const)
-      : (['openEpoch', 'copyReference'] as const)
-    openMenu(
-      place,
-      fill(texts.epochActions, reference),
-      [
-        { kind: 'heading', text: reference },
-        ...offered.map((action) => ({ kind: 'act', text: texts[action], act: () => act(action, reference) }) as const),
-      ],
-      back,
-    )
+    if (!host.act) return
+    const parts = epochMenu(page, () => reference)
+    openMenu(place, fill(texts.epochActions, reference), [{ kind: 'heading', text: reference }, ...parts], back)
   }
 
   const inPlot = (event: MouseEvent) => {
