@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { Buffer } from 'node:buffer'
 import * as vscode from 'vscode'
 import type { Comparison, Compared } from '../../server/protocol/comparison'
 import type { Changed } from '../../server/protocol/editor'
 import type { FromPage, ToPage } from '../../webview/messages/comparison'
-import { pageHtml } from '../pageHtml'
+import { preparePanel } from '../preparePanel'
+import { sentence } from '../sentence'
 import type { Server } from '../server'
 import { byId, nameOf, sameModels, titleOf } from './models'
 import { textsOfComparison } from './texts'
@@ -103,9 +103,7 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
       renewing: undefined,
     }
     this.#shown.add(shown)
-    const files = vscode.Uri.joinPath(this.#extension, 'dist', 'webview')
     panel.iconPath = new vscode.ThemeIcon('compare-changes')
-    panel.webview.options = { enableScripts: true, localResourceRoots: [files] }
     panel.webview.onDidReceiveMessage((message: unknown) => void this.#heard(shown, message))
     panel.onDidChangeViewState(() => {
       // A hidden page is gone; it is made again, and says so, when it is seen.
@@ -115,15 +113,7 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
       this.#shown.delete(shown)
       this.#forget(shown)
     })
-    const address = (file: string) => panel.webview.asWebviewUri(vscode.Uri.joinPath(files, file)).toString()
-    panel.webview.html = pageHtml({
-      script: address('comparison.js'),
-      style: address('comparison.css'),
-      nonce: randomBytes(16).toString('base64url'),
-      language: vscode.env.language,
-      title: panel.title,
-      workers: true,
-    })
+    preparePanel(panel, { extension: this.#extension, page: 'comparison', workers: true })
   }
 
   #forget(shown: Shown) {
@@ -309,4 +299,3 @@ const schemas = () => import('../../webview/messages/comparison')
 /** Those that trained what is shown; none while that is not known. */
 const sessionsOf = ({ comparison }: Shown): ReadonlySet<string> =>
   new Set([...(comparison?.models ?? []).map(({ id }) => id), ...(comparison?.lines ?? []).map(({ sessionId }) => sessionId)])
-const sentence = (error: unknown) => (error instanceof Error ? error.message : String(error))

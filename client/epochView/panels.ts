@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import * as vscode from 'vscode'
 import type { Changed, EpochView } from '../../server/protocol/editor'
 import type { Action, ToPage } from '../../webview/messages/epoch'
+import { preparePanel } from '../preparePanel'
+import { sentence } from '../sentence'
 import type { Server } from '../server'
 import type { Target } from '../target'
-import { pageHtml } from '../pageHtml'
 import { textsOfPage } from './texts'
 
 const VIEW_TYPE = 'epochtree.epoch'
@@ -68,9 +68,7 @@ export class EpochPanels implements vscode.Disposable, vscode.WebviewPanelSerial
   #adopt(panel: vscode.WebviewPanel, target: Target): Shown {
     const shown: Shown = { panel, target, view: undefined, ready: false, told: undefined, asked: undefined }
     this.#shown.add(shown)
-    const files = vscode.Uri.joinPath(this.#extension, 'dist', 'webview')
     panel.iconPath = new vscode.ThemeIcon('git-commit')
-    panel.webview.options = { enableScripts: true, localResourceRoots: [files] }
     panel.webview.onDidReceiveMessage((message: unknown) => void this.#heard(shown, message))
     panel.onDidChangeViewState(() => {
       // A hidden page is gone; it is made again, and says so, when it is seen.
@@ -80,14 +78,7 @@ export class EpochPanels implements vscode.Disposable, vscode.WebviewPanelSerial
       clearTimeout(shown.asked)
       this.#shown.delete(shown)
     })
-    const address = (file: string) => panel.webview.asWebviewUri(vscode.Uri.joinPath(files, file)).toString()
-    panel.webview.html = pageHtml({
-      script: address('epoch.js'),
-      style: address('epoch.css'),
-      nonce: randomBytes(16).toString('base64url'),
-      language: vscode.env.language,
-      title: panel.title,
-    })
+    preparePanel(panel, { extension: this.#extension, page: 'epoch' })
     return shown
   }
 
@@ -205,4 +196,3 @@ export class EpochPanels implements vscode.Disposable, vscode.WebviewPanelSerial
 const schemas = () => import('../../webview/messages/epoch')
 
 const titleOf = ({ reference }: EpochView) => reference
-const sentence = (error: unknown) => (error instanceof Error ? error.message : String(error))

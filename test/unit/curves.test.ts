@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import type { ComparisonMetric, ComparisonModel, Line } from '../../server/protocol/comparison'
 import { dashesOf, finder, groupsOf, pinnedFirst } from '../../webview/comparison/curves/groups'
 import { type Frame, paint, type Pen, trace } from '../../webview/comparison/curves/paint'
-import { floatsOf, isReduced, merge, nearestPlace, piecesOf, type Piece, placeFrom } from '../../webview/comparison/curves/points'
+import { isReduced, merge, nearestPlace, piecesOf, type Piece, placeFrom } from '../../webview/comparison/curves/points'
 import { atEpoch, last, nearest, step } from '../../webview/comparison/curves/reading'
 import { smooth } from '../../webview/comparison/curves/smooth'
 import { SvgPainter } from '../../webview/comparison/curves/svg'
-import { limits, logTicks, ticks, tickTexts, timeUnit } from '../../webview/comparison/curves/ticks'
 import { extent, labelRows, marksOf, pathOf, remarksOf, type Series, seriesOf } from '../../webview/comparison/curves/tree'
 import { csvOf, fileName, valuesOf } from '../../webview/comparison/curves/values'
+import { floats } from '../../webview/comparison/floats'
+import { limits, logTicks, ticks, tickTexts, timeUnit } from '../../webview/comparison/ticks'
 
 const piece = (x: readonly number[], value: readonly number[], more: Partial<Piece> = {}): Piece => ({
   count: x.length,
@@ -108,15 +109,15 @@ describe('the charts of curves', () => {
 describe('the points of a curve', () => {
   it('are read to the bit', () => {
     const values = Float64Array.of(0.1, NaN, -Infinity, 5e-324)
-    assert.deepEqual(floatsOf(Buffer.from(values.buffer).toString('base64')), values)
+    assert.deepEqual(floats(Buffer.from(values.buffer).toString('base64')), values)
   })
 
   it('share the columns that came once', () => {
-    const floats = (...values: readonly number[]) => Buffer.from(Float64Array.from(values).buffer).toString('base64')
+    const sent = (...values: readonly number[]) => Buffer.from(Float64Array.from(values).buffer).toString('base64')
     const curve = { metric: 'm', line: 'a:1', count: 2, low: null, high: null, gaps: [] }
     const [one, other] = piecesOf([
-      { ...curve, x: floats(5, 6), value: floats(1, 2), epoch: floats(1, 1) },
-      { ...curve, x: '=0', value: floats(3, 4), epoch: '=0' },
+      { ...curve, x: sent(5, 6), value: sent(1, 2), epoch: sent(1, 1) },
+      { ...curve, x: '=0', value: sent(3, 4), epoch: '=0' },
     ])
     assert.deepEqual([...other!.value], [3, 4])
     assert.equal(other!.x, one!.x)

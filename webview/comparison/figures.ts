@@ -1,4 +1,11 @@
-import type { GraphSummary, Json } from '../../server/protocol/model'
+import type { GraphSummary, Json, JsonNumber } from '../../server/protocol/model'
+
+/** NaN and infinities have no form of their own in JSON: they are texts there. */
+export const asJson = (value: number): JsonNumber => (Number.isFinite(value) ? value : (String(value) as JsonNumber))
+
+/** A recorded value as a number; NaN where it is none. */
+export const numberOf = (value: Json | undefined): number =>
+  typeof value === 'number' ? value : value === 'Infinity' || value === '-Infinity' ? Number(value) : Number.NaN
 
 /** Whether all models have one value. */
 export const alike = (values: readonly Json[]) => values.every((value) => JSON.stringify(value) === JSON.stringify(values[0]))

@@ -10,7 +10,7 @@ import type {
   Recorded,
   SavedAnswer,
 } from '../../server/protocol/comparison'
-import { numbers } from './floats'
+import { floats } from './floats'
 
 /** Reads the answer to the recorded question at a place. */
 export type ReadAnswer = (place: number) => SavedAnswer
@@ -76,12 +76,12 @@ function curvesFrom(
 
 /** The part of a curve in a range, and one point on either side, so that its line goes on to the edge. */
 export function cut(curve: Curve, [from, to]: readonly [from: number, to: number]): Curve {
-  const x = numbers(curve.x)
+  const x = floats(curve.x)
   const inside = x.findIndex((at) => at >= from)
   const first = Math.max(0, (inside < 0 ? x.length : inside) - 1)
   const beyond = x.findIndex((at) => at > to)
   const end = beyond < 0 ? x.length : beyond + 1
-  const part = (values: Floats | null) => values && encoded(numbers(values).subarray(first, end))
+  const part = (values: Floats | null) => values && encoded(floats(values).subarray(first, end))
   return {
     ...curve,
     count: x.length === 0 ? 0 : Math.round((curve.count * Math.max(0, end - first)) / x.length),

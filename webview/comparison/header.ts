@@ -1,11 +1,12 @@
 import { element, svg } from '../parts/element'
 import { fill } from '../parts/format'
 import { icon } from '../parts/icons'
+import { redraw } from '../parts/redraw'
+import { button, signButton } from './controls'
 import { drawLineage, lineage } from './lineage'
 import { nameOf } from './names'
 import type { Page } from './page'
 import { partings } from './partings'
-import { redraw } from './redraw'
 import { spoken } from './sentence'
 
 const ROW = 26
@@ -60,23 +61,14 @@ function actions({ comparison, texts, host }: Page, place: number): HTMLElement 
   if (!compare) return undefined
   const references = comparison.models.map(({ reference }) => reference)
   const { label, reference } = comparison.models[place]!
-  const button = (key: 'up' | 'remove', text: string, others: readonly string[] | undefined) => {
-    if (!others) return undefined
-    const said = fill(text, label)
-    const made = element(
-      'button',
-      { type: 'button', class: 'plain', 'data-key': `${key} ${place}`, title: said, 'aria-label': said },
-      icon(key),
-    )
-    made.addEventListener('click', () => compare(others))
-    return made
-  }
+  const to = (key: 'up' | 'remove', text: string, others: readonly string[] | undefined) =>
+    others && signButton(`${key} ${place}`, icon(key), fill(text, label), () => compare(others))
   const without = references.filter((_, i) => i !== place)
   return element(
     'span',
     { class: 'change' },
-    button('up', texts.moveUp, place > 0 ? [...without.slice(0, place - 1), reference, ...without.slice(place - 1)] : undefined),
-    button('remove', texts.removeModel, without.length > 1 ? without : undefined),
+    to('up', texts.moveUp, place > 0 ? [...without.slice(0, place - 1), reference, ...without.slice(place - 1)] : undefined),
+    to('remove', texts.removeModel, without.length > 1 ? without : undefined),
   )
 }
 
@@ -93,14 +85,12 @@ function history(page: Page): HTMLElement {
 }
 
 function toggle(page: Page, open: boolean, draw: () => void): HTMLElement {
-  const made = element(
-    'button',
-    { type: 'button', class: 'plain toggle', 'data-key': 'history', 'aria-expanded': String(open) },
-    open ? page.texts.hideHistory : page.texts.showHistory,
-  )
-  made.addEventListener('click', () => {
+  const { hideHistory, showHistory } = page.texts
+  const turn = () => {
     page.choose('history', !open)
     draw()
-  })
+  }
+  const made = button('history', open ? hideHistory : showHistory, turn, 'plain toggle')
+  made.setAttribute('aria-expanded', String(open))
   return made
 }

@@ -5,6 +5,7 @@ import type { SavedComparison } from '../../server/protocol/comparison'
 import type { Json } from '../../server/protocol/model'
 import { comparisonTexts } from '../messages/comparisonTexts'
 import { element } from '../parts/element'
+import { redraw } from '../parts/redraw'
 import { colourOf, watchTheme } from './colours'
 import { curves } from './curves/curves'
 import { differences } from './differences/differences'
@@ -14,11 +15,10 @@ import { editorHost, type Host, type Listener, type Shown } from './host'
 import { later } from './later'
 import { notices } from './notices'
 import { overview } from './overview/overview'
-import { redraw } from './redraw'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
 import { tradeoff } from './tradeoff/tradeoff'
 
-const makers: Partial<Record<ViewName, MakeView>> = {
+const makers: Readonly<Record<ViewName, MakeView>> = {
   overview,
   curves,
   differences,
@@ -88,19 +88,18 @@ function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>
     go: (view) => go(view),
     say: (text) => (spoken.textContent = text),
   }
-  const offered = viewNames.filter((name) => makers[name])
   const names = new Map(models.map(({ id, name }) => [id, name]))
   const head = element('header', {}, ...top(page, names))
-  const panels = new Map(offered.map((name) => [name, element('vscode-tab-panel', { 'data-view': name })]))
+  const panels = new Map(viewNames.map((name) => [name, element('vscode-tab-panel', { 'data-view': name })]))
   const tabs = element(
     'vscode-tabs',
     {},
-    ...offered.map((name) => element('vscode-tab-header', { slot: 'header', 'data-view': name }, page.texts[name])),
+    ...viewNames.map((name) => element('vscode-tab-header', { slot: 'header', 'data-view': name }, page.texts[name])),
     ...panels.values(),
   )
   const views = new Map<ViewName, View>()
   const stale = new Map<ViewName, Set<string>>()
-  const first = offered.find((name) => name === before?.view) ?? offered[0]!
+  const first = viewNames.find((name) => name === before?.view) ?? viewNames[0]
   drawn = { page, head, names, views, stale, at: first }
   function look(name: ViewName) {
     const before = drawn!.at
@@ -109,17 +108,17 @@ function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>
     keep()
     let view = views.get(name)
     if (!view) {
-      views.set(name, (view = makers[name]!(page)))
+      views.set(name, (view = makers[name](page)))
       panels.get(name)!.append(view.element)
     } else if (stale.get(name)?.size) view.renewed([...stale.get(name)!])
     stale.delete(name)
     view.shown()
   }
   function go(name: ViewName) {
-    tabs.selectedIndex = offered.indexOf(name)
+    tabs.selectedIndex = viewNames.indexOf(name)
     look(name)
   }
-  tabs.addEventListener('vsc-tabs-select', ({ detail }) => look(offered[detail.selectedIndex]!))
+  tabs.addEventListener('vsc-tabs-select', ({ detail }) => look(viewNames[detail.selectedIndex]!))
   main.replaceChildren(head, tabs, spoken)
   // Where the page is narrow, its tabs stand in two rows.
   tabs.shadowRoot!.adoptedStyleSheets.push(wrapping)

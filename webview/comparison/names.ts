@@ -20,4 +20,9 @@ export const named = (name: string, rest: string, models: readonly number[]) =>
     rest !== '' && element('span', {}, rest),
   )
 
-export const swatch = () => element('span', { class: 'swatch', 'aria-hidden': 'true' })
+/** In a colour of its own, or in that of the name that it stands in. */
+export function swatch(colour?: string): HTMLElement {
+  const made = element('span', { class: 'swatch', 'aria-hidden': 'true' })
+  if (colour !== undefined) made.style.background = colour
+  return made
+}

@@ -1,6 +1,7 @@
 import { fromPage, type FromPage, pageState, type PageState, toPage } from '../messages/epoch'
 import { epochTexts } from '../messages/epochTexts'
 import { element } from '../parts/element'
+import { redraw } from '../parts/redraw'
 import { forks } from './forks'
 import { graph } from './graph'
 import { header } from './header'
@@ -35,14 +36,9 @@ function show(page: Omit<Page, 'state' | 'send' | 'arrange'>) {
         draw()
       },
     }
-    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset['key'] : undefined
     const aside = element('div', { class: 'columns' }, hyperparameters(whole), pruningPlan(whole), environment(whole))
-    main.replaceChildren(header(whole), metrics(whole), graph(whole), aside, forks(whole))
+    redraw(main, header(whole), metrics(whole), graph(whole), aside, forks(whole))
     main.setAttribute('aria-busy', 'false')
-    // Everything was made anew; whoever was at a button is still there.
-    if (focused !== undefined)
-      for (const one of main.querySelectorAll<HTMLElement>('[data-key]'))
-        if (one.dataset['key'] === focused) one.focus({ preventScroll: true })
   }
   document.documentElement.lang = page.language
   document.title = page.view.reference

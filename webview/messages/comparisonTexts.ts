@@ -60,12 +60,6 @@ export const comparisonTexts = {
   curvesNotPositive: 'Values of 0 and below have no place on a logarithmic axis and are not drawn.',
   curvesOne: 'There is a single value: {0} ({1}).',
   curvesConstant: 'All values are {0}.',
-  curvesMenu: 'What to do with {0}',
-  curvesOpen: 'Open Epoch',
-  curvesFork: 'Fork...',
-  curvesSelect: 'Select',
-  curvesCheckout: 'Check Out...',
-  curvesCopy: 'Copy Reference',
   // The models
   created: 'not started',
   running: 'running',

@@ -1,4 +1,4 @@
-import { closeMenu } from './menu'
+import { closeMenu } from '../menu'
 import type { Plot } from './plot'
 import type { Range } from './points'
 import type { Shared } from './shared'

@@ -1,20 +1,15 @@
-import { element, svg } from '../../parts/element'
+import { element } from '../../parts/element'
 import { fill } from '../../parts/format'
+import { icon, type Icon } from '../../parts/icons'
+import { epochMenu } from '../epochMenu'
+import { closeMenu, type MenuPart, openMenu } from '../menu'
 import type { Card } from './card'
 import { gestures } from './gestures'
-import { closeMenu, type MenuPart, openMenu } from './menu'
 import type { Drawing } from './paint'
 import { Plot } from './plot'
 import { readout, type Readings, type Readout } from './readout'
 import type { Shared } from './shared'
 import type { Series } from './tree'
-
-const ICONS = {
-  pin: 'M6 2.5h4M7 2.5v4L4.5 9h7L9 6.5v-4M8 9v4.5',
-  log: 'M2.5 13.5v-11M2.5 13.5h11M4.5 12C6 6 9 4.5 13.5 4',
-  table: 'M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 6.5v6',
-  save: 'M8 2.5v7M5 7l3 3 3-3M3 13h10',
-} as const
 
 /** CSS pixels. */
 const LEAST_WIDTH = 120
@@ -171,8 +166,8 @@ export class Live {
     const { texts } = this.#shared.page
     const { name } = this.#card.group
     const shared = this.#shared
-    const toggle = (icon: keyof typeof ICONS, text: string, isOn: () => boolean, turn: (on: boolean) => void) => {
-      const made = button(icon, text)
+    const toggle = (sign: Icon, text: string, isOn: () => boolean, turn: (on: boolean) => void) => {
+      const made = tool(sign, text)
       const tell = () => made.setAttribute('aria-pressed', String(isOn()))
       made.addEventListener('click', () => {
         turn(!isOn())
@@ -181,7 +176,7 @@ export class Live {
       tell()
       return made
     }
-    const save = button('save', texts.curvesSave)
+    const save = tool('save', texts.curvesSave)
     save.setAttribute('aria-haspopup', 'menu')
     save.addEventListener('click', () => {
       const { left, bottom } = save.getBoundingClientRect()
@@ -229,8 +224,7 @@ export class Live {
   #menu(top: number | null) {
     const { page, cursor, look } = this.#shared
     const { host, texts, trusted } = page
-    const { act } = host
-    if (!act || !trusted || cursor === null || !this.plot) return
+    if (!host.act || !trusted || cursor === null || !this.plot) return
     const { epochs, nearest } = this.#card.epochs(top)
     let chosen = epochs[nearest]
     if (!chosen) return
@@ -242,22 +236,13 @@ export class Live {
       checked: one === chosen,
       choose: () => (chosen = one),
     }))
-    const doing = (action: Parameters<typeof act>[0], text: string): MenuPart => ({
-      kind: 'act',
-      text,
-      act: () => act(action, `${chosen!.line.sessionId}@${chosen!.number}`),
-    })
     const { left, top: above, height } = this.plot.over.getBoundingClientRect()
     openMenu(
       { x: left + this.plot.left(cursor) + 10, y: above + (top ?? height / 3) + 6 },
-      fill(texts.curvesMenu, this.#shared.placeText(cursor)),
+      fill(texts.epochActions, this.#shared.placeText(cursor)),
       [
         ...(choices.length > 1 ? choices : [{ kind: 'heading', text: called(chosen) } as const]),
-        doing('openEpoch', texts.curvesOpen),
-        doing('fork', texts.curvesFork),
-        doing('select', texts.curvesSelect),
-        doing('checkout', texts.curvesCheckout),
-        doing('copyReference', texts.curvesCopy),
+        ...epochMenu(page, () => `${chosen!.line.sessionId}@${chosen!.number}`),
       ],
       this.#box,
     )
@@ -272,10 +257,4 @@ export class Live {
   }
 }
 
-function button(icon: keyof typeof ICONS, text: string): HTMLButtonElement {
-  return element(
-    'button',
-    { type: 'button', class: 'tool', title: text, 'aria-label': text },
-    svg('svg', { class: 'icon', viewBox: '0 0 16 16', width: 16, height: 16, 'aria-hidden': 'true' }, svg('path', { d: ICONS[icon] })),
-  )
-}
+const tool = (sign: Icon, text: string) => element('button', { type: 'button', class: 'tool', title: text, 'aria-label': text }, icon(sign))

@@ -1,8 +1,8 @@
 import UPlot from 'uplot'
+import { limits, logTicks, ticks, tickTexts } from '../ticks'
 import { CanvasPainter } from './canvas'
 import { type Drawing, type Frame, LABEL_ROW, type Look, paint, placeY, rowsOf } from './paint'
 import type { Range } from './points'
-import { limits, logTicks, ticks, tickTexts } from './ticks'
 import { extent } from './tree'
 
 /** What a plot shows, asked anew for each frame. */

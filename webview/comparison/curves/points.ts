@@ -1,4 +1,5 @@
 import type { Curve, Floats } from '../../../server/protocol/comparison'
+import { floats } from '../floats'
 
 /** A metric on one line of the histories, as the server reduced it. */
 export interface Piece {
@@ -15,26 +16,18 @@ export interface Piece {
 
 export type Range = readonly [from: number, to: number]
 
-/** Every machine that runs a browser is little-endian, as the floats are. */
-export function floatsOf(floats: Floats): Float64Array {
-  const bytes = atob(floats)
-  const made = new Uint8Array(bytes.length)
-  for (let i = 0; i < bytes.length; i++) made[i] = bytes.charCodeAt(i)
-  return new Float64Array(made.buffer)
-}
-
 /** The pieces of an answer, in their order. Columns that came once are one array. */
 export function piecesOf(curves: readonly Curve[]): Piece[] {
   const pieces: Piece[] = []
-  const column = (floats: Floats, of: (piece: Piece) => Float64Array | null) =>
-    floats.startsWith('=') ? of(pieces[Number(floats.slice(1))]!)! : floatsOf(floats)
+  const column = (text: Floats, of: (piece: Piece) => Float64Array | null) =>
+    text.startsWith('=') ? of(pieces[Number(text.slice(1))]!)! : floats(text)
   for (const { count, x, value, low, high, epoch, gaps } of curves)
     pieces.push({
       count,
       x: column(x, (piece) => piece.x),
-      value: floatsOf(value),
-      low: low === null ? null : floatsOf(low),
-      high: high === null ? null : floatsOf(high),
+      value: floats(value),
+      low: low === null ? null : floats(low),
+      high: high === null ? null : floats(high),
       epoch: epoch === null ? null : column(epoch, (piece) => piece.epoch),
       gaps,
     })

@@ -1,13 +1,10 @@
-import type { JsonNumber } from '../../../server/protocol/model'
 import { element, heading, svg } from '../../parts/element'
 import { change, fill, short } from '../../parts/format'
+import { asJson } from '../figures'
+import { swatch } from '../names'
 import type { Group } from './groups'
-import { swatch } from './menu'
 import type { Reading } from './reading'
 import type { Shared } from './shared'
-
-/** What is shown of a number: NaN and infinities have no form of their own in JSON. */
-export const asJson = (value: number): JsonNumber => (Number.isFinite(value) ? value : (String(value) as JsonNumber))
 
 /** The values of all models at one place: one a metric of the group, of each model. */
 export type Readings = readonly (readonly (Reading | undefined)[])[]

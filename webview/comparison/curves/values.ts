@@ -1,4 +1,5 @@
 import type { ComparisonModel, Line } from '../../../server/protocol/comparison'
+import { csv } from '../csv'
 import type { Group } from './groups'
 import type { Range } from './points'
 import { pathOf, type Series } from './tree'
@@ -40,18 +41,14 @@ export function valuesOf(
 /** As a spreadsheet reads it; numbers in full. */
 export function csvOf({ columns, rows }: Values, axis: string, models: readonly ComparisonModel[]): string {
   const head = [axis, ...columns.map(({ metric, model }) => `${models[model]!.label} ${metric}`)]
-  const line = (cells: readonly string[]) => `${cells.join(',')}\r\n`
-  return [
-    line(head.map(cell)),
-    ...rows.map(({ x, values }) => line([String(x), ...values.map((one) => (one === undefined ? '' : String(one)))])),
-  ].join('')
+  return csv([
+    head.map(noFormula),
+    ...rows.map(({ x, values }) => [String(x), ...values.map((one) => (one === undefined ? '' : String(one)))]),
+  ])
 }
 
 /** A name that begins like a formula is told apart from one. */
-function cell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
-}
+const noFormula = (text: string) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text)
 
 /** A name for a file, from what anyone may have called a metric. */
 export const fileName = (name: string, extension: string) =>

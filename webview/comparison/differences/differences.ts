@@ -2,26 +2,14 @@ import type { Effects, Point, Values, ValuesQuery } from '../../../server/protoc
 import type { Json } from '../../../server/protocol/model'
 import { breakable, element, unseen } from '../../parts/element'
 import { fill } from '../../parts/format'
+import { redraw, redrawWhen } from '../../parts/redraw'
 import { asking } from '../asking'
+import { button, check, choice, sortable } from '../controls'
+import { csv, rawText } from '../csv'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { nameOf } from '../names'
 import type { MakeView, Page } from '../page'
-import { redraw, redrawWhen } from '../redraw'
-import {
-  allRows,
-  type Change,
-  cellText,
-  changeOf,
-  chosen,
-  csv,
-  type Group,
-  groups,
-  markdown,
-  rawText,
-  type Row,
-  type Size,
-  type Sorting,
-} from './rows'
+import { allRows, type Change, cellText, changeOf, chosen, type Group, groups, markdown, type Row, type Size, type Sorting } from './rows'
 
 /** Rows of a group that are there at once; the rest on request. */
 const MOST_ROWS = 100
@@ -82,12 +70,11 @@ export const differences: MakeView = (page) => {
     const metric = judged(page)
     const { lines, metrics } = page.comparison
     redrawWhen(controls, [pointOf(page), metric, metric && directionOf(page, metric), metrics.length, lines], () => {
-      const only = element('input', { type: 'checkbox', 'data-key': 'only', checked: page.choice('differences.all') !== true })
-      only.addEventListener('change', () => {
-        page.choose('differences.all', !only.checked)
+      const only = check('only', texts.onlyDifferences, page.choice('differences.all') !== true, (checked) => {
+        page.choose('differences.all', !checked)
         draw()
       })
-      return [element('label', { class: 'check' }, only, texts.onlyDifferences), ...pointControls(page, anew)]
+      return [only, ...pointControls(page, anew)]
     })
   }
 
@@ -97,11 +84,6 @@ export const differences: MakeView = (page) => {
     more.clear()
     draw()
   })
-  const button = (key: string, label: string, act: () => void) => {
-    const made = element('button', { type: 'button', class: 'secondary', 'data-key': key }, label)
-    made.addEventListener('click', act)
-    return made
-  }
   const labels = () => page.comparison.models.map(({ label }) => label)
   const asCsv = () =>
     csv([['group', texts.settingName, ...labels()], ...rows().map((row) => [texts[row.group], title(row), ...row.values.map(rawText)])])
@@ -157,17 +139,13 @@ function pointControls(page: Page, anew: () => void): HTMLElement[] {
   const { texts, comparison } = page
   const at = pointOf(page)
   const last = Math.max(...comparison.lines.map(({ to }) => to))
-  const choice = element(
-    'select',
-    { 'aria-label': texts.pointOf, 'data-key': 'at' },
-    ...POINTS.map((point) => element('option', { value: point, selected: point === at }, texts[POINT_TEXTS[point]])),
-    element('option', { value: 'epoch', selected: typeof at === 'number' }, texts.pointEpoch),
-  )
-  choice.addEventListener('change', () => {
-    page.choose('differences.at', choice.value === 'epoch' ? last : choice.value)
-    anew()
-  })
-  const made: HTMLElement[] = [element('label', { class: 'pair' }, texts.pointOf, choice)]
+  const points = [...POINTS.map((point) => [point, texts[POINT_TEXTS[point]]] as const), ['epoch', texts.pointEpoch] as const]
+  const made = [
+    choice('at', texts.pointOf, points, typeof at === 'number' ? 'epoch' : at, (value) => {
+      page.choose('differences.at', value === 'epoch' ? last : value)
+      anew()
+    }),
+  ]
   if (typeof at === 'number') {
     const number = element('input', {
       type: 'number',
@@ -209,21 +187,13 @@ function head(page: Page, values: Values | undefined, draw: () => void): HTMLEle
   const { comparison, texts } = page
   const sorting = sortingOf(page)
   /** Up, down, and as it was. */
-  const sort = (by: Sorting['by']) => {
+  const column = (by: Sorting['by'], name: string, content: Node | string) => {
     const next = sorting?.by !== by ? [by, false] : sorting.down ? null : [by, true]
-    page.choose('differences.sort', next)
-    draw()
-  }
-  const heading = (by: Sorting['by'], name: string, content: Node | string, about: Node | false) => {
-    const mine = sorting?.by === by ? (sorting.down ? 'descending' : 'ascending') : 'none'
-    const button = element(
-      'button',
-      { type: 'button', class: 'sort', 'data-key': `sort ${by}`, title: fill(texts.sortBy, name) },
-      content,
-      element('span', { class: `arrow ${mine}`, 'aria-hidden': 'true' }),
-    )
-    button.addEventListener('click', () => sort(by))
-    return element('th', { scope: 'col', 'aria-sort': mine }, button, about)
+    const sort = () => {
+      page.choose('differences.sort', next)
+      draw()
+    }
+    return sortable(page, { by, name, content, sorting, sort })
   }
   return element(
     'thead',
@@ -231,15 +201,12 @@ function head(page: Page, values: Values | undefined, draw: () => void): HTMLEle
     element(
       'tr',
       {},
-      heading('name', texts.settingName, texts.settingName, false),
+      column('name', texts.settingName, texts.settingName),
       ...comparison.models.map(({ label }, i) => {
+        const made = column(i, label, nameOf(page, i))
         const epoch = values?.epochs[i]
-        return heading(
-          i,
-          label,
-          nameOf(page, i),
-          values !== undefined && element('div', { class: 'quiet at' }, epoch ? fill(texts.atEpoch, epoch.number) : texts.noEpochHere),
-        )
+        if (values) made.append(element('div', { class: 'quiet at' }, epoch ? fill(texts.atEpoch, epoch.number) : texts.noEpochHere))
+        return made
       }),
     ),
   )
@@ -258,15 +225,11 @@ function body(page: Page, group: Group, all: readonly Row[], { more, draw, title
   const shown = more.get(group) ?? MOST_ROWS
   const left = rows.length - shown
   const columns = comparison.models.length + 1
-  const next = element(
-    'button',
-    { type: 'button', class: 'link', 'data-key': `more ${group}` },
-    fill(texts.showMore, Math.min(left, MOST_ROWS)),
-  )
-  next.addEventListener('click', () => {
+  const showMore = () => {
     more.set(group, shown + MOST_ROWS)
     draw()
-  })
+  }
+  const next = button(`more ${group}`, fill(texts.showMore, Math.min(left, MOST_ROWS)), showMore, 'link')
   return element(
     'tbody',
     { 'data-group': group },

@@ -1,7 +1,7 @@
 import type { Comparison, Values } from '../../../server/protocol/comparison'
 import type { GraphSummary, Json, JsonNumber } from '../../../server/protocol/model'
 import { bytes, change, share, short, valueText, whole } from '../../parts/format'
-import { alike, sparsity } from '../figures'
+import { alike, numberOf, sparsity } from '../figures'
 import type { Direction } from '../judging'
 
 export const groups = ['hyperparameters', 'pruningPlan', 'metrics', 'size', 'command', 'environment', 'data'] as const
@@ -84,8 +84,6 @@ export function chosen(
   return groups.flatMap((group) => kept.filter((row) => row.group === group).sort(order))
 }
 
-const numberOf = (value: Json): number =>
-  typeof value === 'number' ? value : value === 'Infinity' || value === '-Infinity' ? Number(value) : Number.NaN
 const compareTexts = (a: string, b: string) => a.localeCompare(b, undefined, { numeric: true })
 
 /** Numbers before texts; what is absent, or NaN, is last either way. */
@@ -94,7 +92,7 @@ function compareValues(a: Json | undefined, b: Json | undefined, down: boolean):
     value === null || value === undefined || value === 'NaN' ? 2 : Number.isNaN(numberOf(value)) ? 1 : 0
   const [x, y] = [rank(a), rank(b)]
   if (x !== y || x === 2) return x - y
-  const order = x === 0 ? Math.sign(numberOf(a!) - numberOf(b!)) || 0 : compareTexts(valueText(a), valueText(b))
+  const order = x === 0 ? Math.sign(numberOf(a) - numberOf(b)) || 0 : compareTexts(valueText(a), valueText(b))
   return down ? -order : order
 }
 
@@ -150,12 +148,3 @@ export function markdown(rows: readonly (readonly string[])[], head: readonly st
   const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |\n`
   return `${line(head)}|${' --- |'.repeat(head.length)}\n${rows.map(line).join('')}`
 }
-
-/** Rows as CSV (RFC 4180), with every digit. */
-export function csv(rows: readonly (readonly string[])[]): string {
-  const cell = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
-  return rows.map((cells) => `${cells.map(cell).join(',')}\r\n`).join('')
-}
-
-/** A value with every digit, empty where there is none. */
-export const rawText = (value: Json | undefined) => (value === null || value === undefined ? '' : valueText(value))

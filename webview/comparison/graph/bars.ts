@@ -1,8 +1,9 @@
 import type { LayersOverEpochs } from '../../../server/protocol/comparison'
 import { breakable, element, heading, svg, table, unseen } from '../../parts/element'
 import { fill, share, whole } from '../../parts/format'
+import { floats } from '../floats'
 import type { Page } from '../page'
-import { floats, numberOr } from './read'
+import { numberOr } from './read'
 
 /** How a layer stands at one epoch: what is left, what is only masked, what was removed since the first epoch. */
 export interface Parts {

@@ -1,6 +1,7 @@
 import type { LayersOverEpochs } from '../../../server/protocol/comparison'
 import { element } from '../../parts/element'
 import { fill, whole } from '../../parts/format'
+import { button } from '../controls'
 import type { MakeView } from '../page'
 import { type Bars, bars } from './bars'
 import { changeText, signs } from './boxes'
@@ -50,11 +51,6 @@ export const graph: MakeView = (page) => {
   const aside = element('div', { class: 'beside' })
   const differing = element('details', { class: 'differing-list' })
   const barsPlace = element('div', { class: 'bars-place' })
-  const button = (name: string, text: string, act: () => void) => {
-    const made = element('button', { type: 'button', class: 'plain', 'data-do': name }, text)
-    made.addEventListener('click', act)
-    return made
-  }
   const pickers: readonly [SidePicker, SidePicker] = [
     sidePicker(page, 'a', sides[0], (choice) => choose(0, choice)),
     sidePicker(page, 'b', sides[1], (choice) => choose(1, choice)),
@@ -76,8 +72,8 @@ export const graph: MakeView = (page) => {
       element(
         'span',
         { class: 'buttons' },
-        button('expand', texts.graphExpand, () => openAll('all')),
-        button('collapse', texts.graphCollapse, () => openAll('none')),
+        button('expand', texts.graphExpand, () => openAll('all'), 'plain'),
+        button('collapse', texts.graphCollapse, () => openAll('none'), 'plain'),
       ),
     ),
     note,

@@ -2,6 +2,7 @@ import type { Json } from '../../../server/protocol/model'
 import { nodeDifferences } from '../../messages/comparison'
 import { breakable, element } from '../../parts/element'
 import { fill, shapeText, valueText, whole } from '../../parts/format'
+import { signButton } from '../controls'
 import type { Page } from '../page'
 import { changeText, signs } from './boxes'
 import type { Graph, Node, Side } from './read'
@@ -31,12 +32,7 @@ export function panel(page: Page, graph: Graph, node: Node, close: () => void): 
   const text = graph.differences.get(node.place)
   const read = text === undefined ? undefined : nodeDifferences.parse(JSON.parse(text) as Json)
   const connections = read?.differences.some(({ path }) => /^(inputs|outputs)\b/.test(path))
-  const closer = element(
-    'button',
-    { type: 'button', class: 'plain closing', 'aria-label': texts.graphClosePanel, title: texts.graphClosePanel },
-    '✕',
-  )
-  closer.addEventListener('click', close)
+  const closer = signButton('close', '✕', texts.graphClosePanel, close, 'plain closing')
   const made = element(
     'aside',
     { class: 'node-panel', 'aria-label': node.name, tabindex: -1 },

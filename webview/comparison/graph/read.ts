@@ -1,4 +1,5 @@
 import type { ComparedGraph, GraphSide, NodeChanges } from '../../../server/protocol/comparison'
+import { floats, integers } from '../floats'
 
 export const changes: NodeChanges = ['kept', 'changed', 'removed', 'added']
 export type Change = NodeChanges[number]
@@ -26,19 +27,6 @@ export interface Graph {
   readonly edges: Int32Array
   /** JSON of what differs, by node. */
   readonly differences: ReadonlyMap<number, string>
-}
-
-export function floats(text: string): Float64Array {
-  return new Float64Array(bytes(text))
-}
-
-const integers = (text: string) => new Int32Array(bytes(text))
-
-function bytes(text: string): ArrayBuffer {
-  const read = atob(text)
-  const array = new Uint8Array(read.length)
-  for (let i = 0; i < read.length; i++) array[i] = read.charCodeAt(i)
-  return array.buffer
 }
 
 export const numberOr = (value: number | undefined): number | null => (value === undefined || Number.isNaN(value) ? null : value)

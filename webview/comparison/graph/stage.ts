@@ -1,5 +1,6 @@
 import { element, svg } from '../../parts/element'
 import { fill } from '../../parts/format'
+import { signButton } from '../controls'
 import type { Page } from '../page'
 import { type Box, boxOf, drawBox } from './boxes'
 import type { Layout } from './layout'
@@ -85,11 +86,6 @@ export class Stage {
     this.#canvas.append(this.#world)
     this.#canvas.setAttribute('aria-label', texts.graphPicture)
     this.#canvas.setAttribute('aria-describedby', 'graph-keys')
-    const button = (name: string, label: string, sign: string, act: () => void) => {
-      const made = element('button', { type: 'button', class: 'plain', 'data-do': name, 'aria-label': label, title: label }, sign)
-      made.addEventListener('click', act)
-      return made
-    }
     this.element = element(
       'div',
       { class: 'stage' },
@@ -97,9 +93,9 @@ export class Stage {
       element(
         'div',
         { class: 'zoom' },
-        button('larger', texts.graphLarger, '+', () => this.#zoom(ZOOM)),
-        button('smaller', texts.graphSmaller, '−', () => this.#zoom(1 / ZOOM)),
-        button('fit', texts.graphFit, '⤢', () => this.fit()),
+        signButton('larger', '+', texts.graphLarger, () => this.#zoom(ZOOM)),
+        signButton('smaller', '−', texts.graphSmaller, () => this.#zoom(1 / ZOOM)),
+        signButton('fit', '⤢', texts.graphFit, () => this.fit()),
       ),
       this.#map,
     )

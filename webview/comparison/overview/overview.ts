@@ -2,13 +2,14 @@ import type { Effects, Values } from '../../../server/protocol/comparison'
 import type { Difference, JsonNumber } from '../../../server/protocol/model'
 import { breakable, element, heading, table } from '../../parts/element'
 import { bytes, fill, share, short, valueText, whole } from '../../parts/format'
+import { redraw, redrawWhen } from '../../parts/redraw'
 import { asking } from '../asking'
+import { button } from '../controls'
 import { alike, sparsity } from '../figures'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { nameOf } from '../names'
 import type { MakeView, Page } from '../page'
 import { partings } from '../partings'
-import { redraw, redrawWhen } from '../redraw'
 import { type Sentence, say, written } from '../sentence'
 import { effectSentences, shares } from './effects'
 import { leader, verdict } from './verdict'
@@ -125,8 +126,7 @@ function changed(page: Page): Node[] {
       ['data', data],
     ] as const
   ).filter(([, all]) => differing(all).length > 0)
-  const link = element('button', { type: 'button', class: 'link', 'data-key': 'differences' }, texts.allDifferences)
-  link.addEventListener('click', () => page.go('differences'))
+  const link = button('differences', texts.allDifferences, () => page.go('differences'), 'link')
   const row = ({ path, values }: Difference) =>
     element(
       'tr',

@@ -1,6 +1,7 @@
 import type { EpochName, JsonNumber } from '../../../server/protocol/model'
 import type { ComparisonTexts } from '../../messages/comparisonTexts'
 import { bytes, share, short } from '../../parts/format'
+import { numberOf } from '../figures'
 import type { Direction } from '../judging'
 import { type Sentence, say } from '../sentence'
 
@@ -12,16 +13,14 @@ export interface Figures {
   readonly weights: readonly (number | null)[]
 }
 
-const numeric = (value: JsonNumber | null | undefined) => (value === null || value === undefined ? Number.NaN : Number(value))
-
 /** The places of the models that have a number, the best first; undefined where none can be called better. */
 export function ranked(values: readonly (JsonNumber | null)[], direction: Direction): number[] | undefined {
   if (direction === null) return undefined
   return values
     .map((_, place) => place)
-    .filter((place) => !Number.isNaN(numeric(values[place])))
+    .filter((place) => !Number.isNaN(numberOf(values[place])))
     .sort((a, b) => {
-      const [x, y] = [numeric(values[a]), numeric(values[b])]
+      const [x, y] = [numberOf(values[a]), numberOf(values[b])]
       return x === y ? a - b : (direction === 'higher') === x > y ? -1 : 1
     })
 }
@@ -29,7 +28,7 @@ export function ranked(values: readonly (JsonNumber | null)[], direction: Direct
 /** The place of the one model that is ahead of all others. */
 export function leader(values: readonly (JsonNumber | null)[], direction: Direction): number | undefined {
   const [first, second] = ranked(values, direction) ?? []
-  return first !== undefined && second !== undefined && numeric(values[first]) !== numeric(values[second]) ? first : undefined
+  return first !== undefined && second !== undefined && numberOf(values[first]) !== numberOf(values[second]) ? first : undefined
 }
 
 /** Which is better by a metric, by how much, and at what cost; and of which nothing can be said, and why. */
@@ -42,17 +41,17 @@ const isNan = (value: JsonNumber | null) => value === 'NaN'
 
 function best(metric: string, figures: Figures, direction: Direction, texts: ComparisonTexts, language: string): Sentence[] {
   const { values } = figures
-  const known = values.flatMap((value, place) => (Number.isNaN(numeric(value)) ? [] : [place]))
+  const known = values.flatMap((value, place) => (Number.isNaN(numberOf(value)) ? [] : [place]))
   const text = (place: number) => short(values[place]!, language)
   if (!known.length) return [say(values.some(isNan) && values.every(isNan) ? texts.allNan : texts.noValues, metric)]
   if (known.length === 1) return [say(texts.onlyOne, { models: known }, metric, text(known[0]!))]
   const order = ranked(values, direction)
   if (!order) return [say(texts.unjudged, metric)]
   const first = order[0]!
-  const level = order.filter((place) => numeric(values[place]) === numeric(values[first]))
+  const level = order.filter((place) => numberOf(values[place]) === numberOf(values[first]))
   if (level.length > 1) return [say(texts.level, { models: level.sort((a, b) => a - b) }, metric, text(first))]
   const second = order[1]!
-  const by = numeric(values[first]) - numeric(values[second])
+  const by = numberOf(values[first]) - numberOf(values[second])
   return [
     say(
       by > 0 ? texts.reachesMore : texts.reachesLess,

@@ -1,12 +1,13 @@
 import type { Confusion } from '../../../server/protocol/comparison'
 import { element, heading, table as tableOf, unseen } from '../../parts/element'
 import { fill, share, valueText } from '../../parts/format'
+import { redraw } from '../../parts/redraw'
 import { asking } from '../asking'
+import { check, choice } from '../controls'
 import { colourClass, nameOf } from '../names'
 import type { Page } from '../page'
-import { redraw } from '../redraw'
 import { fieldOf } from './fields'
-import { changes, check, choice, epochNotes, example, fieldOptions, type Given, type Part, section } from './part'
+import { changes, epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
 
 /** Longer names of classes stand upright over their columns. */
 const SHORT_NAME = 4
@@ -126,14 +127,13 @@ export function confusionPart(page: Page, fieldsChosen: () => void): Part {
   }
 
   function notes(reason: string | undefined): HTMLElement[] {
-    const line = (text: string, kind = 'quiet') => element('p', { class: kind }, text)
-    if (reason !== undefined) return [line(reason, 'trouble')]
-    if (!found) return [line(texts.asking)]
-    if (found.epochs.every((epoch) => epoch === null)) return [line(texts.samplesMissingAll)]
-    if (!found.classes.length) return [line(texts.noJudged)]
+    if (reason !== undefined) return [note(reason, 'trouble')]
+    if (!found) return [note(texts.asking)]
+    if (found.epochs.every((epoch) => epoch === null)) return [note(texts.samplesMissingAll)]
+    if (!found.classes.length) return [note(texts.noJudged)]
     const shown = found.classes.length
     return [
-      ...(found.moreClasses ? [line(fill(texts.moreClasses, (shown + found.moreClasses).toLocaleString(language), shown))] : []),
+      ...(found.moreClasses ? [note(fill(texts.moreClasses, (shown + found.moreClasses).toLocaleString(language), shown))] : []),
       ...epochNotes(page, found.epochs),
     ]
   }

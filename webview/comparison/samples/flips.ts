@@ -1,13 +1,14 @@
 import type { Flips, FlipsQuery } from '../../../server/protocol/comparison'
 import { element, heading, table as tableOf } from '../../parts/element'
 import { fill, share, valueText } from '../../parts/format'
+import { redraw } from '../../parts/redraw'
 import { asking } from '../asking'
-import { csv, rawText } from '../differences/rows'
+import { button, choice } from '../controls'
+import { csv, rawText } from '../csv'
 import { nameOf } from '../names'
 import type { Page } from '../page'
-import { redraw } from '../redraw'
 import { fieldOf } from './fields'
-import { button, changes, choice, epochNotes, example, fieldOptions, type Given, type Part, section } from './part'
+import { changes, epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
 
 /** Samples that are asked for at once, and shown at once. */
 const MOST_ASKED = 1000
@@ -170,19 +171,18 @@ export function flipsPart(page: Page): Part {
     drawList()
   }
   /** The part above says how to log them. */
-  const missing = () => element('p', { class: 'quiet' }, texts.noLabels)
+  const missing = () => note(texts.noLabels)
 
   function notes(reason: string | undefined): HTMLElement[] {
-    const line = (text: string, kind = 'quiet') => element('p', { class: kind }, text)
-    if (reason !== undefined) return [line(reason, 'trouble')]
-    if (!found) return [line(texts.asking)]
+    if (reason !== undefined) return [note(reason, 'trouble')]
+    if (!found) return [note(texts.asking)]
     const [a, b] = labels()
     return [
       ...epochNotes(page, found.epochs, [...pair()]),
-      ...(joined(found) === 0 && !found.epochs.includes(null) ? [line(texts.noneInBoth)] : []),
-      ...(found.onlyA ? [line(fill(texts.onlyIn, found.onlyA.toLocaleString(language), a))] : []),
-      ...(found.onlyB ? [line(fill(texts.onlyIn, found.onlyB.toLocaleString(language), b))] : []),
-      ...(found.repeated ? [line(fill(texts.namedTwice, found.repeated.toLocaleString(language)))] : []),
+      ...(joined(found) === 0 && !found.epochs.includes(null) ? [note(texts.noneInBoth)] : []),
+      ...(found.onlyA ? [note(fill(texts.onlyIn, found.onlyA.toLocaleString(language), a))] : []),
+      ...(found.onlyB ? [note(fill(texts.onlyIn, found.onlyB.toLocaleString(language), b))] : []),
+      ...(found.repeated ? [note(fill(texts.namedTwice, found.repeated.toLocaleString(language)))] : []),
     ]
   }
 

@@ -1,14 +1,16 @@
 import type { SampleGroups } from '../../../server/protocol/comparison'
 import { element, heading, table as tableOf, unseen } from '../../parts/element'
 import { fill, short, valueText } from '../../parts/format'
+import { redraw } from '../../parts/redraw'
 import { asking } from '../asking'
+import { button, check, choice, sortable } from '../controls'
+import { numberOf } from '../figures'
 import { directionButton, directionOf } from '../judging'
 import { nameOf } from '../names'
 import type { Page } from '../page'
-import { redraw } from '../redraw'
 import { measured } from './fields'
-import { bar, changeOf, type GroupRow, numberOf, sorted, type SortBy, type Sorting } from './order'
-import { button, changes, check, choice, epochNotes, example, fieldOptions, type Given, type Part, section } from './part'
+import { bar, changeOf, type GroupRow, sorted, type SortBy, type Sorting } from './order'
+import { changes, epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
 
 /** Rows that are there at once; the rest on request. */
 const MOST_ROWS = 100
@@ -115,17 +117,16 @@ export function groupsPart(page: Page): Part {
   }
 
   function notes(reason: string | undefined): HTMLElement[] {
-    const line = (text: string, kind = 'quiet') => element('p', { class: kind }, text)
-    if (reason !== undefined) return [line(reason, 'trouble')]
-    if (!found) return [line(texts.asking)]
-    if (found.epochs.every((epoch) => epoch === null)) return [line(texts.samplesMissingAll)]
+    if (reason !== undefined) return [note(reason, 'trouble')]
+    if (!found) return [note(texts.asking)]
+    if (found.epochs.every((epoch) => epoch === null)) return [note(texts.samplesMissingAll)]
     const { length } = found.groups
     const count = length === 1 ? texts.oneGroup : fill(texts.groupCount, length.toLocaleString(language))
     const order = sortingOf(page) ? '' : `, ${direction() === null ? texts.largestFirst : texts.worstFirst}`
     return [
-      line(count + order),
+      note(count + order),
       ...(found.moreGroups
-        ? [line(fill(texts.moreGroups, (length + found.moreGroups).toLocaleString(language), length.toLocaleString(language)))]
+        ? [note(fill(texts.moreGroups, (length + found.moreGroups).toLocaleString(language), length.toLocaleString(language)))]
         : []),
       ...epochNotes(page, found.epochs),
     ]
@@ -136,15 +137,13 @@ export function groupsPart(page: Page): Part {
     const means = found!.groups.flatMap((row) => row.models.flatMap((one) => (one ? [numberOf(one.mean)] : [])))
     const of = `${field} ${texts.groupOf} ${by}`
     const head = [
-      sortable('group', by, by),
+      column('group', by, by),
       heading(texts.bars, { class: 'bars', 'aria-hidden': 'true' }),
       ...models.flatMap(({ label }, i) => [
-        sortable(`mean ${i}`, fill(texts.meanOf, label), nameOf(page, i), 'figure'),
-        ...(i > 0
-          ? [sortable(`change ${i}`, fill(texts.changeOf, label, models[0]!.label), texts.changeAgainst, 'figure change-head')]
-          : []),
+        column(`mean ${i}`, fill(texts.meanOf, label), nameOf(page, i), 'figure'),
+        ...(i > 0 ? [column(`change ${i}`, fill(texts.changeOf, label, models[0]!.label), texts.changeAgainst, 'figure change-head')] : []),
       ]),
-      sortable('count', texts.sampleCount, texts.sampleCount, 'figure'),
+      column('count', texts.sampleCount, texts.sampleCount, 'figure'),
     ]
     return tableOf(
       of,
@@ -154,21 +153,21 @@ export function groupsPart(page: Page): Part {
     )
   }
 
-  /** Up, down, and as it was: the worst change first. */
-  function sortable(by: SortBy, name: string, content: Node | string, kind = '') {
+  /** Down, up, and as it was: the worst change first. */
+  function column(by: SortBy, name: string, content: Node | string, kind?: string): HTMLElement {
     const sorting = sortingOf(page)
-    const mine = sorting?.by === by ? (sorting.down ? 'descending' : 'ascending') : 'none'
-    const made = element(
-      'button',
-      { type: 'button', class: 'sort', 'data-key': `sort ${by}`, title: fill(texts.sortBy, name) },
+    const next = sorting?.by !== by ? [by, true] : sorting.down ? [by, false] : null
+    return sortable(page, {
+      by,
+      name,
       content,
-      element('span', { class: `arrow ${mine}`, 'aria-hidden': 'true' }),
-    )
-    made.addEventListener('click', () => {
-      page.choose('samples.sort', mine === 'none' ? [by, true] : mine === 'descending' ? [by, false] : null)
-      draw()
+      sorting,
+      kind,
+      sort: () => {
+        page.choose('samples.sort', next)
+        draw()
+      },
     })
-    return heading(made, { class: kind || null, 'aria-sort': mine })
   }
 
   return {

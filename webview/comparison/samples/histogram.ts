@@ -1,13 +1,14 @@
 import type { Histogram } from '../../../server/protocol/comparison'
 import { element, heading, svg, table as tableOf } from '../../parts/element'
 import { fill, share, short } from '../../parts/format'
+import { redraw } from '../../parts/redraw'
 import { asking } from '../asking'
-import { logTicks, ticks, tickTexts } from '../curves/ticks'
+import { check, choice } from '../controls'
 import { colourClass, nameOf } from '../names'
 import type { Page } from '../page'
-import { redraw } from '../redraw'
+import { logTicks, ticks, tickTexts } from '../ticks'
 import { measured } from './fields'
-import { changes, check, choice, epochNotes, fieldOptions, type Given, type Part, section } from './part'
+import { changes, epochNotes, fieldOptions, type Given, note, type Part, section } from './part'
 import { outline, place as placeOf } from './shape'
 
 const BINS = 40
@@ -107,16 +108,15 @@ export function histogramPart(page: Page): Part {
   }
 
   function notes(reason: string | undefined): HTMLElement[] {
-    const line = (text: string, kind = 'quiet') => element('p', { class: kind }, text)
     const field = chosen()
-    if (field === undefined) return [line(fill(texts.noNumbers, given.split))]
-    if (reason !== undefined) return [line(reason, 'trouble')]
-    if (!found) return [line(texts.asking)]
-    if (found.edges.length === 0) return [line(fill(isLog() ? texts.noPositive : texts.noFinite, field))]
+    if (field === undefined) return [note(fill(texts.noNumbers, given.split))]
+    if (reason !== undefined) return [note(reason, 'trouble')]
+    if (!found) return [note(texts.asking)]
+    if (found.edges.length === 0) return [note(fill(isLog() ? texts.noPositive : texts.noFinite, field))]
     const outside = found.models.flatMap((one, place) =>
       one?.outside
         ? [
-            line(
+            note(
               fill(isLog() ? texts.outsideLog : texts.outside, page.comparison.models[place]!.label, one.outside.toLocaleString(language)),
             ),
           ]
@@ -141,7 +141,7 @@ export function histogramPart(page: Page): Part {
     const { of, shares } = heights()
     const most = of.reduce((all, one) => Math.max(all, ...(one ?? [])), 0) || 1
     const places = edges.map((edge) => placeOf(edge, edges, isLog()))
-    const marks = marksOf(ticks(0, most, 4, !shares))
+    const marks = ticks(0, most, 4, !shares)
     const markTexts = shares ? marks.map((mark) => share(mark, 1, language)) : tickTexts(marks, language)
     const area = element('div', { class: 'area', 'aria-hidden': 'true' })
     const picture = svg(
@@ -188,9 +188,7 @@ export function histogramPart(page: Page): Part {
   function xMarks(edges: readonly number[]): (readonly [number, string])[] {
     const [low, high] = [edges[0]!, edges.at(-1)!]
     if (low === high) return [[low, short(low, language)]]
-    const marks = isLog()
-      ? logTicks(low, high, MOST_TICKS)
-      : marksOf(ticks(low, high, MOST_TICKS).filter((mark) => mark >= low && mark <= high))
+    const marks = isLog() ? logTicks(low, high, MOST_TICKS) : ticks(low, high, MOST_TICKS).filter((mark) => mark >= low && mark <= high)
     const written = isLog() ? marks.map((mark) => short(mark, language)) : tickTexts(marks, language)
     return marks.map((mark, i) => [mark, written[i]!])
   }
@@ -277,9 +275,6 @@ export function histogramPart(page: Page): Part {
     stop: () => questions.stop(),
   }
 }
-
-/** Without -0. */
-const marksOf = (marks: readonly number[]) => marks.map((mark) => mark + 0)
 
 /** Bins of one whole number each. */
 const isWhole = (edges: readonly number[]) =>

@@ -1,6 +1,7 @@
 import type { SampleGroups } from '../../../server/protocol/comparison'
-import type { Json, JsonNumber } from '../../../server/protocol/model'
+import type { Json } from '../../../server/protocol/model'
 import { change, valueText } from '../../parts/format'
+import { numberOf } from '../figures'
 import type { Direction } from '../judging'
 
 export type GroupRow = SampleGroups['groups'][number]
@@ -10,9 +11,6 @@ export interface Sorting {
   readonly by: SortBy
   readonly down: boolean
 }
-
-/** NaN and infinities travel as texts. */
-export const numberOf = (value: JsonNumber): number => Number(value)
 
 /** How far a model's mean is from that of the first, and whether that is better; undefined where there is nothing to tell. */
 export function changeOf({ models }: GroupRow, place: number, direction: Direction, language: string) {
@@ -27,7 +25,7 @@ export function changeOf({ models }: GroupRow, place: number, direction: Directi
 
 /** How much worse a group's mean became from the first model to the worst of the others; how much it changed, where neither way is better. */
 function worsening({ models }: GroupRow, direction: Direction): number {
-  const first = models[0] ? numberOf(models[0].mean) : Number.NaN
+  const first = numberOf(models[0]?.mean)
   if (Number.isNaN(first)) return Number.NEGATIVE_INFINITY
   const each = models.slice(1).map((one) => {
     if (!one) return Number.NEGATIVE_INFINITY
@@ -51,8 +49,8 @@ export function sorted(rows: readonly GroupRow[], sorting: Sorting | undefined, 
   const place = Number(by.split(' ')[1])
   const value = ({ models }: GroupRow): number => {
     if (by === 'count') return Math.max(...models.map((one) => one?.count ?? 0))
-    const at = numberOf(models[place]?.mean ?? 'NaN')
-    return by.startsWith('mean') ? at : at - numberOf(models[0]?.mean ?? 'NaN')
+    const at = numberOf(models[place]?.mean)
+    return by.startsWith('mean') ? at : at - numberOf(models[0]?.mean)
   }
   return rows.toSorted((a, b) => {
     const [x, y] = [value(a), value(b)]

@@ -1,6 +1,7 @@
 import type { SampledEpochs } from '../../../server/protocol/comparison'
 import { element } from '../../parts/element'
 import { fill } from '../../parts/format'
+import { button } from '../controls'
 import type { Page } from '../page'
 import type { Field } from './fields'
 
@@ -23,36 +24,9 @@ export interface Part {
 export const section = (name: string, title: string, ...content: readonly (Node | string)[]) =>
   element('section', { class: name, 'aria-labelledby': `samples-${name}` }, element('h2', { id: `samples-${name}` }, title), ...content)
 
-/** A choice with its label before it. The first of `options` may stand for none. */
-export function choice(
-  key: string,
-  label: string,
-  options: readonly (readonly [value: string, text: string])[],
-  at: string | undefined,
-  changed: (value: string) => void,
-): HTMLElement {
-  const made = element(
-    'select',
-    { 'data-key': key },
-    ...options.map(([value, text]) => element('option', { value, selected: value === at }, text)),
-  )
-  made.addEventListener('change', () => changed(made.value))
-  return element('label', { class: 'pair' }, label, made)
-}
-
 export const fieldOptions = (fields: readonly Field[]) => fields.map(({ name }) => [name, name] as const)
 
-export function check(key: string, label: string, checked: boolean, changed: (checked: boolean) => void): HTMLElement {
-  const made = element('input', { type: 'checkbox', 'data-key': key, checked })
-  made.addEventListener('change', () => changed(made.checked))
-  return element('label', { class: 'pair' }, made, label)
-}
-
-export function button(key: string, label: string, act: () => void, kind = 'secondary'): HTMLButtonElement {
-  const made = element('button', { type: 'button', class: kind, 'data-key': key }, label)
-  made.addEventListener('click', act)
-  return made
-}
+export const note = (text: string, kind: 'quiet' | 'trouble' = 'quiet') => element('p', { class: kind }, text)
 
 /** What must be logged for a part to be filled, to be copied. */
 export function example(page: Page, text: string, fields: readonly string[], split: string): HTMLElement {
@@ -81,7 +55,7 @@ export function epochNotes({ comparison, texts }: Page, epochs: SampledEpochs, p
     if (!at) return [fill(texts.samplesMissing, label)]
     return at.id === epoch.id ? [] : [fill(texts.samplesAt, label, at.number, epoch.number)]
   })
-  return notes.map((text) => element('p', { class: 'quiet' }, text))
+  return notes.map((text) => note(text))
 }
 
 /** The same answer is not drawn again: what is looked at stays as it is. */

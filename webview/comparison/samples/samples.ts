@@ -1,13 +1,14 @@
 import type { SampleFields } from '../../../server/protocol/comparison'
 import { element } from '../../parts/element'
+import { redraw } from '../../parts/redraw'
 import { asking } from '../asking'
+import { choice } from '../controls'
 import type { MakeView } from '../page'
-import { redraw } from '../redraw'
 import { confusionPart } from './confusion'
 import { flipsPart } from './flips'
 import { groupsPart } from './groups'
 import { histogramPart } from './histogram'
-import { changes, choice, example, type Given, type Part } from './part'
+import { changes, example, type Given, type Part } from './part'
 
 /** What came of each sample: by group, which labels were mistaken for which, what became right and what wrong, and how values lie. */
 export const samples: MakeView = (page) => {

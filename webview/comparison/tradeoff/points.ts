@@ -1,5 +1,5 @@
 import type { Comparison, Tradeoff } from '../../../server/protocol/comparison'
-import { numbers } from '../floats'
+import { floats } from '../floats'
 
 /** An epoch with its two figures. */
 export interface Point {
@@ -24,7 +24,7 @@ export function pointsOf({ lines, front }: Tradeoff, comparison: Pick<Comparison
   for (const one of lines) {
     const line = comparison.lines.find(({ id }) => id === one.line)
     if (!line) continue
-    const [epochs, values, costs] = [numbers(one.epoch), numbers(one.value), numbers(one.cost)]
+    const [epochs, values, costs] = [floats(one.epoch), floats(one.value), floats(one.cost)]
     const points = Array.from(epochs, (epoch, i) => ({
       epoch,
       value: values[i]!,

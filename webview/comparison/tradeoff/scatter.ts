@@ -1,6 +1,6 @@
 import { svg } from '../../parts/element'
-import { limits, logTicks, ticks, tickTexts } from '../curves/ticks'
 import { colourClass } from '../names'
+import { limits, logTicks, ticks, tickTexts } from '../ticks'
 import { placeNames, type Point, type Points } from './points'
 
 export interface Look {
@@ -42,9 +42,9 @@ export function drawScatter({ all, front }: Points, look: Look): Scatter {
   const place = (point: Point) => (finite(point) ? { x: x(point.cost), y: y(point.value) } : undefined)
 
   const costAt = (log ? logTicks : ticks)(fromCost, toCost, Math.max(2, Math.floor((right - left) / 90)))
-  const costTexts = look.costTick ? costAt.map(look.costTick) : tickTexts(costAt.map(unsigned), language)
+  const costTexts = look.costTick ? costAt.map(look.costTick) : tickTexts(costAt, language)
   const valueAt = ticks(fromValue, toValue, Math.max(2, Math.floor((bottom - top) / 44)))
-  const valueTexts = tickTexts(valueAt.map(unsigned), language)
+  const valueTexts = tickTexts(valueAt, language)
   const grid = [
     ...costAt.flatMap((at, i) => [
       svg('line', { class: 'grid', x1: x(at), x2: x(at), y1: top, y2: bottom }),
@@ -90,8 +90,6 @@ const least = (points: readonly Point[], figure: 'value' | 'cost') => points.red
 const most = (points: readonly Point[], figure: 'value' | 'cost') =>
   points.reduce((high, point) => Math.max(high, point[figure]), -Infinity)
 const shortened = (text: string) => (text.length > 60 ? `${text.slice(0, 59)}…` : text)
-/** -0 is 0. */
-const unsigned = (at: number) => at + 0
 const pixel = (at: number) => at.toFixed(1)
 
 /** One path for all dots of a colour: each is a line of no length with round ends. */

@@ -2,12 +2,15 @@ import type { Tradeoff, TradeoffQuery } from '../../../server/protocol/compariso
 import { element, heading, table as tableOf } from '../../parts/element'
 import { bytes, fill, share, short, whole } from '../../parts/format'
 import { icon } from '../../parts/icons'
+import { redraw, redrawWhen } from '../../parts/redraw'
 import { asking } from '../asking'
-import { openMenu } from '../curves/menu'
+import { check, signButton } from '../controls'
+import { epochMenu } from '../epochMenu'
+import { asJson } from '../figures'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
+import { openMenu } from '../menu'
 import { named, swatch } from '../names'
 import type { MakeView, Page } from '../page'
-import { redraw, redrawWhen } from '../redraw'
 import { type Point, type Points, pointsOf } from './points'
 import { drawScatter, type Scatter } from './scatter'
 
@@ -84,11 +87,6 @@ export const tradeoff: MakeView = (page) => {
         at = undefined
         anew()
       }
-      const log = element('input', { type: 'checkbox', 'data-key': 'log', checked: isLog() })
-      log.addEventListener('change', () => {
-        page.choose('tradeoff.log', log.checked)
-        drawPicture()
-      })
       const others = SIZES.map((size) => [size, texts[SIZE_TEXTS[size]]] as const)
       const metrics = metricChoice(page, { label: texts.tradeoffOf, at: chosen, changed: keep('metric') })
       const costs = metricChoice(page, { label: texts.tradeoffAgainst, at: against, others, changed: keep('tradeoff.cost') })
@@ -97,7 +95,10 @@ export const tradeoff: MakeView = (page) => {
         directionButton(page, chosen, anew),
         element('span', { class: 'pair' }, texts.tradeoffAgainst, ...costs),
         isSize(against) ? undefined : directionButton(page, against, anew),
-        element('label', { class: 'pair' }, log, texts.logAxis),
+        check('log', texts.logAxis, isLog(), (checked) => {
+          page.choose('tradeoff.log', checked)
+          drawPicture()
+        }),
       ]
     })
   }
@@ -174,20 +175,9 @@ export const tradeoff: MakeView = (page) => {
   }
 
   function menu({ reference }: Point, place: { readonly x: number; readonly y: number }, back: HTMLElement) {
-    const { act } = host
-    if (!act) return
-    const offered = page.trusted
-      ? (['openEpoch', 'fork', 'select', 'checkout', 'copyReference'] as const)
-      : (['openEpoch', 'copyReference'] as const)
-    openMenu(
-      place,
-      fill(texts.epochActions, reference),
-      [
-        { kind: 'heading', text: reference },
-        ...offered.map((action) => ({ kind: 'act', text: texts[action], act: () => act(action, reference) }) as const),
-      ],
-      back,
-    )
+    if (!host.act) return
+    const parts = epochMenu(page, () => reference)
+    openMenu(place, fill(texts.epochActions, reference), [{ kind: 'heading', text: reference }, ...parts], back)
   }
 
   const inPlot = (event: MouseEvent) => {
@@ -255,8 +245,6 @@ function queryOf(page: Page): TradeoffQuery | undefined {
 }
 
 const costName = ({ texts }: Page, cost: string) => (isSize(cost) ? texts[SIZE_TEXTS[cost]] : cost)
-const asJson = (value: number) =>
-  Number.isNaN(value) ? 'NaN' : value === Infinity ? 'Infinity' : value === -Infinity ? '-Infinity' : value
 
 function costText(value: number, cost: string, language: string): string {
   if (cost === 'weights') return bytes(value, language)
@@ -298,22 +286,11 @@ function frontTable(page: Page, front: readonly Point[], cost: string, menu: Men
   if (!front.length) return []
   const metric = judged(page) ?? ''
   const rows = front.map((point) => {
-    const more = element(
-      'button',
-      {
-        type: 'button',
-        class: 'plain',
-        'data-key': `menu ${point.reference}`,
-        'aria-haspopup': 'menu',
-        'aria-label': fill(texts.epochActions, point.reference),
-        title: fill(texts.epochActions, point.reference),
-      },
-      icon('more'),
-    )
-    more.addEventListener('click', () => {
+    const more = signButton(`menu ${point.reference}`, icon('more'), fill(texts.epochActions, point.reference), () => {
       const { left, bottom } = more.getBoundingClientRect()
       menu(point, { x: left, y: bottom }, more)
     })
+    more.setAttribute('aria-haspopup', 'menu')
     return element(
       'tr',
       { 'data-reference': point.reference },

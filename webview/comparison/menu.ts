@@ -1,4 +1,5 @@
-import { element } from '../../parts/element'
+import { element } from '../parts/element'
+import { swatch } from './names'
 
 export type MenuPart =
   | { readonly kind: 'heading'; readonly text: string }
@@ -19,7 +20,7 @@ export function openMenu(
   back: HTMLElement,
 ): void {
   closeMenu()
-  const menu = element('div', { class: 'curves-menu', role: 'menu', 'aria-label': label })
+  const menu = element('div', { class: 'popup-menu', role: 'menu', 'aria-label': label })
   const items: HTMLElement[] = []
   const choices: HTMLElement[] = []
   for (const part of parts) {
@@ -86,10 +87,4 @@ export function openMenu(
   menu.style.left = `${Math.max(4, Math.min(place.x, innerWidth - width - 4))}px`
   menu.style.top = `${Math.max(4, Math.min(place.y, innerHeight - height - 4))}px`
   ;(items.find((item) => item.getAttribute('role') === 'menuitem') ?? items[0])?.focus({ preventScroll: true })
-}
-
-export function swatch(colour: string): HTMLElement {
-  const made = element('span', { class: 'swatch', 'aria-hidden': 'true' })
-  made.style.background = colour
-  return made
 }
