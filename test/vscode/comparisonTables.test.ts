@@ -431,9 +431,15 @@ describe("the comparison's overview, differences and trade-off", () => {
 
     it('is reordered and made smaller', async () => {
       await openHard(['fork-0', 'fork-1', 'fork-2'])
+      await show(page, 'differences')
+      await page.locator('.differences [data-key="only"]').uncheck()
       await page.getByRole('button', { name: /^Move fork-2 up/ }).focus()
       await page.keyboard.press('Enter')
       await until('the other order', async () => String(await page.locator('.top .models bdi').allInnerTexts()) === 'fork-0,fork-2,fork-1')
+      // The view, what was chosen in it and the focus stay.
+      await page.locator('.differences').waitFor()
+      assert.equal(await page.locator('.differences [data-key="only"]').isChecked(), false)
+      assert.match((await page.locator(':focus').getAttribute('aria-label')) ?? '', /^Move fork-2 up/)
       await page.locator('.top .models li').first().hover()
       await page.getByRole('button', { name: /^Remove fork-0/ }).click()
       await until('two models', async () => String(await page.locator('.top .models bdi').allInnerTexts()) === 'fork-2,fork-1')

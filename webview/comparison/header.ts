@@ -62,7 +62,7 @@ function actions({ comparison, texts, host }: Page, place: number): HTMLElement 
   const references = comparison.models.map(({ reference }) => reference)
   const { label, reference } = comparison.models[place]!
   const to = (key: 'up' | 'remove', text: string, others: readonly string[] | undefined) =>
-    others && signButton(`${key} ${place}`, icon(key), fill(text, label), () => compare(others))
+    others && signButton(`${key} ${reference}`, icon(key), fill(text, label), () => compare(others))
   const without = references.filter((_, i) => i !== place)
   return element(
     'span',

@@ -27,6 +27,9 @@ const makers: Readonly<Record<ViewName, MakeView>> = {
   samples: later(async () => (await import('./samples/samples')).samples),
 }
 
+/** Choices that name models by their places. */
+const BY_PLACE = ['graph.sides', 'differences.sort', 'samples.pair', 'samples.sort']
+
 const main = document.querySelector('main')!
 const trouble = document.querySelector('#trouble')!
 const spoken = element('div', { class: 'unseen', 'aria-live': 'polite' })
@@ -72,8 +75,10 @@ const sameModels = (a: Shown['comparison'], b: Shown['comparison']) =>
 function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>) {
   const { dir, models } = given.comparison
   const references = models.map(({ reference }) => reference)
-  const before = lastKept?.dir === dir && String(lastKept.references) === String(references) ? lastKept : undefined
+  const before = lastKept?.dir === dir ? lastKept : undefined
   const choices: Record<string, Json> = { ...before?.choices }
+  // With other models, or in another order, these would mean others.
+  if (String(before?.references) !== String(references)) for (const name of BY_PLACE) delete choices[name]
   const keep = () => host.keep((lastKept = { dir, references, view: drawn?.at ?? 'overview', choices }))
   const page: Drawn['page'] = {
     ...given,
@@ -119,7 +124,7 @@ function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>
     look(name)
   }
   tabs.addEventListener('vsc-tabs-select', ({ detail }) => look(viewNames[detail.selectedIndex]!))
-  main.replaceChildren(head, tabs, spoken)
+  redraw(main, head, tabs, spoken)
   // Where the page is narrow, its tabs stand in two rows.
   tabs.shadowRoot!.adoptedStyleSheets.push(wrapping)
   go(first)
