@@ -6,7 +6,7 @@ import { explain } from '../../server/errors'
 import { root } from '../../scripts/vscode/root'
 import { demoCopy, endBench, bench } from './bench'
 import { compareInTree, comparisonPage, showView } from './comparisonPage'
-import { keepEvidence, openEditor } from './editor'
+import { keepEvidence, openEditor, type Theme } from './editor'
 import { codeLens, hover } from './script'
 import { row, rowAction } from './tree'
 import { webview } from './webview'
@@ -46,21 +46,6 @@ const pictures: Pictures = {
     const view = await webview(page, () => document.querySelector('h1') !== null && document.querySelector('table') !== null)
     await view.locator('h1').waitFor()
   },
-  comparison: async (page) => {
-    await compared(page)
-  },
-  curves: async (page) => {
-    const frame = await compared(page)
-    await showView(frame, 'curves')
-    await frame.locator('.curves canvas').first().waitFor()
-    await page.waitForTimeout(500)
-  },
-  graph: async (page) => {
-    const frame = await compared(page)
-    await showView(frame, 'graph')
-    await frame.locator('[data-node]').first().waitFor()
-    await page.waitForTimeout(500)
-  },
   fork: async (page) => {
     await showContainer(page, 'Epochtree')
     await widenSideBar(page, 430)
@@ -68,6 +53,35 @@ const pictures: Pictures = {
     await rowAction(row(page, 'Sessions', 'Epoch 30'), 'Fork from Epoch')
     await codeLens(page, 'Train').waitFor()
   },
+}
+
+/** The views of a comparison. */
+const comparisons: Pictures = {
+  comparison: async (page) => {
+    await compared(page)
+  },
+  curves: async (page) => {
+    await view(page, 'curves', '.curves canvas')
+  },
+  differences: async (page) => {
+    await view(page, 'differences', '.differences table')
+  },
+  graph: async (page) => {
+    await view(page, 'graph', '[data-node]')
+  },
+  tradeoff: async (page) => {
+    await view(page, 'tradeoff', '.tradeoff svg')
+  },
+  samples: async (page) => {
+    await view(page, 'samples', '.samples table')
+  },
+}
+
+async function view(page: Page, name: Parameters<typeof showView>[1], drawn: string) {
+  const frame = await compared(page)
+  await showView(frame, name)
+  await frame.locator(drawn).first().waitFor()
+  await page.waitForTimeout(500)
 }
 
 /** The demo's two models side by side, with as much room as there is. */
@@ -109,21 +123,24 @@ const walkthrough: Pictures = {
   },
 }
 
+const both = ['light', 'dark'] as const satisfies readonly Theme[]
+const large = { to: join(root, 'docs', 'pictures'), size: { width: 1200, height: 720 }, scale: 1.5 }
 const SETS = [
-  { of: pictures, to: join(root, 'docs', 'pictures'), size: { width: 1200, height: 720 }, scale: 1.5 },
-  { of: walkthrough, to: join(root, 'media', 'walkthrough'), size: { width: 900, height: 620 }, scale: 1 },
+  { ...large, of: pictures, themes: both },
+  { ...large, of: comparisons, themes: [...both, 'high contrast'] as const satisfies readonly Theme[] },
+  { of: walkthrough, themes: both, to: join(root, 'media', 'walkthrough'), size: { width: 900, height: 620 }, scale: 1 },
 ]
 
-/** Draws them all, or those whose path holds the word, in light and in dark. */
+/** Draws them all, or those whose path holds the word. */
 async function draw(word: string) {
   for (const set of SETS) await drawSet(set, word)
 }
 
-async function drawSet({ of, to, size, scale }: (typeof SETS)[number], word: string) {
+async function drawSet({ of, themes, to, size, scale }: (typeof SETS)[number], word: string) {
   mkdirSync(to, { recursive: true })
   for (const [name, show] of Object.entries(of)) {
     if (!join(to, name).slice(root.length).includes(word)) continue
-    for (const theme of ['light', 'dark'] as const) {
+    for (const theme of themes) {
       const editor = await openEditor({
         folder: await demoCopy(),
         theme,
@@ -136,7 +153,7 @@ async function drawSet({ of, to, size, scale }: (typeof SETS)[number], word: str
         throw error
       })
       await editor.page.evaluate(() => document.fonts.ready)
-      const path = join(to, `${name}-${theme}.png`)
+      const path = join(to, `${name}-${theme.replaceAll(' ', '-')}.png`)
       await editor.page.screenshot({ path, animations: 'disabled', caret: 'hide' })
       await editor.close()
       console.log(path)
