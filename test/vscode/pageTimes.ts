@@ -125,6 +125,49 @@ export const loaded = (page: Page): Promise<number> =>
 export const boxes = (page: Page): Promise<number> =>
   page.evaluate(() => Number(document.querySelector<HTMLElement>('[data-boxes]')?.dataset['boxes'] ?? 0))
 
+/** Presses a control, and tells how many milliseconds later more layers than so many stood on the screen. */
+export const boxesAfter = (page: Page, press: string, more: number): Promise<number> =>
+  page.evaluate(
+    async ([press, more]) => {
+      const begun = performance.now()
+      document.querySelector<HTMLElement>(press)!.click()
+      const drawn = () => Number(document.querySelector<HTMLElement>('[data-boxes]')?.dataset['boxes'] ?? 0) > more
+      await new Promise<void>((done) => {
+        const look = () => (drawn() ? (watching.disconnect(), done()) : undefined)
+        const watching = new MutationObserver(look)
+        watching.observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-boxes'] })
+        look()
+      })
+      await new Promise((done) => requestAnimationFrame(() => setTimeout(done)))
+      return performance.now() - begun
+    },
+    [press, more] as const,
+  )
+
+/** Milliseconds in which the layout alone, begun anew, lays out a chain of so many boxes in a worker. */
+export const bareLayout = (page: Page, program: string, count: number): Promise<number> =>
+  page.evaluate(
+    ([program, count]) =>
+      new Promise<number>((done) => {
+        const begun = performance.now()
+        const worker = new Worker(URL.createObjectURL(new Blob([program], { type: 'text/javascript' })))
+        worker.addEventListener('message', ({ data }: MessageEvent<{ id: number }>) => {
+          if (data.id !== 1) return
+          worker.terminate()
+          done(performance.now() - begun)
+        })
+        worker.postMessage({ id: 0, cmd: 'register', algorithms: ['layered'] })
+        const children = Array.from({ length: count }, (_, i) => ({ id: `n${i}`, width: 120, height: 40 }))
+        const edges = children.slice(1).map(({ id }, i) => ({ id: `e${i}`, sources: [`n${i}`], targets: [id] }))
+        worker.postMessage({
+          id: 1,
+          cmd: 'layout',
+          graph: { id: 'root', layoutOptions: { 'elk.algorithm': 'layered', 'elk.direction': 'DOWN' }, children, edges },
+        })
+      }),
+    [program, count] as const,
+  )
+
 /** Bytes of the page's heap after everything that can go is gone. */
 export async function heapOf(page: Page): Promise<number> {
   const session = await page.context().newCDPSession(page)
