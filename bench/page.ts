@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
+import { partsOf } from '../client/pageHtml'
 import { ThreadedStores } from '../server/storage/local/threads'
 import { demoCopy, endBench, startedBrowser } from '../test/vscode/bench'
 import { comparisonPage } from '../test/vscode/comparisonPage'
@@ -43,7 +44,7 @@ function codeSize() {
   const read = (name: string) => readFileSync(join(root, 'dist', 'webview', name))
   const page = read('comparison.js')
   // With what it imports at once; what it loads with a graph is another matter.
-  const parts = [...page.toString().matchAll(/\bfrom\s*"\.\/(comparison-\w+\.js)"/g)].map(([, name]) => read(name!))
+  const parts = partsOf(page.toString()).map(read)
   const code = Buffer.concat([page, ...parts])
   figure(
     "the comparison page's own code, minified",

@@ -1,5 +1,7 @@
 export interface PageFiles {
   readonly script: string
+  /** What the script imports outright: fetched together with it, not after it. */
+  readonly parts?: readonly string[]
   readonly style: string
   readonly nonce: string
   readonly language: string
@@ -10,7 +12,7 @@ export interface PageFiles {
 }
 
 /** The page's frame: nothing in it runs, and nothing is fetched, but the two files that come with the extension. */
-export function pageHtml({ script, style, nonce, language, title, workers = false }: PageFiles): string {
+export function pageHtml({ script, parts = [], style, nonce, language, title, workers = false }: PageFiles): string {
   const worker = workers ? ' worker-src blob:;' : ''
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}';${worker} base-uri 'none'; form-action 'none'`
   return `<!DOCTYPE html>
@@ -21,7 +23,7 @@ export function pageHtml({ script, style, nonce, language, title, workers = fals
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${attribute(title)}</title>
 <link rel="stylesheet" nonce="${nonce}" href="${attribute(style)}">
-</head>
+${parts.map((part) => `<link rel="modulepreload" nonce="${nonce}" href="${attribute(part)}">\n`).join('')}</head>
 <body>
 <p id="trouble" role="alert" hidden></p>
 <main aria-busy="true"></main>
@@ -29,5 +31,8 @@ export function pageHtml({ script, style, nonce, language, title, workers = fals
 </body>
 </html>`
 }
+
+/** Files beside a built script that it imports outright. */
+export const partsOf = (script: string): string[] => [...script.matchAll(/\bfrom\s*"\.\/([\w-]+\.js)"/g)].map(([, name]) => name!)
 
 const attribute = (text: string) => text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import * as vscode from 'vscode'
-import { pageHtml } from './pageHtml'
+import { pageHtml, partsOf } from './pageHtml'
 
 interface Prepared {
   readonly extension: vscode.Uri
@@ -16,6 +17,7 @@ export function preparePanel({ webview, title }: vscode.WebviewPanel, { extensio
   const address = (file: string) => webview.asWebviewUri(vscode.Uri.joinPath(files, file)).toString()
   webview.html = pageHtml({
     script: address(`${page}.js`),
+    parts: partsOf(readFileSync(vscode.Uri.joinPath(files, `${page}.js`).fsPath, 'utf8')).map(address),
     style: address(`${page}.css`),
     nonce: randomBytes(16).toString('base64url'),
     language: vscode.env.language,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { BrowserContext, Page } from 'playwright-core'
+import { partsOf } from '../../client/pageHtml'
 import { root } from '../../scripts/vscode/root'
 import { comparison } from '../../server/comparison/comparison'
 import { answer } from '../../server/comparison/questions'
@@ -133,6 +134,9 @@ const frame = (light: boolean) => `<!DOCTYPE html>
   .map(([name, value]) => `--vscode-${name}:${value}`)
   .join(';')}}</style>
 <link rel="stylesheet" nonce="a" href="comparison.css">
+${partsOf(readFileSync(join(root, 'dist', 'webview', 'comparison.js'), 'utf8'))
+  .map((part) => `<link rel="modulepreload" nonce="a" href="${part}">`)
+  .join('')}
 </head><body class="${light ? 'vscode-light' : 'vscode-dark'}" data-vscode-theme-kind="${light ? 'vscode-light' : 'vscode-dark'}">
 <p id="trouble" role="alert" hidden></p><main aria-busy="true"></main>
 <script nonce="a" type="module" src="comparison.js"></script>

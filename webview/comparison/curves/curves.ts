@@ -122,6 +122,7 @@ class CurvesView implements Shared {
 
   shown(): void {
     this.#hidden = false
+    if (this.#seen.size === 0) void this.#enterFirst()
     this.#asking.load()
     if (this.#chosen.range) this.#asking.sharpen()
     this.#follow()
@@ -446,6 +447,18 @@ class CurvesView implements Shared {
         this.#drawSoon(card)
       }
     }
+  }
+
+  /** The first charts at once: until they are observed, frames go by. */
+  async #enterFirst() {
+    // The tab that the view lies in opens after this task.
+    await Promise.resolve()
+    for (const card of this.#grid.children) {
+      const { top, width } = card.getBoundingClientRect()
+      if (width === 0 || top > innerHeight) break
+      this.#enter(this.#cards.get((card as HTMLElement).dataset['metric']!)!, Math.floor(width) - CARD_EDGES)
+    }
+    this.#asking.load()
   }
 
   #enter(card: Card, width: number) {
