@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
 import type { ComparisonPanels } from '../comparison/panels'
 import type { EpochPanels } from '../epochView/panels'
+import { sentence } from '../sentence'
 import type { Server } from '../server'
 import type { SessionTree } from '../sessionTree/sessionTree'
 import type { Drafts } from '../drafts'
@@ -47,7 +48,7 @@ async function told(log: vscode.LogOutputChannel, work: () => unknown): Promise<
     return await work()
   } catch (error) {
     if (error instanceof vscode.CancellationError) return undefined
-    const message = error instanceof Error ? error.message : String(error)
+    const message = sentence(error)
     log.error(message)
     void showError(message)
     return undefined

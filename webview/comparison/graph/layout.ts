@@ -74,9 +74,7 @@ export class Layouts {
   }
 
   async #start(): Promise<Worker> {
-    const url = URL.createObjectURL(
-      new Blob([await program(), `;(${inWorker.toString()})(${JSON.stringify({ ...OPTIONS, ...COLUMNS })})`], { type: 'text/javascript' }),
-    )
+    const url = URL.createObjectURL(new Blob([await program(), `;(${inWorker.toString()})()`], { type: 'text/javascript' }))
     const worker = new Worker(url)
     URL.revokeObjectURL(url)
     worker.addEventListener('message', ({ data }: MessageEvent<Layout | { readonly error: string }>) => {
@@ -101,7 +99,7 @@ async function program(): Promise<string> {
  * Runs in the worker, behind elkjs: thousands of boxes come and go as a few arrays, because as objects they would hold up the page that
  * reads them. It is handed over as text, and so uses nothing from outside itself.
  */
-function inWorker(usual: object) {
+function inWorker() {
   interface Point {
     readonly x: number
     readonly y: number
@@ -129,15 +127,6 @@ function inWorker(usual: object) {
     else if (data) heard(data)
   }
   elk({ data: { id: 0, cmd: 'register', algorithms: ['layered'] } })
-  // The first layout compiles what it runs and takes several times as long as the next: that is over before the graph is there.
-  const chain = Array.from({ length: 30 }, (_, i) => ({ id: `n${i}`, width: 9, height: 9 }))
-  const links = chain
-    .slice(1)
-    .flatMap(({ id }, i) => [
-      { id: `e${i}`, sources: [`n${i}`], targets: [id] },
-      ...(i % 4 === 3 ? [{ id: `s${i}`, sources: [`n${i - 3}`], targets: [id] }] : []),
-    ])
-  elk({ data: { id: 1, cmd: 'layout', graph: { id: 'root', layoutOptions: usual, children: chain, edges: links } } })
   scope.addEventListener('message', ({ data }) => {
     const { widths, heights, edges, options } = data as Sizes & { readonly options: object }
     heard = (graph) => {
