@@ -55,7 +55,7 @@ class CurvesView implements Shared {
   readonly #seen = new Set<Card>()
   readonly #shown = new Set<Card>()
   readonly #frames = new Paced()
-  readonly #observer: IntersectionObserver
+  readonly #near: IntersectionObserver
   readonly #onScreen: IntersectionObserver
   readonly #search: HTMLInputElement
   readonly #found = element('p', { class: 'quiet found', role: 'status' })
@@ -84,8 +84,8 @@ class CurvesView implements Shared {
       came: () => this.#came(),
       failed: (error) => this.failed(error),
     })
-    this.#observer = new IntersectionObserver((entries) => this.#scrolled(entries), { rootMargin: `${NEAR} 0px` })
-    this.#onScreen = new IntersectionObserver((entries) => this.#cameOnScreen(entries))
+    this.#near = this.#observe({ rootMargin: `${NEAR} 0px` }, (...moved) => this.#cameNear(...moved))
+    this.#onScreen = this.#observe({}, (card, isOnScreen) => this.#cameOnScreen(card, isOnScreen))
     this.#search = element('input', {
       type: 'search',
       placeholder: texts.curvesSearch,
@@ -108,8 +108,10 @@ class CurvesView implements Shared {
     this.#arrange()
     page.onTheme(() => {
       this.look.renew()
-      for (const card of this.#seen) this.#drawSoon(card)
-      for (const card of this.#seen) card.point()
+      for (const card of this.#seen) {
+        this.#drawSoon(card)
+        card.point()
+      }
     })
   }
 
@@ -342,25 +344,19 @@ class CurvesView implements Shared {
     for (const group of groups) {
       const known = this.#cards.get(group.name)
       if (known && known.metrics.join('\n') === group.metrics.map(({ metric }) => metric).join('\n')) continue
-      known?.leave()
       const card = new Card(group, this)
       if (known) {
-        this.#seen.delete(known)
-        this.#shown.delete(known)
-        this.#observer.unobserve(known.element)
-        this.#onScreen.unobserve(known.element)
+        this.#drop(known)
         known.element.replaceWith(card.element)
       } else this.#grid.append(card.element)
       this.#cards.set(group.name, card)
-      this.#observer.observe(card.element)
+      this.#near.observe(card.element)
       this.#onScreen.observe(card.element)
     }
     for (const [name, card] of this.#cards)
       if (!names.has(name)) {
-        card.leave()
+        this.#drop(card)
         card.element.remove()
-        this.#seen.delete(card)
-        this.#shown.delete(card)
         this.#cards.delete(name)
       }
     this.#dash = dashesOf(this.page.comparison.metrics)
@@ -368,6 +364,14 @@ class CurvesView implements Shared {
     this.#filter()
     this.#tellKey()
     this.#reset.disabled = this.#chosen.range === null
+  }
+
+  #drop(card: Card) {
+    card.leave()
+    this.#seen.delete(card)
+    this.#shown.delete(card)
+    this.#near.unobserve(card.element)
+    this.#onScreen.unobserve(card.element)
   }
 
   #order() {
@@ -422,48 +426,53 @@ class CurvesView implements Shared {
     )
   }
 
-  #scrolled(entries: readonly IntersectionObserverEntry[]) {
-    // All charts of a view that is hidden are out of sight; they stay as they are.
-    if (this.#hidden) return
-    for (const { target, isIntersecting, boundingClientRect } of entries) {
-      const card = this.#cards.get((target as HTMLElement).dataset['metric']!)
-      if (!card) continue
-      if (isIntersecting) this.paced.soon(card.element, () => this.#enter(card, Math.floor(boundingClientRect.width) - CARD_EDGES))
-      else {
-        this.paced.forget(card.element)
-        if (this.#seen.delete(card)) card.leave()
+  /** Tells which charts came into reach of an observer, and which went. */
+  #observe(reach: IntersectionObserverInit, moved: (card: Card, isIn: boolean, width: number) => void) {
+    return new IntersectionObserver((entries) => {
+      // All charts of a view that is hidden are out of sight; they stay as they are.
+      if (this.#hidden) return
+      for (const { target, isIntersecting, boundingClientRect } of entries) {
+        const card = this.#cardOf(target)
+        if (card) moved(card, isIntersecting, boundingClientRect.width)
       }
+    }, reach)
+  }
+
+  #cardOf(element: Element): Card | undefined {
+    return this.#cards.get((element as HTMLElement).dataset['metric']!)
+  }
+
+  #cameNear(card: Card, isNear: boolean, width: number) {
+    if (isNear) this.paced.soon(card.element, () => this.#enter(card, width))
+    else {
+      this.paced.forget(card.element)
+      if (this.#seen.delete(card)) card.leave()
     }
   }
 
-  #cameOnScreen(entries: readonly IntersectionObserverEntry[]) {
-    if (this.#hidden) return
-    for (const { target, isIntersecting } of entries) {
-      const card = this.#cards.get((target as HTMLElement).dataset['metric']!)
-      if (!card) continue
-      if (!isIntersecting) this.#shown.delete(card)
-      else {
-        this.#shown.add(card)
-        this.#drawSoon(card)
-      }
-    }
+  #cameOnScreen(card: Card, isOnScreen: boolean) {
+    if (isOnScreen) {
+      this.#shown.add(card)
+      this.#drawSoon(card)
+    } else this.#shown.delete(card)
   }
 
   /** The first charts at once: until they are observed, frames go by. */
   async #enterFirst() {
     // The tab that the view lies in opens after this task.
     await Promise.resolve()
-    for (const card of this.#grid.children) {
-      const { top, width } = card.getBoundingClientRect()
+    for (const element of this.#grid.children) {
+      const { top, width } = element.getBoundingClientRect()
       if (width === 0 || top > innerHeight) break
-      this.#enter(this.#cards.get((card as HTMLElement).dataset['metric']!)!, Math.floor(width) - CARD_EDGES)
+      this.#enter(this.#cardOf(element)!, width)
     }
     this.#asking.load()
   }
 
+  /** `width` is the card's own. */
   #enter(card: Card, width: number) {
     this.#seen.add(card)
-    card.enter(width)
+    card.enter(Math.floor(width) - CARD_EDGES)
     // Those that come in one frame are asked for together.
     this.paced.soon(this.#asking, () => this.#asking.load())
   }
