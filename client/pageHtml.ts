@@ -11,7 +11,7 @@ export interface PageFiles {
   readonly workers?: boolean
 }
 
-/** The page's frame: nothing in it runs, and nothing is fetched, but the two files that come with the extension. */
+/** The page's frame: nothing in it runs, and nothing is fetched, but the files that come with the extension. */
 export function pageHtml({ script, parts = [], style, nonce, language, title, workers = false }: PageFiles): string {
   const worker = workers ? ' worker-src blob:;' : ''
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}';${worker} base-uri 'none'; form-action 'none'`

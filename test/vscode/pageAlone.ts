@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { BrowserContext, Page } from 'playwright-core'
-import { partsOf } from '../../client/pageHtml'
+import { pageHtml, partsOf } from '../../client/pageHtml'
 import { root } from '../../scripts/vscode/root'
 import { comparison } from '../../server/comparison/comparison'
 import { answer } from '../../server/comparison/questions'
@@ -126,21 +126,22 @@ export async function openAlone(
   return { page, heard, told, renew, close: () => made.close() }
 }
 
-/** With the policy that the editor's frame has, and a few of its colours. */
-const frame = (light: boolean) => `<!DOCTYPE html>
-<html lang="en"><head><title>Comparison</title><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-a'; style-src 'nonce-a'; worker-src blob:; base-uri 'none'; form-action 'none'">
-<style nonce="a">:root{${Object.entries(light ? LIGHT : DARK)
-  .map(([name, value]) => `--vscode-${name}:${value}`)
-  .join(';')}}</style>
-<link rel="stylesheet" nonce="a" href="comparison.css">
-${partsOf(readFileSync(join(root, 'dist', 'webview', 'comparison.js'), 'utf8'))
-  .map((part) => `<link rel="modulepreload" nonce="a" href="${part}">`)
-  .join('')}
-</head><body class="${light ? 'vscode-light' : 'vscode-dark'}" data-vscode-theme-kind="${light ? 'vscode-light' : 'vscode-dark'}">
-<p id="trouble" role="alert" hidden></p><main aria-busy="true"></main>
-<script nonce="a" type="module" src="comparison.js"></script>
-</body></html>`
+/** The frame that the page has in the editor, with a few of the editor's colours. */
+function frame(light: boolean): string {
+  const kind = light ? 'vscode-light' : 'vscode-dark'
+  const colours = Object.entries(light ? LIGHT : DARK).map(([name, value]) => `--vscode-${name}:${value}`)
+  return pageHtml({
+    script: 'comparison.js',
+    parts: partsOf(readFileSync(join(root, 'dist', 'webview', 'comparison.js'), 'utf8')),
+    style: 'comparison.css',
+    nonce: 'a',
+    language: 'en',
+    title: 'Comparison',
+    workers: true,
+  })
+    .replace('</head>', `<style nonce="a">:root{${colours.join(';')}}</style></head>`)
+    .replace('<body>', `<body class="${kind}" data-vscode-theme-kind="${kind}">`)
+}
 
 const LIGHT = {
   foreground: '#202020',

@@ -6,7 +6,7 @@ import { explain } from '../../server/errors'
 import { root } from '../../scripts/vscode/root'
 import { demoCopy, endBench, bench } from './bench'
 import { compareInTree, comparisonPage, showView } from './comparisonPage'
-import { keepEvidence, openEditor, type Theme } from './editor'
+import { type EditorOptions, keepEvidence, openEditor, type Theme } from './editor'
 import { codeLens, hover } from './script'
 import { row, rowAction } from './tree'
 import { webview } from './webview'
@@ -60,28 +60,20 @@ const comparisons: Pictures = {
   comparison: async (page) => {
     await compared(page)
   },
-  curves: async (page) => {
-    await view(page, 'curves', '.curves canvas')
-  },
-  differences: async (page) => {
-    await view(page, 'differences', '.differences table')
-  },
-  graph: async (page) => {
-    await view(page, 'graph', '[data-node]')
-  },
-  tradeoff: async (page) => {
-    await view(page, 'tradeoff', '.tradeoff svg')
-  },
-  samples: async (page) => {
-    await view(page, 'samples', '.samples table')
-  },
+  curves: viewOf('curves', '.curves canvas'),
+  differences: viewOf('differences', '.differences table'),
+  graph: viewOf('graph', '[data-node]'),
+  tradeoff: viewOf('tradeoff', '.tradeoff svg'),
+  samples: viewOf('samples', '.samples table'),
 }
 
-async function view(page: Page, name: Parameters<typeof showView>[1], drawn: string) {
-  const frame = await compared(page)
-  await showView(frame, name)
-  await frame.locator(drawn).first().waitFor()
-  await page.waitForTimeout(500)
+function viewOf(name: string, drawn: string) {
+  return async (page: Page) => {
+    const frame = await compared(page)
+    await showView(frame, name)
+    await frame.locator(drawn).first().waitFor()
+    await page.waitForTimeout(500)
+  }
 }
 
 /** The demo's two models side by side, with as much room as there is. */
@@ -123,11 +115,16 @@ const walkthrough: Pictures = {
   },
 }
 
-const both = ['light', 'dark'] as const satisfies readonly Theme[]
+interface PictureSet extends Required<Pick<EditorOptions, 'size' | 'scale'>> {
+  readonly of: Pictures
+  readonly themes: readonly Theme[]
+  readonly to: string
+}
+const both: readonly Theme[] = ['light', 'dark']
 const large = { to: join(root, 'docs', 'pictures'), size: { width: 1200, height: 720 }, scale: 1.5 }
-const SETS = [
+const SETS: readonly PictureSet[] = [
   { ...large, of: pictures, themes: both },
-  { ...large, of: comparisons, themes: [...both, 'high contrast'] as const satisfies readonly Theme[] },
+  { ...large, of: comparisons, themes: [...both, 'high contrast'] },
   { of: walkthrough, themes: both, to: join(root, 'media', 'walkthrough'), size: { width: 900, height: 620 }, scale: 1 },
 ]
 
@@ -136,7 +133,7 @@ async function draw(word: string) {
   for (const set of SETS) await drawSet(set, word)
 }
 
-async function drawSet({ of, themes, to, size, scale }: (typeof SETS)[number], word: string) {
+async function drawSet({ of, themes, to, size, scale }: PictureSet, word: string) {
   mkdirSync(to, { recursive: true })
   for (const [name, show] of Object.entries(of)) {
     if (!join(to, name).slice(root.length).includes(word)) continue
