@@ -91,17 +91,20 @@ function writeTraining(run: RunFolder, kind: number, epochs: number, steps: numb
   }
 }
 
-/** Two models of a thousand epochs with twenty metrics, from the question to the first curve on the screen. */
-async function opening() {
+/** A folder with the sessions `first` and `second`. */
+function twoTrainings(epochs: number, steps: number, names: readonly string[]): string {
   const dir = newFolder()
-  for (const [kind, name] of [
-    [1, 'first'],
-    [2, 'second'],
-  ] as const) {
-    const run = new RunFolder(dir, { session: id(kind, 1), name })
-    writeTraining(run, 0x10 + kind, 1000, 1, many(20))
+  for (const [i, name] of ['first', 'second'].entries()) {
+    const run = new RunFolder(dir, { session: id(i + 1, 1), name })
+    writeTraining(run, 0x11 + i, epochs, steps, names)
     run.finish()
   }
+  return dir
+}
+
+/** Two models of a thousand epochs with twenty metrics, from the question to the first curve on the screen. */
+async function opening() {
+  const dir = twoTrainings(1000, 1, many(20))
   let said = 0
   await withStores(dir, async (open) => {
     const { page, told, close } = await open({ references: ['first', 'second'], view: 'curves' })
@@ -142,15 +145,7 @@ async function parsing(bytes: number): Promise<string> {
 
 /** A hundred curves of ten thousand steps: fifty metrics of two models. */
 async function longCurves() {
-  const dir = newFolder()
-  for (const [kind, name] of [
-    [1, 'first'],
-    [2, 'second'],
-  ] as const) {
-    const run = new RunFolder(dir, { session: id(kind, 1), name })
-    writeTraining(run, 0x10 + kind, 10, 1000, many(50))
-    run.finish()
-  }
+  const dir = twoTrainings(10, 1000, many(50))
   const page = await (await startedBrowser()).newPage()
   const bare = await bareFrames(page, CHARTS, 2, 1000, 60)
   await page.close()
