@@ -68,13 +68,15 @@ async function replaceInDraft(page: Page, before: string, after: string) {
 /** Presses what stands above the draft; a tooltip of its tab would lie over it. */
 async function pressLens(page: Page, title: string) {
   await page.mouse.move(700, 500)
-  // While the editor still asks for lenses it makes them anew, and a click on one that goes is lost.
+  // While the editor still asks for lenses it draws those of before as plain words, and makes the links anew:
+  // a click on either is lost.
+  const link = page.locator('.editor.modified .codelens-decoration > a', { hasText: title }).first()
   await until(`"${title}" to stay`, async () => {
-    const node = await lens(page, title).elementHandle()
+    const node = await link.elementHandle()
     await pause(300)
     return node?.evaluate(({ isConnected }) => isConnected)
   })
-  await lens(page, title).click()
+  await link.click()
 }
 
 /** What can be done with the draft stands above its first line. */
