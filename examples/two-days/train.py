@@ -122,7 +122,7 @@ def main():
             print(
                 f"epoch {epoch.number:2}  loss {metrics['loss']:.4f}"
                 f"  accuracy {metrics['accuracy']:6.2%}  layers {units:8}"
-                f"  parameters {parameters:4}" + (f"  pruned {removed} units" if removed else ""),
+                f"  parameters {parameters:4}" + (f"  pruned {removed} {'unit' if removed == 1 else 'units'}" if removed else ""),
                 flush=True,
             )
 
