@@ -119,10 +119,11 @@ def main():
             epoch.log({"parameters": parameters, "sparsity": sparsity}, split="model")
             commit(epoch, network, rng, hp["seed"], folder)
             units = "-".join(str(layer.units) for layer in network.layers)
+            pruned = f"  pruned {removed} {'unit' if removed == 1 else 'units'}" if removed else ""
             print(
                 f"epoch {epoch.number:2}  loss {metrics['loss']:.4f}"
                 f"  accuracy {metrics['accuracy']:6.2%}  layers {units:8}"
-                f"  parameters {parameters:4}" + (f"  pruned {removed} {'unit' if removed == 1 else 'units'}" if removed else ""),
+                f"  parameters {parameters:4}{pruned}",
                 flush=True,
             )
 
