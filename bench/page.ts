@@ -1,9 +1,9 @@
 // Measures the comparison's page in a real browser: alone with real answers, and opened and closed in the real editor.
 import { Buffer } from 'node:buffer'
 import { readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { partsOf } from '../client/pageHtml'
@@ -261,7 +261,7 @@ async function graphs() {
       await close()
     }
     const page = await (await startedBrowser()).newPage()
-    const { default: program } = (await import(pathToFileURL(join(root, 'dist', 'webview', 'elkWorker.js')).href)) as { default: string }
+    const program = readFileSync(createRequire(import.meta.url).resolve('elkjs/lib/elk-worker.min.js'), 'utf8')
     const bare = async (count: number) =>
       `${text(await bareLayout(page, program, count))} ms for elkjs alone to lay out a chain of ${count}`
     figure('graphs of 2 x 2,000 layers: shown as they open', median(shown), 'ms', 1000, await bare(few))

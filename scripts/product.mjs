@@ -65,14 +65,16 @@ export const product = (outdir, more = {}) => [
     minify: true,
     ...more,
   },
-  // What lays graphs out, as text: pages load it with the first graph, and run it in a worker.
+  // What lays graphs out, as a function: pages load it with the first graph, and hand its text to a worker.
   {
     bundle: true,
-    format: 'esm',
+    format: 'iife',
     target: 'es2023',
-    stdin: { contents: "export { default } from 'elkjs/lib/elk-worker.min.js'", resolveDir: import.meta.dirname },
-    loader: { '.js': 'text' },
-    outfile: join(outdir, 'webview', 'elkWorker.js'),
+    entryPoints: { layoutWorker: 'webview/comparison/graph/worker/main.ts' },
+    banner: { js: 'export default function () {' },
+    footer: { js: '}' },
+    outdir: join(outdir, 'webview'),
+    minify: true,
     logLevel: 'warning',
     ...more,
   },

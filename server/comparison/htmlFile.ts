@@ -62,8 +62,8 @@ export async function writeComparison(context: Context, options: HtmlFile): Prom
     language,
     savedAt: Date.now() / 1000,
   }
-  const layout = ((await import(pathToFileURL(join(options.page, WORKER)).href)) as { readonly default: string }).default
-  const html = page(options.page, saved, answers, layout)
+  const layout = ((await import(pathToFileURL(join(options.page, WORKER)).href)) as { readonly default: () => void }).default
+  const html = page(options.page, saved, answers, `(${String(layout)})()`)
   const temporary = join(dirname(file), `.${basename(file).slice(0, 100)}.${randomBytes(4).toString('hex')}.tmp`)
   try {
     writeFileSync(temporary, html, { flag: 'wx' })
@@ -188,8 +188,8 @@ const style = (text: string) => text.replaceAll(/\r\n?/g, '\n').replaceAll(/\/\*
 const attribute = (text: string) => text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 
-/** A module with the text of the program that lays out graphs; a page in the editor loads it with the first graph. */
-const WORKER = 'elkWorker.js'
+/** A module with the program that lays out graphs, as a function; a page in the editor loads it with the first graph. */
+const WORKER = 'layoutWorker.js'
 
 function page(folder: string, saved: SavedComparison, answers: readonly string[], layout: string): string {
   const read = (name: string) => readFileSync(join(folder, name), 'utf8')
@@ -213,7 +213,7 @@ ${styles.map((one) => `<style>${one}</style>`).join('\n')}
 <main aria-busy="true"></main>
 <script type="application/json" id="saved">${json(saved)}</script>
 ${answers.map((text, i) => `<script type="application/json" id="answer-${i}">${text}</script>`).join('\n')}
-<script type="text/plain" id="elk-worker">${code(layout)}</script>
+<script type="text/plain" id="layout-worker">${code(layout)}</script>
 <script type="module">${script}</script>
 </body>
 </html>
