@@ -54,6 +54,8 @@ const ONE_COLUMN = 24
 const LARGE = 100
 const MARGIN = 12
 const GAP = 64
+/** Of the height of the others. */
+const LEAST_COLUMN = 0.3
 /** From a box to where its line turns. */
 const TURN = 20
 const MOST_KEPT = 5000
@@ -175,10 +177,14 @@ function together({ widths, heights, edges }: Sizes, pieces: readonly Piece[], a
     return [start, from.y, start, from.y + TURN, between, from.y + TURN, between, MARGIN, startX, MARGIN]
   }
 
+  const target = deep / columns
+  let remaining = deep
   for (const [piece, one] of all.entries()) {
     const [first, second] = [pieces[piece]!.boxes[0]!, one.boxes[0]!]
-    const fresh =
-      column.length > 0 && (isLarge(pieces[piece]!) || isLarge(pieces[column.at(-1)!.piece]!) || bottom + one.height / 2 > deep / columns)
+    // The last few boxes are not worth a column.
+    const full = bottom + one.height / 2 > target && remaining > target * LEAST_COLUMN
+    remaining -= one.height
+    const fresh = column.length > 0 && (full || isLarge(pieces[piece]!) || isLarge(pieces[column.at(-1)!.piece]!))
     if (fresh) end()
     if (column.length > 0) {
       const { piece: above, dx, dy } = column.at(-1)!
