@@ -14,7 +14,7 @@ import { makeWheel } from './wheel.mjs'
 const MIB = 1024 * 1024
 /** Without the comparison's page, whose larger part is the layout of graphs. */
 const LARGEST = 2 * MIB
-const PAGE = ['comparison*', 'layoutWorker.js', 'file.js'].map((name) => `dist/webview/${name}`)
+const PAGE = ['comparison*', 'elk.js', 'layoutWorker.js', 'file.js'].map((name) => `dist/webview/${name}`)
 const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'schemas', 'bin', 'package.nls.json', 'examples/two-days']
 
 /** Every file that a part of the manifest names: icons, schemas, pictures of the walkthrough. */

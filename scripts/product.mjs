@@ -65,7 +65,17 @@ export const product = (outdir, more = {}) => [
     minify: true,
     ...more,
   },
-  // What lays graphs out, as a function: pages load it with the first graph, and hand its text to a worker.
+  // What lays graphs out, as text, and what asks it, as a function: pages load both with the first graph, and run them in a worker.
+  {
+    bundle: true,
+    format: 'esm',
+    target: 'es2023',
+    stdin: { contents: "export { default } from 'elkjs/lib/elk-worker.min.js'", resolveDir: import.meta.dirname },
+    loader: { '.js': 'text' },
+    outfile: join(outdir, 'webview', 'elk.js'),
+    logLevel: 'warning',
+    ...more,
+  },
   {
     bundle: true,
     format: 'iife',

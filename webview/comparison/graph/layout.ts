@@ -74,6 +74,7 @@ export class Layouts {
 async function program(): Promise<string> {
   const inlined = document.querySelector('script#layout-worker')
   if (inlined) return inlined.textContent
-  const beside = './layoutWorker.js'
-  return `(${String(((await import(beside)) as { readonly default: () => void }).default)})()`
+  const beside = ['./elk.js', './layoutWorker.js']
+  const [elk, ours] = await Promise.all(beside.map(async (file) => String(((await import(file)) as { readonly default: unknown }).default)))
+  return `${elk}\n;(${ours})()`
 }

@@ -1,5 +1,5 @@
-// Lays out graphs beside the page. Thousands of boxes come and go as a few arrays: as objects they would hold up the page that reads them.
-import 'elkjs/lib/elk-worker.min.js'
+// Lays out graphs in a worker, behind elkjs, which is there as it came: bundled, it takes the engine half a second more to begin.
+// Thousands of boxes come and go as a few arrays: as objects they would hold up the page that reads them.
 import type { Sizes } from '../layout'
 import { type Elk, type ElkAnswer, layOutWith } from './layOut'
 
