@@ -133,6 +133,22 @@ export class Stage {
       ))
     )
       return
+    // Made before anything is taken away, and with pauses: thousands of boxes take their time.
+    const outlines: [SVGElement, SVGElement][] = []
+    if (
+      !(await inSlices(
+        far.filter(({ d }) => d),
+        ({ change, d }) => {
+          const drawn = svg('path', { class: change, d })
+          outlines.push([drawn, drawn.cloneNode() as SVGElement])
+        },
+        signal,
+      ))
+    )
+      return
+    const frames: SVGElement[] = []
+    const opened = seen.opened.length > MOST_BOXES ? [] : seen.opened
+    if (!(await inSlices(opened, (one) => frames.push(...this.#frameOf(scene, one)), signal))) return
     const old = this.#scene
     const anchor = old && this.#anchor(old)
     const current = old?.seen.items[this.#current]?.key
@@ -144,10 +160,10 @@ export class Stage {
     for (const drawn of this.#drawn.values()) drawn.remove()
     this.#drawn.clear()
     this.#edges.replaceChildren()
-    this.#far.replaceChildren(...far.filter(({ d }) => d).map(({ change, d }) => svg('path', { class: change, d })))
+    this.#far.replaceChildren(...outlines.map(([drawn]) => drawn))
+    this.#frames.replaceChildren(...frames)
     this.#current = current === undefined ? -1 : seen.items.findIndex(({ key }) => key === current)
-    this.#drawFrames()
-    this.#drawMap(far)
+    this.#drawMap(outlines.map(([, drawn]) => drawn))
     const kept = anchor && seen.items.findIndex(({ key }) => key === anchor.key)
     if (kept === undefined || kept < 0 || !this.#moved) this.#first()
     else {
@@ -308,48 +324,44 @@ export class Stage {
     this.#lit.setAttribute('d', d)
   }
 
-  /** Frames around what was opened, with what closes it again. */
-  #drawFrames() {
-    const { seen, layout, boxes } = this.#scene!
-    this.#frames.replaceChildren()
-    if (seen.opened.length > MOST_BOXES) return
-    for (const { item, from, to } of seen.opened) {
-      let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity]
-      for (let i = from; i < to; i++) {
-        x0 = Math.min(x0, layout.x[i]!)
-        y0 = Math.min(y0, layout.y[i]!)
-        x1 = Math.max(x1, layout.x[i]! + boxes[i]!.width)
-        y1 = Math.max(y1, layout.y[i]! + boxes[i]!.height)
-      }
-      const inside = (i: number) =>
-        layout.x[i]! < x1 && layout.x[i]! + boxes[i]!.width > x0 && layout.y[i]! < y1 && layout.y[i]! + boxes[i]!.height > y0
-      let alone = true
-      for (let i = 0; alone && i < boxes.length; i++) if ((i < from || i >= to) && inside(i)) alone = false
-      if (alone)
-        this.#frames.append(svg('rect', { class: 'frame', x: x0 - 10, y: y0 - 26, width: x1 - x0 + 20, height: y1 - y0 + 36, rx: 8 }))
-      const label = fill(this.#page.texts.graphClose, item.title)
-      const closer = svg(
-        'g',
-        {
-          class: 'closer',
-          role: 'button',
-          tabindex: -1,
-          transform: `translate(${x0 - 6} ${y0 - 24})`,
-          'data-close': item.title,
-        },
-        svg('title', {}, label),
-        svg('rect', { width: 16, height: 16, y: 1, rx: 3 }),
-        svg('path', { d: 'M4 9h8' }),
-        svg('text', { 'aria-hidden': 'true', x: 22, y: 13 }, item.title.length > 40 ? `${item.title.slice(0, 40)}…` : item.title),
-      )
-      closer.addEventListener('click', () => this.#actions.toggle(item))
-      this.#frames.append(closer)
+  /** A frame around what was opened, where nothing else lies in it, and what closes it again. */
+  #frameOf({ layout, boxes }: Scene, { item, from, to }: Seen['opened'][number]): SVGElement[] {
+    let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity]
+    for (let i = from; i < to; i++) {
+      x0 = Math.min(x0, layout.x[i]!)
+      y0 = Math.min(y0, layout.y[i]!)
+      x1 = Math.max(x1, layout.x[i]! + boxes[i]!.width)
+      y1 = Math.max(y1, layout.y[i]! + boxes[i]!.height)
     }
+    let alone = true
+    for (let i = 0; alone && i < boxes.length; i++)
+      if (i < from || i >= to) {
+        const [x, y, { width, height }] = [layout.x[i]!, layout.y[i]!, boxes[i]!]
+        alone = x >= x1 || x + width <= x0 || y >= y1 || y + height <= y0
+      }
+    const label = fill(this.#page.texts.graphClose, item.title)
+    const closer = svg(
+      'g',
+      {
+        class: 'closer',
+        role: 'button',
+        tabindex: -1,
+        transform: `translate(${x0 - 6} ${y0 - 24})`,
+        'data-close': item.title,
+      },
+      svg('title', {}, label),
+      svg('rect', { width: 16, height: 16, y: 1, rx: 3 }),
+      svg('path', { d: 'M4 9h8' }),
+      svg('text', { 'aria-hidden': 'true', x: 22, y: 13 }, item.title.length > 40 ? `${item.title.slice(0, 40)}…` : item.title),
+    )
+    closer.addEventListener('click', () => this.#actions.toggle(item))
+    if (!alone) return [closer]
+    return [svg('rect', { class: 'frame', x: x0 - 10, y: y0 - 26, width: x1 - x0 + 20, height: y1 - y0 + 36, rx: 8 }), closer]
   }
 
   #mapScale = { x: 1, y: 1 }
 
-  #drawMap(far: readonly { readonly change: string; readonly d: string }[]) {
+  #drawMap(outlines: readonly SVGElement[]) {
     const { layout } = this.#scene!
     const most = { width: MINIMAP.most, height: Math.max(MINIMAP.most, this.#size().height - 150) }
     const scale = Math.min(most.width / layout.width, most.height / layout.height)
@@ -359,12 +371,7 @@ export class Stage {
     this.#map.setAttribute('width', String(width))
     this.#map.setAttribute('height', String(height))
     this.#map.replaceChildren(
-      svg(
-        'g',
-        { class: 'far', transform: `scale(${this.#mapScale.x} ${this.#mapScale.y})` },
-        ...far.filter(({ d }) => d).map(({ change, d }) => svg('path', { class: change, d })),
-        this.#mapSight,
-      ),
+      svg('g', { class: 'far', transform: `scale(${this.#mapScale.x} ${this.#mapScale.y})` }, ...outlines, this.#mapSight),
     )
   }
 
