@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import * as fc from 'fast-check'
-import { LocalStores } from '../../server/storage/local/stores'
 import type { CurvesQuery, MetricName } from '../../server/storage/ports'
 import { NOTHING, placeSteps, placeTimes } from '../../server/tracking/places'
 import { formatMetric, parseMetric } from '../../server/tracking/reference'
 import { checkCurve } from '../contract/curves'
+import { SESSION, withJournal } from './journal'
 
-const SESSION = '1'.padStart(24, '0')
 const EPOCH = 'e'.padStart(24, '0')
 const scope = { epochIds: [EPOCH] }
 
@@ -96,14 +92,7 @@ describe('documents', () => {
     const asked = fc.array(fc.record({ range, buckets: fc.integer({ min: 1, max: 15 }) }), { minLength: 6, maxLength: 6 })
     await fc.assert(
       fc.asyncProperty(epochs, asked, async (all, questions) => {
-        const root = mkdtempSync(join(tmpdir(), 'epochtree-documents-'))
-        const dir = join(root, '.epochtree')
-        const run = join(dir, 'runs', SESSION)
-        const stores = new LocalStores(dir)
-        try {
-          mkdirSync(run, { recursive: true })
-          writeFileSync(join(run, 'session.json'), JSON.stringify({ format: 1, sessionId: SESSION, modelName: 'net' }))
-          const write = (one: object) => appendFileSync(join(run, 'journal.jsonl'), `${JSON.stringify(one)}\n`)
+        await withJournal(async ({ stores, write }) => {
           let time = 1000
           write({ type: 'started', time })
           const logged: Logged[] = []
@@ -176,10 +165,7 @@ describe('documents', () => {
               assert.equal(curve?.count ?? 0, within.size)
             }
           }
-        } finally {
-          await stores.close()
-          rmSync(root, { recursive: true, force: true })
-        }
+        })
       }),
       { numRuns: 60 },
     )
@@ -189,15 +175,7 @@ describe('documents', () => {
     this.timeout(300_000)
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(line, { maxLength: 5 }), { minLength: 1, maxLength: 8 }), async (reads) => {
-        const root = mkdtempSync(join(tmpdir(), 'epochtree-documents-'))
-        const dir = join(root, '.epochtree')
-        const run = join(dir, 'runs', SESSION)
-        const stores = new LocalStores(dir)
-        try {
-          mkdirSync(run, { recursive: true })
-          writeFileSync(join(run, 'session.json'), JSON.stringify({ format: 1, sessionId: SESSION, modelName: 'net' }))
-          const journal = join(run, 'journal.jsonl')
-          const write = (value: object) => appendFileSync(journal, `${JSON.stringify(value)}\n`)
+        await withJournal(async ({ stores, write }) => {
           write({ type: 'started' })
           write({ type: 'epoch', epoch: EPOCH, number: 1 })
           const logged: (Line & { value: number })[] = []
@@ -236,24 +214,14 @@ describe('documents', () => {
           write({ type: 'commit', epoch: EPOCH })
           await stores.ingest()
           await check()
-        } finally {
-          await stores.close()
-          rmSync(root, { recursive: true, force: true })
-        }
+        })
       }),
       { numRuns: 60 },
     )
   })
 
   it('of an epoch that is followed for long are merged as they come', async () => {
-    const root = mkdtempSync(join(tmpdir(), 'epochtree-documents-'))
-    const dir = join(root, '.epochtree')
-    const run = join(dir, 'runs', SESSION)
-    const stores = new LocalStores(dir)
-    try {
-      mkdirSync(run, { recursive: true })
-      writeFileSync(join(run, 'session.json'), JSON.stringify({ format: 1, sessionId: SESSION, modelName: 'net' }))
-      const write = (value: object) => appendFileSync(join(run, 'journal.jsonl'), `${JSON.stringify(value)}\n`)
+    await withJournal(async ({ stores, write }) => {
       write({ type: 'started' })
       write({ type: 'epoch', epoch: EPOCH, number: 1 })
       for (let i = 0; i < 300; i++) {
@@ -266,20 +234,11 @@ describe('documents', () => {
       )
       const { chunks } = (await stores.use((db) => db.get<{ chunks: number }>('SELECT count(*) chunks FROM chunk')))!
       assert.ok(chunks < 2 * 2 * 64, `${chunks} chunks`)
-    } finally {
-      await stores.close()
-      rmSync(root, { recursive: true, force: true })
-    }
+    })
   })
 
   it('keep their order around a long line, also when the short ones are merged', async () => {
-    const root = mkdtempSync(join(tmpdir(), 'epochtree-documents-'))
-    const dir = join(root, '.epochtree')
-    const run = join(dir, 'runs', SESSION)
-    const stores = new LocalStores(dir)
-    try {
-      mkdirSync(run, { recursive: true })
-      writeFileSync(join(run, 'session.json'), JSON.stringify({ format: 1, sessionId: SESSION, modelName: 'net' }))
+    await withJournal(async ({ stores, write }) => {
       let step = 0
       for (const lines of [
         [{ type: 'started' }, { type: 'epoch', epoch: EPOCH, number: 1 }],
@@ -295,7 +254,7 @@ describe('documents', () => {
           typeof lines === 'number'
             ? [{ type: 'metrics', epoch: EPOCH, split: 'train', step: rows, time: rows, values: { a: rows, b: rows } }]
             : lines
-        appendFileSync(join(run, 'journal.jsonl'), written.map((one) => `${JSON.stringify(one)}\n`).join(''))
+        write(...written)
         await stores.ingest()
       }
       for (const name of ['a', 'b']) {
@@ -303,9 +262,6 @@ describe('documents', () => {
         const expected = Float64Array.from({ length: 9008 }, (_, i) => i)
         for (const column of [value, steps, time]) assert.deepEqual(column, expected)
       }
-    } finally {
-      await stores.close()
-      rmSync(root, { recursive: true, force: true })
-    }
+    })
   })
 })

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { DistinctValues, inParts } from '../../server/storage/local/distinct'
-import { LocalStores } from '../../server/storage/local/stores'
 import type { SampleValue } from '../../server/storage/ports'
+import { withJournal } from './journal'
 
-const SESSION = '1'.padStart(24, '0')
 const epochs = ['a', 'b'].map((digit) => digit.padStart(24, '0'))
 const scopes = epochs.map((epoch) => ({ epochIds: [epoch] }))
 
@@ -69,14 +65,7 @@ describe('samples', () => {
         fc.constantFrom('lower', 'higher', null),
         fc.integer({ min: 1, max: 6 }),
         async (first, second, better, most) => {
-          const root = mkdtempSync(join(tmpdir(), 'epochtree-samples-'))
-          const dir = join(root, '.epochtree')
-          const run = join(dir, 'runs', SESSION)
-          const stores = new LocalStores(dir)
-          try {
-            mkdirSync(run, { recursive: true })
-            writeFileSync(join(run, 'session.json'), JSON.stringify({ format: 1, sessionId: SESSION, modelName: 'net' }))
-            const write = (one: object) => appendFileSync(join(run, 'journal.jsonl'), `${JSON.stringify(one)}\n`)
+          await withJournal(async ({ stores, write }) => {
             write({ type: 'started' })
             for (const [i, all] of [first, second].entries()) {
               write({ type: 'epoch', epoch: epochs[i], number: i + 1 })
@@ -142,10 +131,7 @@ describe('samples', () => {
                 )
               }
             }
-          } finally {
-            await stores.close()
-            rmSync(root, { recursive: true, force: true })
-          }
+          })
         },
       ),
       { numRuns: 150 },

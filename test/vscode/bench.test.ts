@@ -113,14 +113,14 @@ describe('the bench', () => {
   })
 
   it('changes settings, width and theme, reloads, and opens a second window', async () => {
-    await workbench.inTheme(page, 'vs-dark')
+    await workbench.inTheme(page, 'dark')
     await setSetting(editor, 'workbench.colorTheme', themes['high contrast light'])
-    await workbench.inTheme(page, 'hc-light')
+    await workbench.inTheme(page, 'high contrast light')
     await workbench.showContainer(page, 'Explorer')
     await workbench.widenSideBar(page, 390)
     assert.equal(Math.round((await page.locator('.part.sidebar').boundingBox())!.width), 390)
     await workbench.reload(page)
-    await workbench.inTheme(page, 'hc-light')
+    await workbench.inTheme(page, 'high contrast light')
     const second = await editor.window()
     await workbench.command(second, 'View: Show Search')
     await second.close()

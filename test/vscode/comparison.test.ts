@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Frame, Page } from 'playwright-core'
+import { barriersOf } from './barriers'
 import { demoCopy } from './bench'
 import { comparisonPage, compareInTree, selectInTree, showView } from './comparisonPage'
-import { type Editor, openEditor, type Theme, themes } from './editor'
+import { allThemes, type Editor, openEditor, themes } from './editor'
 import { epochPage } from './epochPage'
 import { inExtensionHost, setSetting } from './extensionHost'
 import { servers } from './processes'
@@ -324,24 +324,15 @@ describe('models of different folders', () => {
   })
 })
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
 describe('the comparison page, for everyone', () => {
-  for (const [theme, kind] of [
-    ['dark', 'vs-dark'],
-    ['light', 'vs'],
-    ['high contrast', 'hc-black'],
-    ['high contrast light', 'hc-light'],
-  ] as const satisfies readonly (readonly [Theme, string])[])
+  for (const theme of allThemes)
     it(`has no barrier in the theme ${theme}`, async () => {
       const { page } = await openEditor({ folder: await demoCopy(), theme })
-      await inTheme(page, kind)
+      await inTheme(page, theme)
       await showContainer(page, 'Epochtree')
       await row(page, SESSIONS, 'digits-2').waitFor()
       await compareInTree(page, 'digits-2', 'digits')
       const frame = await comparisonPage(page, ...PAIR)
-      // Evaluated by the browser's debugger: the page's own rules let no foreign script in.
-      await frame.evaluate(axe)
       for (const view of await viewsOf(frame)) {
         await showView(frame, view)
         await until(`${view} to be filled`, () =>
@@ -350,15 +341,7 @@ describe('the comparison page, for everyone', () => {
             return panel.textContent.trim() !== '' && panel.querySelector('[aria-busy="true"]') === null
           }, view),
         )
-        const barriers = await frame.evaluate(async () => {
-          const { violations } = await (
-            globalThis as unknown as {
-              axe: { run: (on: Element) => Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> }
-            }
-          ).axe.run(document.documentElement)
-          return violations.map(({ id, nodes }) => [id, nodes[0]?.html, nodes[0]?.failureSummary].join(' '))
-        })
-        assert.deepEqual(barriers, [], view)
+        assert.deepEqual(await barriersOf(frame), [], view)
       }
     })
 })

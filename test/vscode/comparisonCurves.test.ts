@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
-import { root } from '../../scripts/vscode/root'
 import { LocalStores } from '../../server/storage/local/stores'
 import type { CompareJson } from '../../server/protocol/model'
 import type { FromPage } from '../../webview/messages/comparison'
 import { demoCopy, emptyFolder } from './bench'
+import { cli } from './cli'
 import { epochLines, sessionId, type Trained, writeRuns } from './journals'
 import { type Alone, type AloneOptions, openAlone, says } from './pageAlone'
 import { LONG_EPOCH, train } from './slowTraining'
@@ -82,14 +81,7 @@ async function seen(page: Page, name: string): Promise<[string, string]> {
   return [all[0]![0]!, all.at(-1)![0]!]
 }
 
-function compare(dir: string, ...references: readonly string[]): CompareJson {
-  const done = spawnSync(process.execPath, [join(root, 'bin/epochtree.mjs'), 'compare', ...references, '--json', '--dir', dir], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  })
-  assert.equal(done.status, 0, done.stderr)
-  return JSON.parse(done.stdout) as CompareJson
-}
+const compare = (dir: string, ...references: readonly string[]) => cli<CompareJson>(dir, 'compare', ...references)
 
 const saved = (heard: readonly FromPage[], from: number) => heard.slice(from).find((message) => message.type === 'save')
 const asked = (heard: readonly FromPage[], from = 0) =>

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -9,9 +8,8 @@ import { root } from '../../scripts/vscode/root'
 import { writeComparison } from '../../server/comparison/htmlFile'
 import { LocalStores } from '../../server/storage/local/stores'
 import { bench, demoCopy } from './bench'
+import { barriersOf } from './barriers'
 import { until } from './until'
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 describe('a comparison that was saved as HTML', () => {
   let folder: string
@@ -104,16 +102,9 @@ describe('a comparison that was saved as HTML', () => {
   for (const scheme of ['light', 'dark'] as const)
     it(`has no barrier when it is ${scheme}`, async () => {
       const { page } = await open(scheme)
-      await page.evaluate(axe)
       for (const view of await views(page)) {
         await show(page, view)
-        const barriers = await page.evaluate(async () => {
-          const { violations } = await (
-            globalThis as unknown as { axe: { run: (on: Element) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }
-          ).axe.run(document.documentElement)
-          return violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html}`)
-        })
-        assert.deepEqual(barriers, [], view)
+        assert.deepEqual(await barriersOf(page), [], view)
       }
     })
 

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { root } from '../../scripts/vscode/root'
 import type { BestJson, CompareJson, JsonNumber, LogJson } from '../../server/protocol/model'
 import { LocalStores } from '../../server/storage/local/stores'
 import { short } from '../../webview/parts/format'
 import { demoCopy, emptyFolder } from './bench'
+import { cli } from './cli'
 import { type EpochOf, writeRun } from './comparedRuns'
 import { type Alone, type AloneOptions, openAlone, says } from './pageAlone'
 import { until } from './until'
@@ -15,14 +14,6 @@ const HOSTILE = '<script>window.broken = true</script>'
 const LONG = 'x'.repeat(500)
 const HEBREW = 'נסיון'
 
-const cli = <T>(dir: string, ...words: readonly string[]): T => {
-  const done = spawnSync(process.execPath, [join(root, 'bin', 'epochtree.mjs'), ...words, '--json', '--dir', dir], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  })
-  assert.equal(done.status, 0, done.stderr)
-  return JSON.parse(done.stdout) as T
-}
 const show = (page: Page, view: string) => page.locator(`vscode-tab-header[data-view="${view}"]`).click()
 /** Exact values of a table, by row: they are in the titles of the cells. */
 const titles = (page: Page, rows: string, key: string) =>

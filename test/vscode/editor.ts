@@ -45,6 +45,7 @@ export const themes = {
   'high contrast light': 'Default High Contrast Light',
 } as const
 export type Theme = keyof typeof themes
+export const allThemes = Object.keys(themes) as readonly Theme[]
 
 interface Open extends Editor {
   readonly context: BrowserContext

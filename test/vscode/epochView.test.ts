@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Frame, Page } from 'playwright-core'
-import { root } from '../../scripts/vscode/root'
 import type { ShowJson } from '../../server/protocol/model'
+import { barriersOf } from './barriers'
 import { demoCopy } from './bench'
-import { type Editor, openEditor, type Theme } from './editor'
+import { epochtree } from './cli'
+import { allThemes, type Editor, openEditor } from './editor'
 import { epochPage, tableIn } from './epochPage'
 import { row } from './tree'
 import { until } from './until'
@@ -30,13 +28,7 @@ describe("an epoch's tab", () => {
   after(() => editor.close())
 
   /** What somebody does in a terminal meanwhile. */
-  const epochtree = (...words: readonly string[]): string => {
-    const done = spawnSync(process.execPath, [join(root, 'bin', 'epochtree.mjs'), ...words, '--dir', join(folder, '.epochtree')], {
-      encoding: 'utf8',
-    })
-    assert.equal(done.status, 0, done.stderr)
-    return done.stdout
-  }
+  const inTerminal = (...words: readonly string[]) => epochtree(join(folder, '.epochtree'), ...words)
   const opened = async (epoch: string, reference: string): Promise<Frame> => {
     await row(page, SESSIONS, epoch).click()
     return epochPage(page, reference)
@@ -44,7 +36,7 @@ describe("an epoch's tab", () => {
 
   it('says what `epochtree show` says', async () => {
     const frame = await opened('Epoch 30', 'digits@30')
-    const shown = JSON.parse(epochtree('show', 'digits@30', '--json')) as ShowJson
+    const shown = JSON.parse(inTerminal('show', 'digits@30', '--json')) as ShowJson
     const metrics = await tableIn(frame, 'metrics')
     assert.deepEqual(Object.fromEntries(metrics.map(({ name, cells }) => [name, Number(cells[0]?.title)])), shown.metrics)
     assert.equal(await frame.locator('.tile.parameters .big').innerText(), String(shown.graph?.parameters))
@@ -159,14 +151,14 @@ describe("an epoch's tab", () => {
     const drawn = frame.locator('h1')
     await drawn.evaluate((heading) => heading.setAttribute('data-drawn', 'before'))
     for (const name of ['elsewhere', 'elsewhere-2', 'elsewhere-3']) {
-      epochtree('fork', 'digits@20', '--name', name)
+      inTerminal('fork', 'digits@20', '--name', name)
       await row(page, SESSIONS, name).waitFor()
     }
     assert.equal(await drawn.getAttribute('data-drawn'), 'before')
-    epochtree('select', 'digits@30')
+    inTerminal('select', 'digits@30')
     await frame.getByRole('button', { name: 'Follow the Newest' }).waitFor()
     assert.equal(await drawn.getAttribute('data-drawn'), null)
-    epochtree('float', 'digits')
+    inTerminal('float', 'digits')
     await frame.getByRole('button', { name: 'Select' }).waitFor()
   })
 
@@ -179,32 +171,15 @@ describe("an epoch's tab", () => {
   })
 })
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
 describe("an epoch's tab, for everyone", () => {
-  for (const [theme, kind] of [
-    ['dark', 'vs-dark'],
-    ['light', 'vs'],
-    ['high contrast', 'hc-black'],
-    ['high contrast light', 'hc-light'],
-  ] as const satisfies readonly (readonly [Theme, string])[])
+  for (const theme of allThemes)
     it(`has no barrier in the theme ${theme}`, async () => {
       const { page } = await openEditor({ folder: await demoCopy(), theme })
-      await inTheme(page, kind)
+      await inTheme(page, theme)
       await showContainer(page, 'Epochtree')
       await row(page, SESSIONS, 'digits-2').waitFor()
       await row(page, SESSIONS, 'Epoch 30').click()
       const frame = await epochPage(page, 'digits@30')
-      // Evaluated by the browser's debugger: the page's own rules let no foreign script in.
-      await frame.evaluate(axe)
-      const barriers = await frame.evaluate(async () => {
-        const { violations } = await (
-          globalThis as unknown as {
-            axe: { run: (on: Element) => Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> }
-          }
-        ).axe.run(document.documentElement)
-        return violations.map(({ id, nodes }) => [id, nodes[0]?.html, nodes[0]?.failureSummary].join(' '))
-      })
-      assert.deepEqual(barriers, [])
+      assert.deepEqual(await barriersOf(frame), [])
     })
 })

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { root } from '../../scripts/vscode/root'
 import { demoCopy, emptyFolder } from './bench'
+import { cli } from './cli'
 import { comparisonPage } from './comparisonPage'
 import { type Editor, openEditor } from './editor'
 import { expand, row, type Row, rowAction, rowLike, rows, view, viewAction } from './tree'
@@ -26,13 +25,7 @@ import {
 const SESSIONS = 'Sessions'
 
 /** What the command line says of the same folder. */
-const told = (folder: string, ...args: readonly string[]): unknown => {
-  const done = spawnSync(process.execPath, [join(root, 'bin', 'epochtree.mjs'), ...args, '--json', '--dir', join(folder, '.epochtree')], {
-    encoding: 'utf8',
-  })
-  assert.equal(done.status, 0, done.stderr)
-  return JSON.parse(done.stdout)
-}
+const told = (folder: string, ...words: readonly string[]): unknown => cli(join(folder, '.epochtree'), ...words)
 
 describe('the side bar', () => {
   let folder: string

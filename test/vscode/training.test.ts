@@ -7,6 +7,7 @@ import type { Page } from 'playwright-core'
 import type { LogJson, SessionJson } from '../../server/protocol/model'
 import { root } from '../../scripts/vscode/root'
 import { demoCopy } from './bench'
+import { cli } from './cli'
 import { openEditor } from './editor'
 import { row, rowAction, rowLike, rows } from './tree'
 import { until } from './until'
@@ -30,13 +31,7 @@ import {
 const SESSIONS = 'Sessions'
 
 /** What the command line says of the same folder, once the editor has shown it. */
-function cli<Answer>(folder: string, ...words: string[]): Answer {
-  const asked = spawnSync(process.execPath, [join(root, 'bin', 'epochtree.mjs'), ...words, '--json', '--dir', join(folder, '.epochtree')], {
-    encoding: 'utf8',
-  })
-  assert.equal(asked.status, 0, asked.stderr)
-  return JSON.parse(asked.stdout) as Answer
-}
+const inTerminal = <Answer>(folder: string, ...words: readonly string[]) => cli<Answer>(join(folder, '.epochtree'), ...words)
 
 /** Trainings on a busy machine take their time. */
 const completed = (page: Page, name: string, epochs: number) =>
@@ -120,9 +115,9 @@ describe('training from the editor', () => {
     assert.match(await terminalText(page), /epoch 40 {2}loss/)
     assert.deepEqual(await notifications(page), [])
     assert.ok(!(await tabs(page)).includes('Fork digits@30'))
-    const { epochs } = cli<LogJson>(folder, 'log', 'digits-3')
+    const { epochs } = inTerminal<LogJson>(folder, 'log', 'digits-3')
     assert.deepEqual([epochs.length, epochs.filter(({ inherited }) => inherited).length, epochs.at(-1)?.number], [40, 30, 40])
-    const compared = cli<{ hyperparameters: unknown }>(folder, 'compare', 'digits', 'digits-3')
+    const compared = inTerminal<{ hyperparameters: unknown }>(folder, 'compare', 'digits', 'digits-3')
     assert.deepEqual(compared.hyperparameters, [{ path: 'lr', values: [0.05, 0.02] }])
     assert.throws(() => readdirSync(join(folder, '.epochtree', 'drafts')))
   })
@@ -162,7 +157,7 @@ describe('training from the editor', () => {
 
     await contextMenu(page, row(page, SESSIONS, 'digits-3'), 'Resume...')
     await completed(page, 'digits-3', 40)
-    const { epochs } = cli<LogJson>(folder, 'log', 'digits-3')
+    const { epochs } = inTerminal<LogJson>(folder, 'log', 'digits-3')
     assert.equal(epochs.length, 40)
   })
 
@@ -201,7 +196,7 @@ describe('training from the editor', () => {
     await pressLens(page, 'Discard')
     await until('no tab', async () => (await tabs(page)).length === 0)
     assert.equal(drafts().length, 1)
-    assert.equal(cli<SessionJson[]>(folder, 'sessions').length, 2)
+    assert.equal(inTerminal<SessionJson[]>(folder, 'sessions').length, 2)
   })
 
   it('forks from the lens above the call: the epoch is still to be picked', async () => {
@@ -257,7 +252,7 @@ describe('training from the editor', () => {
       assert.ok(text.includes(line), `${line} in ${text}`)
     await pressButton(dialog(page), 'Train')
     await completed(page, 'digits-3', 32)
-    const compared = cli<{ hyperparameters: unknown }>(folder, 'compare', 'digits', 'digits-3')
+    const compared = inTerminal<{ hyperparameters: unknown }>(folder, 'compare', 'digits', 'digits-3')
     assert.deepEqual(compared.hyperparameters, [{ path: 'lr', values: [0.05, 0.03] }])
   })
 
@@ -304,7 +299,7 @@ with epochtree.session("plain") as session:
     await page.locator('.editor-actions .action-label[aria-label^="Train"]').click()
     await showContainer(page, 'Epochtree')
     await completed(page, 'digits-3', 40)
-    const session = cli<SessionJson[]>(folder, 'sessions').find(({ name }) => name === 'digits-3')
+    const session = inTerminal<SessionJson[]>(folder, 'sessions').find(({ name }) => name === 'digits-3')
     assert.equal(session?.forkedFrom, null)
   })
 
@@ -332,14 +327,14 @@ with epochtree.session("slow") as session:
     await command(page, 'Epochtree: Stop...')
     await choose(page, /^slow/)
     await shown('it, stopped', /stopped · \d+ epochs?/)
-    const before = cli<LogJson>(folder, 'log', 'slow').epochs.at(-1)!.number
+    const before = inTerminal<LogJson>(folder, 'log', 'slow').epochs.at(-1)!.number
     assert.match(await terminalText(page), /KeyboardInterrupt/)
     await contextMenu(page, row(page, SESSIONS, 'slow'), 'Resume...')
     await shown('it, running again', /epoch \d+/)
-    await until('more epochs', async () => cli<LogJson>(folder, 'log', 'slow').epochs.at(-1)!.number > before + 1)
+    await until('more epochs', async () => inTerminal<LogJson>(folder, 'log', 'slow').epochs.at(-1)!.number > before + 1)
     await contextMenu(page, row(page, SESSIONS, 'slow'), 'Stop...')
     await shown('it, stopped again', /stopped/)
-    const numbers = cli<LogJson>(folder, 'log', 'slow').epochs.map(({ number }) => number)
+    const numbers = inTerminal<LogJson>(folder, 'log', 'slow').epochs.map(({ number }) => number)
     assert.deepEqual(
       numbers,
       Array.from(numbers, (_, i) => i + 1),

@@ -1,4 +1,5 @@
 import type { Locator, Page } from 'playwright-core'
+import type { Theme } from './editor'
 import { until } from './until'
 
 const OPEN_WITHIN = 60_000
@@ -182,9 +183,16 @@ export async function contextItems(page: Page, target: Locator): Promise<readonl
 export const statusBar = async (page: Page): Promise<readonly string[]> =>
   (await page.locator('.statusbar-item').allInnerTexts()).map((text) => text.trim()).filter(Boolean)
 
-/** Waits until the workbench shows in a kind of theme. */
-export async function inTheme(page: Page, kind: 'vs' | 'vs-dark' | 'hc-black' | 'hc-light'): Promise<void> {
-  await page.locator(`.monaco-workbench.${kind}`).waitFor()
+const KINDS: Readonly<Record<Theme, string>> = {
+  dark: 'vs-dark',
+  light: 'vs',
+  'high contrast': 'hc-black',
+  'high contrast light': 'hc-light',
+}
+
+/** Waits until the workbench shows in a theme. */
+export async function inTheme(page: Page, theme: Theme): Promise<void> {
+  await page.locator(`.monaco-workbench.${KINDS[theme]}`).waitFor()
 }
 
 /** Draws the side bar to a width in pixels, by its edge. */
