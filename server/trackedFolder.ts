@@ -118,7 +118,15 @@ export class TrackedFolder implements Context {
       sessions++
       if (status === 'running') running++
     }
-    return { dir: this.dir, name: this.name, roots: this.#events.rootsOf(this.dir), sessions, running, trouble: this.#trouble }
+    return {
+      dir: this.dir,
+      name: this.name,
+      roots: this.#events.rootsOf(this.dir),
+      sessions,
+      running,
+      version: this.#version,
+      trouble: this.#trouble,
+    }
   }
 
   configure(settings: FolderSettings) {

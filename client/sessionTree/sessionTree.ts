@@ -12,6 +12,11 @@ const MOST_ASKED = 1000
 /** With so few sessions their forks are shown without a click. */
 const FEW = 5
 const GATHER_MS = 100
+/** VS Code has asked for all that is open once it was quiet for so long. */
+const SETTLED_MS = 250
+const MOST_WAITED_MS = 2000
+/** After so long without a question, a refresh was lost. */
+const LOST_MS = 1000
 const TRIES = 10
 
 interface Arrangement {
@@ -35,7 +40,16 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
   readonly #asked = new Map<string, number>()
   readonly #folders = new Map<string, FolderState>()
   #arrangement: Arrangement
+  /** The versions of folders that the list of sessions shows, and those with another list. */
+  readonly #listed = new Map<string, number>()
+  readonly #outdated = new Map<string, number>()
+  /** Whether all is to be shown anew, whatever it is. */
+  #all = false
   #refresh: NodeJS.Timeout | undefined
+  #lost: NodeJS.Timeout | undefined
+  /** Questions of VS Code that are not answered yet, and when the last one was. */
+  #asking = 0
+  #answeredAt = 0
 
   constructor(server: Server, state: vscode.Memento) {
     this.#server = server
@@ -64,11 +78,31 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
   }
 
   refresh() {
+    this.#all = true
+    this.#refreshSoon()
+  }
+
+  /** Not while VS Code asks for what is open, as after its start: a refresh that comes meanwhile is lost to it, and lists stay empty. */
+  #refreshSoon(since = performance.now()) {
     this.#refresh ??= setTimeout(() => {
       this.#refresh = undefined
-      this.#nodes.clear()
-      this.#changes.fire(undefined)
+      const now = performance.now()
+      if (now - since < MOST_WAITED_MS && (this.#asking > 0 || now - this.#answeredAt < SETTLED_MS)) return this.#refreshSoon(since)
+      // What was asked for meanwhile may know it already.
+      const outdated = [...this.#outdated].some(([dir, version]) => version > (this.#listed.get(dir) ?? -1))
+      this.#outdated.clear()
+      if (outdated || this.#all) this.#fireAll()
     }, GATHER_MS)
+  }
+
+  #fireAll(tries = 1) {
+    this.#all = false
+    this.#nodes.clear()
+    this.#changes.fire(undefined)
+    clearTimeout(this.#lost)
+    this.#lost = setTimeout(() => {
+      if (this.view.visible && tries < TRIES) this.#fireAll(tries + 1)
+    }, LOST_MS)
   }
 
   showMore(node: Extract<Node, { kind: 'more' }>) {
@@ -86,8 +120,22 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
 
   #fewRoots = false
 
+  /** What VS Code asks. */
   async getChildren(node?: Node): Promise<Node[]> {
-    if (!node) return this.#roots()
+    this.#asking++
+    try {
+      if (node) return await this.#children(node)
+      clearTimeout(this.#lost)
+      const folders = await this.#foldersNow()
+      for (const { dir, version } of folders) this.#listed.set(dir, version)
+      return await this.#roots(folders)
+    } finally {
+      this.#asking--
+      this.#answeredAt = performance.now()
+    }
+  }
+
+  async #children(node: Node): Promise<Node[]> {
     switch (node.kind) {
       case 'folder':
         return this.#inFolder(node.folder, node)
@@ -104,10 +152,14 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
     }
   }
 
-  async #roots(): Promise<Node[]> {
+  async #foldersNow(): Promise<readonly FolderState[]> {
     const folders = await this.#server.request('epochtree/folders', null)
     for (const folder of folders) this.#folders.set(folder.dir, folder)
     this.#count()
+    return folders
+  }
+
+  async #roots(folders: readonly FolderState[]): Promise<Node[]> {
     if (folders.length > 1) return folders.map((folder): Node => this.#keep({ kind: 'folder', id: folder.dir, folder }))
     const [only] = folders
     return only ? this.#inFolder(only, undefined) : []
@@ -206,10 +258,13 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
     return node
   }
 
-  #changed({ dir, sessions, structure, folder }: Changed) {
+  #changed({ dir, version, sessions, structure, folder }: Changed) {
     this.#folders.set(dir, folder)
     this.#count()
-    if (structure) return this.refresh()
+    if (structure) {
+      this.#outdated.set(dir, version)
+      return this.#refreshSoon()
+    }
     for (const row of sessions) {
       const node = this.#nodes.get(`session:${dir}:${row.id}`)
       if (node?.kind !== 'session') continue
@@ -255,13 +310,13 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const row = await this.#server.request('epochtree/session', { dir, session: id })
     const parent = row.forkedFrom && !row.parentMissing ? await this.#find(dir, row.forkedFrom.sessionId) : undefined
     if (!parent) {
-      const roots = await this.getChildren()
-      for (const root of roots) if (root.kind === 'folder' && root.folder.dir === dir) await this.getChildren(root)
+      const roots = await this.#roots(await this.#foldersNow())
+      for (const root of roots) if (root.kind === 'folder' && root.folder.dir === dir) await this.#children(root)
       return this.#nodes.get(`session:${dir}:${id}`)
     }
-    for (const epoch of await this.getChildren(parent))
+    for (const epoch of await this.#children(parent))
       if (epoch.kind === 'epoch' && epoch.row.id === row.forkedFrom?.epochId) {
-        await this.getChildren(epoch)
+        await this.#children(epoch)
         return this.#nodes.get(`session:${dir}:${id}`)
       }
     return undefined
@@ -269,6 +324,7 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
 
   dispose() {
     clearTimeout(this.#refresh)
+    clearTimeout(this.#lost)
     for (const disposable of this.#disposables) disposable.dispose()
   }
 }

@@ -43,6 +43,8 @@ export interface FolderState {
   /** Sessions that are not deleted. */
   readonly sessions: number
   readonly running: number
+  /** Of what is known of it, as `Changed` counts it. */
+  readonly version: number
   /** Why it can't be shown, in a sentence with the remedy. */
   readonly trouble: string | null
 }

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { demoCopy } from './bench'
 import { type Editor, openEditor } from './editor'
 import { collapse, expand, row, rowLike, rows } from './tree'
-import { command, commandsLike, notifications, showContainer } from './workbench'
+import { command, commandsLike, notifications, reload, showContainer } from './workbench'
 
 const SESSIONS = 'Sessions'
 
@@ -47,5 +47,13 @@ describe('the sessions view', () => {
     await showContainer(page, 'Explorer')
     await command(page, 'Epochtree: Focus on Sessions View')
     await row(page, SESSIONS, 'digits').waitFor()
+  })
+
+  it('shows what is in a session however often the window is loaded', async () => {
+    for (let loaded = 0; loaded < 4; loaded++) {
+      await reload(page)
+      await showContainer(page, 'Epochtree')
+      await row(page, SESSIONS, 'Epoch 14').waitFor()
+    }
   })
 })
