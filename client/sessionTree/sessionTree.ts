@@ -31,7 +31,7 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
   readonly view: vscode.TreeView<Node>
   readonly #server: Server
   readonly #state: vscode.Memento
-  readonly #changes = new vscode.EventEmitter<Node | undefined>()
+  readonly #changes = new vscode.EventEmitter<Node | Node[] | undefined>()
   readonly onDidChangeTreeData = this.#changes.event
   readonly #disposables: vscode.Disposable[] = []
   /** Nodes by their id, as they are shown now. */
@@ -45,6 +45,8 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
   readonly #outdated = new Map<string, number>()
   /** Whether all is to be shown anew, whatever it is. */
   #all = false
+  /** Nodes whose rows are news. */
+  readonly #fresh = new Set<Node>()
   #refresh: NodeJS.Timeout | undefined
   #lost: NodeJS.Timeout | undefined
   /** Questions of VS Code that are not answered yet, and when the last one was. */
@@ -92,6 +94,8 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
       const outdated = [...this.#outdated].some(([dir, version]) => version > (this.#listed.get(dir) ?? -1))
       this.#outdated.clear()
       if (outdated || this.#all) this.#fireAll()
+      else if (this.#fresh.size > 0) this.#changes.fire([...this.#fresh])
+      this.#fresh.clear()
     }, GATHER_MS)
   }
 
@@ -261,16 +265,12 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
   #changed({ dir, version, sessions, structure, folder }: Changed) {
     this.#folders.set(dir, folder)
     this.#count()
-    if (structure) {
-      this.#outdated.set(dir, version)
-      return this.#refreshSoon()
-    }
+    if (structure) this.#outdated.set(dir, version)
     for (const row of sessions) {
       const node = this.#nodes.get(`session:${dir}:${row.id}`)
-      if (node?.kind !== 'session') continue
-      Object.assign(node, { row })
-      this.#changes.fire(node)
+      if (node?.kind === 'session') this.#fresh.add(Object.assign(node, { row }))
     }
+    this.#refreshSoon()
   }
 
   #count() {
