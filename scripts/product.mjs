@@ -65,7 +65,7 @@ export const product = (outdir, more = {}) => [
     minify: true,
     ...more,
   },
-  // What lays graphs out, as text, and what asks it, as a function: pages load both with the first graph, and run them in a worker.
+  // What lays graphs out, as it came, and the whole program of the worker, as text: pages load it with the first graph.
   {
     bundle: true,
     format: 'esm',
@@ -81,8 +81,8 @@ export const product = (outdir, more = {}) => [
     format: 'iife',
     target: 'es2023',
     entryPoints: { layoutWorker: 'webview/comparison/graph/worker/main.ts' },
-    banner: { js: 'export default function () {' },
-    footer: { js: '}' },
+    banner: { js: "import elk from './elk.js'\nfunction ours() {" },
+    footer: { js: '}\nexport default `${elk}\\n;(${ours})()`' },
     outdir: join(outdir, 'webview'),
     minify: true,
     logLevel: 'warning',

@@ -62,12 +62,8 @@ export async function writeComparison(context: Context, options: HtmlFile): Prom
     language,
     savedAt: Date.now() / 1000,
   }
-  const [elk, ours] = await Promise.all(
-    WORKER.map(async (file) =>
-      String(((await import(pathToFileURL(join(options.page, file)).href)) as { readonly default: unknown }).default),
-    ),
-  )
-  const html = page(options.page, saved, answers, `${elk}\n;(${ours})()`)
+  const layout = ((await import(pathToFileURL(join(options.page, WORKER)).href)) as { readonly default: string }).default
+  const html = page(options.page, saved, answers, layout)
   const temporary = join(dirname(file), `.${basename(file).slice(0, 100)}.${randomBytes(4).toString('hex')}.tmp`)
   try {
     writeFileSync(temporary, html, { flag: 'wx' })
@@ -192,8 +188,8 @@ const style = (text: string) => text.replaceAll(/\r\n?/g, '\n').replaceAll(/\/\*
 const attribute = (text: string) => text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 
-/** Modules with the parts of the program that lays out graphs; a page in the editor loads it with the first graph. */
-const WORKER = ['elk.js', 'layoutWorker.js']
+/** A module with the text of the program that lays out graphs; a page in the editor loads it with the first graph. */
+const WORKER = 'layoutWorker.js'
 
 function page(folder: string, saved: SavedComparison, answers: readonly string[], layout: string): string {
   const read = (name: string) => readFileSync(join(folder, name), 'utf8')

@@ -74,7 +74,6 @@ export class Layouts {
 async function program(): Promise<string> {
   const inlined = document.querySelector('script#layout-worker')
   if (inlined) return inlined.textContent
-  const beside = ['./elk.js', './layoutWorker.js']
-  const [elk, ours] = await Promise.all(beside.map(async (file) => String(((await import(file)) as { readonly default: unknown }).default)))
-  return `${elk}\n;(${ours})()`
+  const beside = './layoutWorker.js'
+  return ((await import(beside)) as { readonly default: string }).default
 }
