@@ -117,38 +117,27 @@ export class Stage {
       after[from]!.push(to)
       before[to]!.push(from)
     }
+    // Made before anything is taken away, and in slices: thousands of boxes take their time.
     const chunks: Chunk[] = []
     const places = Array.from({ length: Math.ceil(seen.edges.length / 3 / CHUNK) }, (_, i) => i)
-    if (!(await inSlices(places, (i) => chunks.push(chunkOf(scene, i)), signal))) return
     const far = CHANGES.map((change) => ({ change, d: '' }))
-    const all = seen.items.keys()
-    if (
-      !(await inSlices(
-        all,
-        (i) => {
-          const { change, width, height } = scene.boxes[i]!
-          far[CHANGES.indexOf(change)]!.d += `M${scene.layout.x[i]} ${scene.layout.y[i]}h${width}v${height}h${-width}z`
-        },
-        signal,
-      ))
-    )
-      return
-    // Made before anything is taken away, and with pauses: thousands of boxes take their time.
-    const outlines: [SVGElement, SVGElement][] = []
-    if (
-      !(await inSlices(
-        far.filter(({ d }) => d),
-        ({ change, d }) => {
-          const drawn = svg('path', { class: change, d })
-          outlines.push([drawn, drawn.cloneNode() as SVGElement])
-        },
-        signal,
-      ))
-    )
-      return
-    const frames: SVGElement[] = []
+    const outlines: (readonly [here: SVGElement, inMap: SVGElement])[] = []
     const opened = seen.opened.length > MOST_BOXES ? [] : seen.opened
-    if (!(await inSlices(opened, (one) => frames.push(...this.#frameOf(scene, one)), signal))) return
+    const frames: SVGElement[] = []
+    const addOutline = (i: number) => {
+      const { change, width, height } = scene.boxes[i]!
+      far[CHANGES.indexOf(change)]!.d += `M${scene.layout.x[i]} ${scene.layout.y[i]}h${width}v${height}h${-width}z`
+    }
+    const drawOutline = ({ change, d }: (typeof far)[number]) => {
+      const drawn = svg('path', { class: change, d })
+      if (d) outlines.push([drawn, drawn.cloneNode() as SVGElement])
+    }
+    const made =
+      (await inSlices(places, (i) => chunks.push(chunkOf(scene, i)), signal)) &&
+      (await inSlices(seen.items.keys(), addOutline, signal)) &&
+      (await inSlices(far, drawOutline, signal)) &&
+      (await inSlices(opened, (one) => frames.push(...this.#frameOf(scene, one)), signal))
+    if (!made) return
     const old = this.#scene
     const anchor = old && this.#anchor(old)
     const current = old?.seen.items[this.#current]?.key
@@ -160,10 +149,10 @@ export class Stage {
     for (const drawn of this.#drawn.values()) drawn.remove()
     this.#drawn.clear()
     this.#edges.replaceChildren()
-    this.#far.replaceChildren(...outlines.map(([drawn]) => drawn))
+    this.#far.replaceChildren(...outlines.map(([here]) => here))
     this.#frames.replaceChildren(...frames)
     this.#current = current === undefined ? -1 : seen.items.findIndex(({ key }) => key === current)
-    this.#drawMap(outlines.map(([, drawn]) => drawn))
+    this.#drawMap(outlines.map(([, inMap]) => inMap))
     const kept = anchor && seen.items.findIndex(({ key }) => key === anchor.key)
     if (kept === undefined || kept < 0 || !this.#moved) this.#first()
     else {

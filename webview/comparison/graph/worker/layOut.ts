@@ -1,5 +1,5 @@
 import type { Layout, Sizes } from '../layout'
-import { type Piece, piecesOf } from './pieces'
+import { type Piece, piecesOf, whole } from './pieces'
 
 interface Point {
   readonly x: number
@@ -68,22 +68,25 @@ export function layOutWith(elk: Elk): (sizes: Sizes) => Promise<Layout> {
     if (isLarge(piece)) return placedOf(await elk(graphOf(sizes, piece, { ...OPTIONS, ...WRAPPED })))
     const graph = graphOf(sizes, piece, { ...OPTIONS, ...STRAIGHT })
     const key = JSON.stringify([graph.children, graph.edges])
-    const made = known.get(key) ?? placedOf(await elk(graph))
+    const before = known.get(key)
+    if (before) return before
+    const made = placedOf(await elk(graph))
     if (known.size >= MOST_KEPT) known.clear()
     known.set(key, made)
     return made
   }
 
   return async (sizes) => {
-    const pieces = piecesOf(sizes.widths.length, sizes.edges)
+    const { widths, edges } = sizes
+    const pieces = piecesOf(widths.length, edges)
     if (pieces.length > 1) {
       const all: Placed[] = []
       for (const piece of pieces) all.push(await placed(sizes, piece))
       if (all.every((one, i) => joins(sizes, pieces, i, one))) return together(sizes, pieces, all)
     }
-    const whole: Piece = { boxes: [...sizes.widths.keys()], connections: Array.from({ length: sizes.edges.length / 2 }, (_, e) => e) }
-    const options = sizes.widths.length > ONE_COLUMN ? { ...OPTIONS, ...WRAPPED } : OPTIONS
-    return together(sizes, [whole], [placedOf(await elk(graphOf(sizes, whole, options)))])
+    const all = whole(widths.length, edges)
+    const options = widths.length > ONE_COLUMN ? { ...OPTIONS, ...WRAPPED } : OPTIONS
+    return together(sizes, [all], [placedOf(await elk(graphOf(sizes, all, options)))])
   }
 }
 
@@ -115,88 +118,93 @@ const placedOf = ({ width = 0, height = 0, children = [], edges = [] }: ElkAnswe
 /** Whether nothing lies above the box that a piece begins with, nor below the one it ends with: there the next one is joined on. */
 function joins({ heights }: Sizes, pieces: readonly Piece[], i: number, { boxes }: Placed): boolean {
   const piece = pieces[i]!
+  // In columns of its own nothing is over or under it.
+  if (isLarge(piece)) return true
   const [first, last] = [boxes[0]!, boxes.at(-1)!]
   const under = first.y + heights[piece.boxes[0]!]!
-  // In columns of their own nothing is over or under them.
-  if (isLarge(piece)) return true
   const begins = i === 0 || boxes.every(({ y }, at) => at === 0 || y >= under)
   const ends = i === pieces.length - 1 || boxes.every(({ y }, at) => at === boxes.length - 1 || y + heights[piece.boxes[at]!]! <= last.y)
   return begins && ends
 }
 
-/** Joins pieces at the boxes that they share, one under another, in as many columns as make a picture that a screen can show. */
-function together({ widths, heights, edges }: Sizes, pieces: readonly Piece[], all: readonly Placed[]): Layout {
-  const count = widths.length
-  const x = new Float32Array(count)
-  const y = new Float32Array(count)
-  const lines: (readonly number[])[] = Array.from({ length: edges.length / 2 }, () => [])
+/** A piece, with how far it lies from where its layout has it; x within its column, y from the top. */
+interface Shifted {
+  readonly piece: Piece
+  readonly placed: Placed
+  readonly dx: number
+  readonly dy: number
+}
+
+/** Deals pieces out, each under the one whose last box it begins with, into as many columns as make a picture that a screen can show. */
+function columnsOf({ widths, heights }: Sizes, pieces: readonly Piece[], all: readonly Placed[]): Shifted[][] {
   const deep = all.reduce((sum, { height }) => sum + height, 0)
   const wide = all.reduce((most, { width }) => Math.max(most, width), 0)
-  const columns = count > ONE_COLUMN ? Math.max(1, Math.round(Math.sqrt((ASPECT * deep) / (wide + GAP)))) : 1
-  /** Pieces of the column that is being made, with where each of them begins. */
-  let column: { readonly piece: number; readonly dx: number; readonly dy: number }[] = []
-  let bottom = 0
-  let left = 0
-  let height = 0
-  /** The box that the column before ended with. */
-  let before: { readonly x: number; readonly y: number } | undefined
-
-  const end = () => {
-    let [least, most] = [Infinity, -Infinity]
-    for (const { piece, dx } of column) {
-      least = Math.min(least, dx)
-      most = Math.max(most, dx + all[piece]!.width)
-    }
-    const shift = left + MARGIN - least
-    for (const [i, { piece, dx, dy }] of column.entries()) {
-      const one = all[piece]!
-      const ghost = i === 0 && before !== undefined
-      for (const [at, box] of pieces[piece]!.boxes.entries()) {
-        // It stands at the end of the column before.
-        if (ghost && at === 0) continue
-        x[box] = one.boxes[at]!.x + dx + shift
-        y[box] = one.boxes[at]!.y + dy + MARGIN
-      }
-      for (const [at, e] of pieces[piece]!.connections.entries()) {
-        const line = one.lines[at]!.map((value, axis) => value + (axis % 2 === 0 ? dx + shift : dy + MARGIN))
-        const leads = ghost && edges[2 * e] === pieces[piece]!.boxes[0]
-        lines[e] = leads ? [...over(before!, line, one.boxes[0]!.x + dx + shift, widths[edges[2 * e]!]!), ...line] : line
-      }
-    }
-    const last = pieces[column.at(-1)!.piece]!.boxes.at(-1)!
-    before = { x: x[last]! + widths[last]! / 2, y: y[last]! + heights[last]! }
-    left = left + most - least + GAP
-    height = Math.max(height, bottom)
-    column = []
-    bottom = 0
-  }
-  /** From the end of a column over to the beginning of the next. */
-  const over = (from: Point, [startX = 0]: readonly number[], ghostX: number, ghostWidth: number): number[] => {
-    const start = from.x + startX - (ghostX + ghostWidth / 2)
-    const between = left + MARGIN - GAP / 2
-    return [start, from.y, start, from.y + TURN, between, from.y + TURN, between, MARGIN, startX, MARGIN]
-  }
-
-  const target = deep / columns
+  const wanted = widths.length > ONE_COLUMN ? Math.max(1, Math.round(Math.sqrt((ASPECT * deep) / (wide + GAP)))) : 1
+  const target = deep / wanted
+  const columns: Shifted[][] = []
   let remaining = deep
-  for (const [piece, one] of all.entries()) {
-    const [first, second] = [pieces[piece]!.boxes[0]!, one.boxes[0]!]
+  for (const [i, placed] of all.entries()) {
+    const piece = pieces[i]!
+    const [column, above] = [columns.at(-1), columns.at(-1)?.at(-1)]
+    const [box] = placed.boxes as readonly [Point]
     // The last few boxes are not worth a column.
-    const full = bottom + one.height / 2 > target && remaining > target * LEAST_COLUMN
-    remaining -= one.height
-    const fresh = column.length > 0 && (full || isLarge(pieces[piece]!) || isLarge(pieces[column.at(-1)!.piece]!))
-    if (fresh) end()
-    if (column.length > 0) {
-      const { piece: above, dx, dy } = column.at(-1)!
-      const shared = all[above]!.boxes.at(-1)!
-      column.push({ piece, dx: shared.x + dx - second.x, dy: shared.y + dy - second.y })
-    } else column.push({ piece, dx: 0, dy: !before ? 0 : isLarge(pieces[piece]!) ? TURN : TURN - second.y - heights[first]! })
-    bottom = column.at(-1)!.dy + one.height
+    const full = above && above.dy + above.placed.height + placed.height / 2 > target && remaining > target * LEAST_COLUMN
+    remaining -= placed.height
+    if (!above || !column) columns.push([{ piece, placed, dx: 0, dy: 0 }])
+    else if (full || isLarge(piece) || isLarge(above.piece))
+      // Its first box stands at the end of the column before, and leaves its place to the line from there.
+      columns.push([{ piece, placed, dx: 0, dy: isLarge(piece) ? TURN : TURN - box.y - heights[piece.boxes[0]!]! }])
+    else {
+      const shared = above.placed.boxes.at(-1)!
+      column.push({ piece, placed, dx: shared.x + above.dx - box.x, dy: shared.y + above.dy - box.y })
+    }
   }
-  end()
+  return columns
+}
+
+/** Joins pieces at the boxes that they share. */
+function together(sizes: Sizes, pieces: readonly Piece[], all: readonly Placed[]): Layout {
+  const { widths, heights, edges } = sizes
+  const x = new Float32Array(widths.length)
+  const y = new Float32Array(widths.length)
+  const lines: (readonly number[])[] = Array.from({ length: edges.length / 2 }, () => [])
+  const columns = columnsOf(sizes, pieces, all)
+  let [left, bottom] = [MARGIN, 0]
+  /** The middle under the box that the column before ended with. */
+  let before: Point | undefined
+  for (const column of columns) {
+    const shift = left - Math.min(...column.map(({ dx }) => dx))
+    for (const [i, { piece, placed, dx, dy }] of column.entries()) {
+      const [right, down] = [dx + shift, dy + MARGIN]
+      const from = i === 0 ? before : undefined
+      const first = piece.boxes[0]!
+      for (const [at, box] of piece.boxes.entries()) {
+        if (from && box === first) continue
+        x[box] = placed.boxes[at]!.x + right
+        y[box] = placed.boxes[at]!.y + down
+      }
+      for (const [at, e] of piece.connections.entries()) {
+        const line = placed.lines[at]!.map((value, axis) => value + (axis % 2 === 0 ? right : down))
+        const [to = 0] = line
+        const middle = placed.boxes[0]!.x + right + widths[first]! / 2
+        lines[e] = from && edges[2 * e] === first ? [...over(from, to - middle, left - GAP / 2, to), ...line] : line
+      }
+    }
+    const last = column.at(-1)!
+    const box = last.piece.boxes.at(-1)!
+    before = { x: x[box]! + widths[box]! / 2, y: y[box]! + heights[box]! }
+    left = shift + Math.max(...column.map(({ dx, placed }) => dx + placed.width)) + GAP
+    bottom = Math.max(bottom, last.dy + last.placed.height)
+  }
   const starts = new Int32Array(lines.length + 1)
   for (const [e, line] of lines.entries()) starts[e + 1] = starts[e]! + line.length
   const points = new Float32Array(starts.at(-1)!)
   for (const [e, line] of lines.entries()) points.set(line, starts[e])
-  return { x, y, width: left - GAP + 2 * MARGIN, height: height + 2 * MARGIN + (before && columns > 1 ? TURN : 0), points, starts }
+  return { x, y, width: left - GAP + MARGIN, height: bottom + 2 * MARGIN + (columns.length > 1 ? TURN : 0), points, starts }
+}
+
+/** From the end of a column, up between the two, and over to where a line of the next begins. */
+const over = (from: Point, aside: number, between: number, to: number): readonly number[] => {
+  const start = from.x + aside
+  return [start, from.y, start, from.y + TURN, between, from.y + TURN, between, MARGIN, to, MARGIN]
 }

@@ -16,32 +16,33 @@ const LONGEST_CHAIN = 12
  */
 export function piecesOf(count: number, edges: Int32Array): readonly Piece[] {
   const levels = levelsOf(count, edges)
-  const cuts = levels ? cutsOf(levels, edges) : []
+  if (!levels) return [whole(count, edges)]
+  const cuts = cutsOf(levels, edges)
   const pieces = Array.from({ length: cuts.length + 1 }, (_, i) => ({
     boxes: i > 0 ? [cuts[i - 1]!] : [],
     connections: [] as number[],
     last: cuts[i],
   }))
-  if (levels) {
-    const deepest = levels.reduce((most, level) => Math.max(most, level), 0)
-    /** For each level, the piece that begins at it or before it. */
-    const begun = new Int32Array(deepest + 1)
-    for (const box of cuts) begun[levels[box]!] = 1
-    for (let level = 1; level <= deepest; level++) begun[level]! += begun[level - 1]!
-    const ends = new Set(cuts)
-    for (let box = 0; box < count; box++) if (!ends.has(box)) pieces[begun[levels[box]!]!]!.boxes.push(box)
-    for (let e = 0; 2 * e < edges.length; e++) {
-      const [from, to] = [edges[2 * e]!, edges[2 * e + 1]!]
-      // What leads back to its own box belongs to where that is the last one.
-      pieces[begun[levels[from]!]! - (from === to && ends.has(from) ? 1 : 0)]!.connections.push(e)
-    }
-  } else {
-    pieces[0]!.boxes.push(...Array.from({ length: count }, (_, box) => box))
-    pieces[0]!.connections.push(...Array.from({ length: edges.length / 2 }, (_, e) => e))
+  /** For each level, the piece that begins at it or before it. */
+  const begun = new Int32Array(count)
+  for (const box of cuts) begun[levels[box]!] = 1
+  for (let level = 1; level < count; level++) begun[level]! += begun[level - 1]!
+  const ends = new Set(cuts)
+  for (let box = 0; box < count; box++) if (!ends.has(box)) pieces[begun[levels[box]!]!]!.boxes.push(box)
+  for (let e = 0; 2 * e < edges.length; e++) {
+    const [from, to] = [edges[2 * e]!, edges[2 * e + 1]!]
+    // What leads back to its own box belongs to where that is the last one.
+    pieces[begun[levels[from]!]! - (from === to && ends.has(from) ? 1 : 0)]!.connections.push(e)
   }
   for (const { boxes, last } of pieces) if (last !== undefined) boxes.push(last)
   return chained(pieces)
 }
+
+/** A graph as one piece. */
+export const whole = (count: number, edges: Int32Array): Piece => ({
+  boxes: Array.from({ length: count }, (_, box) => box),
+  connections: Array.from({ length: edges.length / 2 }, (_, e) => e),
+})
 
 /** How far each box is from the beginning: as far as it can be without what follows being further; none where it goes in circles. */
 function levelsOf(count: number, edges: Int32Array): Int32Array | undefined {
