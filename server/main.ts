@@ -1,3 +1,4 @@
+import './early'
 import { createConnection, ProposedFeatures } from 'vscode-languageserver/node'
 import { startServer } from './server'
 

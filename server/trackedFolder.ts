@@ -25,7 +25,7 @@ export interface FolderSettings {
 
 /** So many epochs are looked through while someone waits; more are looked through in pieces, between other questions. */
 const LOOKED_AT_ONCE = 2000
-const PIECE = 1000
+const PIECE = 250
 /** What was asked for together with it is answered first. */
 const LATER_MS = 200
 interface FolderStart {
@@ -315,7 +315,8 @@ export class TrackedFolder implements Context {
     }
     for (const session of sessions) {
       const before = this.#seen.get(session.id)
-      const place = JSON.stringify([session.forkPoint, session.deletedAt !== null, session.modelName])
+      const { forkPoint, deletedAt, modelName } = session
+      const place = `${forkPoint?.sessionId} ${forkPoint?.number} ${deletedAt !== null} ${modelName}`
       if (before?.place !== place) structure = true
       // Only what ended before our eyes needs a person now. That its engine is gone may be seen before its last line is read.
       if (session.status === 'failed' && before && before.status !== 'failed')

@@ -33,6 +33,8 @@ const MOST_WATCHED = 256
 /** An interrupted run may be taken up again at any time, but hardly after so long without being noticed by the look at all of them. */
 const RECENT_SECONDS = 24 * 3600
 const EXPECTED_MS = 60_000
+/** Sessions that are asked of the store at once. */
+const READ_AT_ONCE = 1000
 const SESSION_ID = /^[0-9a-f]{24}$/
 
 /** Keeps an up-to-date list of a folder's sessions: told by the file system where that works, and looking for itself where it does not. */
@@ -157,21 +159,30 @@ export class Follower {
     // A fork whose parent was unknown may have found it: nothing of its own changed then.
     const orphans = sessionIds.length ? [...this.sessions.values()].filter(({ forkedFrom, forkPoint }) => forkedFrom && !forkPoint) : []
     const ids = [...new Set([...sessionIds, ...orphans.map(({ id }) => id)])]
-    const fresh = ids.length ? await this.#stores.sessions.sessions({ deleted: true, ids }) : []
+    const fresh = await this.#read(ids)
     const { run } = folders(this.#dir)
-    const sessions = fresh.map((session): Followed => ({ ...session, status: statusOf(session, run(session.id)) }))
+    const statusNow = (session: SessionOverview) => session.finished?.status ?? statusOf(session, run(session.id))
+    const sessions = fresh.map((session): Followed => ({ ...session, status: statusNow(session) }))
     const came = new Set(sessions.map(({ id }) => id))
     const gone = (all ? [...this.sessions.keys()] : sessionIds).filter((id) => !came.has(id) && this.sessions.has(id))
     for (const id of gone) this.sessions.delete(id)
     for (const session of this.sessions.values()) {
       if (session.finished || came.has(session.id)) continue
       if (session.status !== 'running' && session.status !== 'interrupted') continue
-      const status = statusOf(session, run(session.id))
+      const status = statusNow(session)
       if (status !== session.status) sessions.push({ ...session, status })
     }
     for (const session of sessions) this.sessions.set(session.id, session)
     this.#at = at
     if (sessions.length || gone.length) await this.#options.changed({ sessions, removed: gone })
+  }
+
+  /** While one part is taken over here, the store's thread reads the next. */
+  async #read(ids: readonly string[]): Promise<SessionOverview[]> {
+    const parts: Promise<readonly SessionOverview[]>[] = []
+    for (let from = 0; from < ids.length; from += READ_AT_ONCE)
+      parts.push(this.#stores.sessions.sessions({ deleted: true, ids: ids.slice(from, from + READ_AT_ONCE) }))
+    return (await Promise.all(parts)).flat()
   }
 
   /** Folders that came before they were watched, and whose session may still be on its way. */

@@ -19,8 +19,8 @@ export type Answer = { readonly id: number } & (
   | { readonly progress: Progress }
 )
 
-/** What a thread is begun with. */
-export interface StoreThreadData extends FolderAccess {
+/** What a thread is told before any question. */
+export interface ThreadFolder extends FolderAccess {
   readonly dir: string
 }
 
@@ -40,14 +40,14 @@ interface Running {
 
 /** One worker thread with a connection of its own; begun with the first question, and anew after a crash. After a while without any it ends, and gives its memory back. */
 class StoreThread {
-  readonly #data: StoreThreadData
+  readonly #folder: ThreadFolder
   readonly #idleMs: number
   #running: Running | undefined
   #idle: NodeJS.Timeout | undefined
   #last = 0
 
-  constructor(data: StoreThreadData, idleMs: number) {
-    this.#data = data
+  constructor(folder: ThreadFolder, idleMs: number) {
+    this.#folder = folder
     this.#idleMs = idleMs
   }
 
@@ -93,11 +93,8 @@ class StoreThread {
 
   #start(): Running {
     const waiting = new Map<number, Waiting>()
-    const worker = new Worker(workerFile(), {
-      workerData: this.#data,
-      execArgv: [],
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
-    })
+    const worker = takeEarly() ?? begin()
+    worker.postMessage(this.#folder)
     const running: Running = { worker, waiting }
     worker.on('message', (answer: Answer) => {
       const asker = waiting.get(answer.id)
@@ -122,6 +119,32 @@ class StoreThread {
     worker.on('exit', () => lost())
     return running
   }
+}
+
+function begin(): Worker {
+  return new Worker(workerFile(), { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } })
+}
+
+const EARLY_MS = 5000
+let early: Worker | undefined
+
+/** Begins a thread for the first folder that is opened soon, whichever that is: a thread needs as long as all else at the start of a server. */
+export function beginEarly() {
+  try {
+    early = begin()
+  } catch {
+    // Whoever asks the first question is told what is wrong.
+    return
+  }
+  early.unref()
+  early.once('error', () => (early = undefined))
+  setTimeout(() => void takeEarly()?.terminate(), EARLY_MS).unref()
+}
+
+function takeEarly(): Worker | undefined {
+  const worker = early
+  early = undefined
+  return worker
 }
 
 /** The thread's program lies beside the bundle that starts it, or where the build put it. */
@@ -149,10 +172,10 @@ export class ThreadedStores implements Stores {
   readonly #verifier: StoreThread
 
   constructor(dir: string, access: FolderAccess = {}) {
-    const data = { dir, ...access }
-    const reader = (this.#reader = new StoreThread(data, READER_IDLE_MS))
-    const writer = (this.#writer = new StoreThread(data, WRITER_IDLE_MS))
-    this.#verifier = new StoreThread(data, WRITER_IDLE_MS)
+    const folder = { dir, ...access }
+    const reader = (this.#reader = new StoreThread(folder, READER_IDLE_MS))
+    const writer = (this.#writer = new StoreThread(folder, WRITER_IDLE_MS))
+    this.#verifier = new StoreThread(folder, WRITER_IDLE_MS)
     const port = (name: Question['port']) =>
       new Proxy(
         {},

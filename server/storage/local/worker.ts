@@ -1,7 +1,7 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { EpochtreeError, explain } from '../../errors'
 import { LocalStores } from './stores'
-import type { Answer, Question, StoreThreadData } from './threads'
+import type { Answer, Question, ThreadFolder } from './threads'
 
 /** What else is done inside the thread, because it needs the store itself and is no port's business. */
 export type Jobs = Readonly<Record<string, (stores: LocalStores, ...args: readonly never[]) => Promise<unknown>>>
@@ -9,10 +9,16 @@ export type Jobs = Readonly<Record<string, (stores: LocalStores, ...args: readon
 /** Makes this thread one that owns a connection to the store, and answers one question after another. */
 export function answerQuestions(jobs: Jobs) {
   const port = parentPort!
-  const { dir, ...access } = workerData as StoreThreadData
-  const stores = new LocalStores(dir, process.env, access)
+  let stores: LocalStores
+  port.on('message', (message: ThreadFolder | Question) => {
+    if ('id' in message) void answer(stores, message)
+    else {
+      const { dir, ...access } = message
+      stores = new LocalStores(dir, process.env, access)
+    }
+  })
 
-  port.on('message', async ({ id, port: name, method, args, cancelled }: Question) => {
+  async function answer(stores: LocalStores, { id, port: name, method, args, cancelled }: Question) {
     const signal = { aborted: false }
     // Its thread is busy while it works, so no message tells it to stop: shared memory does.
     if (cancelled) Object.defineProperty(signal, 'aborted', { get: () => Atomics.load(cancelled, 0) !== 0 })
@@ -32,5 +38,5 @@ export function answerQuestions(jobs: Jobs) {
       const { code, message } = explain(error)
       reply({ id, error: { code, message } })
     }
-  })
+  }
 }
