@@ -35,7 +35,7 @@ export async function comparison(context: Context, { references }: Pick<Compared
   const metrics = await metricsOf(context, models)
   return {
     dir: context.dir,
-    models: await Promise.all(models.map((model) => modelView(context, model, models))),
+    models: numbered(await Promise.all(models.map((model) => modelView(context, model, models)))),
     lines: await Promise.all(linesOf(models).map(async (line) => ({ ...line, sessionName: await nameOf(line.sessionId) }))),
     sharedEpochs: pairs.filter(({ a }) => a === 0).reduce((least, one) => Math.min(least, one.shared), Infinity),
     pairs,
@@ -44,6 +44,16 @@ export async function comparison(context: Context, { references }: Pick<Compared
     settings: await settings(context, models),
     main: metrics.find(({ direction }) => direction !== null)?.metric ?? null,
   }
+}
+
+/** One epoch that came by two references, such as its number and `latest`, is two models of one label: they are numbered. */
+function numbered(models: readonly ComparisonModel[]): ComparisonModel[] {
+  const times = new Map<string, number>()
+  return models.map((model) => {
+    const time = (times.get(model.label) ?? 0) + 1
+    times.set(model.label, time)
+    return time === 1 ? model : { ...model, label: `${model.label} (${time})` }
+  })
 }
 
 async function modelView(

@@ -129,6 +129,14 @@ describe("the answers to a comparison's page", () => {
     assert.deepEqual(await ask(), before)
   })
 
+  it('tell models of one epoch apart', async () => {
+    const { models } = await comparison(context, { references: ['net@2', 'net@2', 'net', 'net@3'] })
+    assert.deepEqual(
+      models.map(({ label }) => label),
+      ['net@2', 'net@2 (2)', 'net@3', 'net@3 (2)'],
+    )
+  })
+
   it('are values at the same epoch, the last, the best, the selected one', async () => {
     const at = async (asked: ValuesQuery) => (await values(asked)).epochs.map((epoch) => epoch?.id ?? null)
     assert.deepEqual(await at({ at: 'compared' }), [id(13), id(23)])

@@ -9,7 +9,7 @@ import { allThemes, type Editor, openEditor, themes } from './editor'
 import { epochPage } from './epochPage'
 import { inExtensionHost, setSetting } from './extensionHost'
 import { servers } from './processes'
-import { row, rowAction, rows } from './tree'
+import { pressRow, row, rowAction, rows } from './tree'
 import { until } from './until'
 import {
   answer,
@@ -94,7 +94,7 @@ describe('the comparison page', () => {
   })
 
   it('opens by keyboard alone: rows are selected, then chosen from their menu', async () => {
-    await row(page, SESSIONS, 'Epoch 38').click()
+    await pressRow(page, SESSIONS, 'Epoch 38')
     await page.locator('.tab.active', { hasText: 'digits@38' }).waitFor()
     await command(page, 'Epochtree: Focus on Sessions View')
     await page.keyboard.press('Shift+ArrowDown')

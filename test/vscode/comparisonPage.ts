@@ -1,5 +1,5 @@
 import type { Frame, Page } from 'playwright-core'
-import { row, rowAction, rows } from './tree'
+import { pressRow, row, rowAction, rows } from './tree'
 import { until } from './until'
 
 /** The page that compares models, by their labels, once it is filled. */
@@ -24,8 +24,8 @@ export async function compareInTree(page: Page, first: string, ...others: readon
 export async function selectInTree(page: Page, first: string, ...others: readonly string[]): Promise<void> {
   const wanted = [first, ...others].sort()
   await until(`${wanted.join(', ')} to be selected`, async () => {
-    await row(page, 'Sessions', first).click()
-    for (const name of others) await row(page, 'Sessions', name).click({ modifiers: ['Control'] })
+    await pressRow(page, 'Sessions', first)
+    for (const name of others) await pressRow(page, 'Sessions', name, ['Control'])
     const selected = (await rows(page, 'Sessions')).filter((one) => one.selected).map(({ text }) => text)
     return String(selected.sort()) === String(wanted)
   })

@@ -7,7 +7,7 @@ import { demoCopy } from './bench'
 import { epochtree } from './cli'
 import { allThemes, type Editor, openEditor } from './editor'
 import { epochPage, tableIn } from './epochPage'
-import { row } from './tree'
+import { pressRow, row } from './tree'
 import { until } from './until'
 import { answer, choices, command, inTheme, notifications, quickInput, showContainer, tabs } from './workbench'
 
@@ -30,7 +30,7 @@ describe("an epoch's tab", () => {
   /** What somebody does in a terminal meanwhile. */
   const inTerminal = (...words: readonly string[]) => epochtree(join(folder, '.epochtree'), ...words)
   const opened = async (epoch: string, reference: string): Promise<Frame> => {
-    await row(page, SESSIONS, epoch).click()
+    await pressRow(page, SESSIONS, epoch)
     return epochPage(page, reference)
   }
 
@@ -178,7 +178,7 @@ describe("an epoch's tab, for everyone", () => {
       await inTheme(page, theme)
       await showContainer(page, 'Epochtree')
       await row(page, SESSIONS, 'digits-2').waitFor()
-      await row(page, SESSIONS, 'Epoch 30').click()
+      await pressRow(page, SESSIONS, 'Epoch 30')
       const frame = await epochPage(page, 'digits@30')
       assert.deepEqual(await barriersOf(frame), [])
     })

@@ -8,7 +8,7 @@ import { demoCopy, endBench, bench } from './bench'
 import { compareInTree, comparisonPage, showView } from './comparisonPage'
 import { type EditorOptions, keepEvidence, openEditor, type Theme } from './editor'
 import { codeLens, hover } from './script'
-import { row, rowAction } from './tree'
+import { pressRow, row, rowAction } from './tree'
 import { webview } from './webview'
 import { openFile, showContainer, widenSideBar } from './workbench'
 
@@ -42,7 +42,7 @@ const pictures: Pictures = {
     await showContainer(page, 'Epochtree')
     await widenSideBar(page, 430)
     await row(page, 'Sessions', 'digits-2').waitFor()
-    await row(page, 'Sessions', 'Epoch 30').click()
+    await pressRow(page, 'Sessions', 'Epoch 30')
     const view = await webview(page, () => document.querySelector('h1') !== null && document.querySelector('table') !== null)
     await view.locator('h1').waitFor()
   },
@@ -104,7 +104,7 @@ const walkthrough: Pictures = {
   },
   look: async (page) => {
     await trees(page)
-    await row(page, 'Sessions', 'Epoch 30').click()
+    await pressRow(page, 'Sessions', 'Epoch 30')
     await (await webview(page, () => document.querySelector('table') !== null)).locator('h1').waitFor()
   },
   fork: async (page) => {

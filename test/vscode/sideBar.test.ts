@@ -6,7 +6,7 @@ import { demoCopy, emptyFolder } from './bench'
 import { cli } from './cli'
 import { comparisonPage } from './comparisonPage'
 import { type Editor, openEditor } from './editor'
-import { expand, row, type Row, rowAction, rowLike, rows, view, viewAction } from './tree'
+import { expand, pressRow, row, type Row, rowAction, rowLike, rows, view, viewAction } from './tree'
 import { until } from './until'
 import {
   answer,
@@ -143,8 +143,8 @@ describe('the side bar', () => {
   it('copies a reference, and compares two sessions', async () => {
     await contextMenu(page, row(page, SESSIONS, 'Epoch 30'), 'Copy Reference')
     await until('the reference in the clipboard', async () => (await page.evaluate(() => navigator.clipboard.readText())) === 'digits@30')
-    await row(page, SESSIONS, 'digits-2').click()
-    await row(page, SESSIONS, 'digits').click({ modifiers: ['Control'] })
+    await pressRow(page, SESSIONS, 'digits-2')
+    await pressRow(page, SESSIONS, 'digits', ['Control'])
     await rowAction(row(page, SESSIONS, 'digits'), 'Compare Sessions')
     await comparisonPage(page, 'digits', 'digits-2')
   })
@@ -215,7 +215,7 @@ describe('a folder of thousands of sessions', () => {
       })
     for (const left of ['2,050 left', '1,050 left', '50 left']) {
       await atEnd(left, ({ description }) => description === left)
-      await row(page, SESSIONS, 'Show more').click()
+      await pressRow(page, SESSIONS, 'Show more')
     }
     await atEnd('the last of them', ({ text }) => text === 'net-1')
   })

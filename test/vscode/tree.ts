@@ -56,14 +56,28 @@ async function turn(page: Page, title: string, text: string | RegExp, wanted: bo
   const done = async () => (await target.getAttribute('aria-expanded')) === String(wanted)
   await until(`${String(text)} to be ${wanted ? 'expanded' : 'collapsed'}`, async () => {
     if (await done()) return true
+    await pointAway(page)
     // Where the tree is just drawn anew the click meets a row that goes.
     await target.locator('.monaco-tl-twistie').click()
     return until('it to turn', done, 3000)
   })
 }
 
+/** Takes the pointer off all rows: what is told of one lies over those below it, as long as it is pointed at. */
+async function pointAway(page: Page): Promise<void> {
+  const { width } = page.viewportSize()!
+  await page.mouse.move(0.8 * width, 4)
+}
+
+/** Clicks on a row. */
+export async function pressRow(page: Page, title: string, text: string | RegExp, modifiers: readonly 'Control'[] = []): Promise<void> {
+  await pointAway(page)
+  await row(page, title, text).click({ modifiers: [...modifiers] })
+}
+
 /** Presses an inline action of a row, by its title. */
 export async function rowAction(target: Locator, action: string): Promise<void> {
+  await pointAway(target.page())
   await target.hover()
   await target.locator(`.actions .action-label[aria-label^="${action}"]`).click()
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { demoCopy, emptyFolder } from './bench'
 import { openEditor } from './editor'
 import { epochPage, tableIn } from './epochPage'
-import { row } from './tree'
+import { pressRow, row } from './tree'
 import { until } from './until'
 import { command, notification, showContainer } from './workbench'
 
@@ -20,7 +20,7 @@ describe('a folder that is not trusted', () => {
     const before = everything(folder)
     const { page } = await openEditor({ folder, trusted: false })
     await showContainer(page, 'Epochtree')
-    await row(page, 'Sessions', 'Epoch 30').click()
+    await pressRow(page, 'Sessions', 'Epoch 30')
     const frame = await epochPage(page, 'digits@30')
     assert.ok((await tableIn(frame, 'metrics')).length > 3)
 
@@ -41,7 +41,7 @@ describe('a folder that is not trusted', () => {
     const folder = await demoCopy()
     const { page } = await openEditor({ folder, trusted: false })
     await showContainer(page, 'Epochtree')
-    await row(page, 'Sessions', 'Epoch 30').click()
+    await pressRow(page, 'Sessions', 'Epoch 30')
     await epochPage(page, 'digits@30')
     await command(page, 'Workspaces: Manage Workspace Trust')
     await page
@@ -51,7 +51,7 @@ describe('a folder that is not trusted', () => {
     await page.locator('.workspace-trust-header').click()
     await page.keyboard.press('Escape')
     await page.locator('.workspace-trust-editor').waitFor({ state: 'hidden' })
-    await row(page, 'Sessions', 'Epoch 30').click()
+    await pressRow(page, 'Sessions', 'Epoch 30')
     const again = await epochPage(page, 'digits@30')
     await until(
       'the page to allow it',
