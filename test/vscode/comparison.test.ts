@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Frame, Page } from 'playwright-core'
 import { barriersOf } from './barriers'
 import { demoCopy } from './bench'
-import { comparisonPage, compareInTree, selectInTree, showView } from './comparisonPage'
-import { allThemes, type Editor, openEditor, themes } from './editor'
+import { comparisonPage, compareInTree, selectInTree, showView, viewsOf } from './comparisonPage'
+import { allThemes, type Editor, openEditor } from './editor'
 import { epochPage } from './epochPage'
-import { inExtensionHost, setSetting } from './extensionHost'
+import { inExtensionHost, setTheme } from './extensionHost'
 import { servers } from './processes'
 import { pressRow, row, rowAction, rows } from './tree'
 import { until } from './until'
@@ -18,7 +18,6 @@ import {
   command,
   contextMenu,
   dialog,
-  inTheme,
   notification,
   notifications,
   openFile,
@@ -34,7 +33,6 @@ const PAIR = ['digits', 'digits-2'] as const
 
 const closeAll = (page: Page) => command(page, 'View: Close All Editors')
 const compared = async (page: Page) => (await tabs(page)).filter((title) => title.includes('↔'))
-const viewsOf = (frame: Frame) => frame.locator('vscode-tab-header').evaluateAll((all) => all.map((one) => one.getAttribute('data-view')!))
 
 /** Calls the command as links and lenses do. */
 const compare = (editor: Editor, folder: string, ...references: readonly string[]) =>
@@ -169,10 +167,10 @@ describe('the comparison page', () => {
     const frame = await comparisonPage(page, ...PAIR)
     const colour = () => frame.evaluate(() => getComputedStyle(document.body).backgroundColor)
     const dark = await colour()
-    await setSetting(editor, 'workbench.colorTheme', themes.light)
+    await setTheme(editor, 'light')
     await until('a light page', async () => (await colour()) !== dark)
     assert.equal(await frame.evaluate(() => document.body.classList.contains('vscode-light')), true)
-    await setSetting(editor, 'workbench.colorTheme', themes.dark)
+    await setTheme(editor, 'dark')
     await until('a dark page', async () => (await colour()) === dark)
   })
 
@@ -279,28 +277,6 @@ describe('the comparison page', () => {
   })
 })
 
-describe('the comparison page of a folder that is not trusted', () => {
-  it('is shown, and nothing in the folder changes', async () => {
-    const folder = await demoCopy()
-    const everything = () =>
-      readdirSync(folder, { recursive: true, encoding: 'utf8' })
-        .map((path) => `${path} ${statSync(join(folder, path)).mtimeMs}`)
-        .sort()
-    const before = everything()
-    const { page } = await openEditor({ folder, trusted: false })
-    await showContainer(page, 'Epochtree')
-    await row(page, SESSIONS, 'digits-2').waitFor()
-    await compareInTree(page, 'digits-2', 'digits')
-    const frame = await comparisonPage(page, ...PAIR)
-    for (const view of await viewsOf(frame)) await showView(frame, view)
-    await showView(frame, 'tradeoff')
-    await frame.getByRole('button', { name: 'What to do with digits@14', exact: true }).click()
-    const offered = await frame.getByRole('menuitem').allInnerTexts()
-    assert.ok(offered.includes('Open') && !offered.some((text) => /Fork|Select/.test(text)), offered.join(', '))
-    assert.deepEqual(everything(), before)
-  })
-})
-
 describe('models of different folders', () => {
   it('are refused with the reason', async () => {
     const [one, two] = [await demoCopy('one'), await demoCopy('two')]
@@ -325,14 +301,21 @@ describe('models of different folders', () => {
 })
 
 describe('the comparison page, for everyone', () => {
+  let editor: Editor
+  let frame: Frame
+  before(async () => {
+    editor = await openEditor({ folder: await demoCopy(), keep: true })
+    const { page } = editor
+    await showContainer(page, 'Epochtree')
+    await row(page, SESSIONS, 'digits-2').waitFor()
+    await compareInTree(page, 'digits-2', 'digits')
+    frame = await comparisonPage(page, ...PAIR)
+  })
+  after(() => editor.close())
+
   for (const theme of allThemes)
     it(`has no barrier in the theme ${theme}`, async () => {
-      const { page } = await openEditor({ folder: await demoCopy(), theme })
-      await inTheme(page, theme)
-      await showContainer(page, 'Epochtree')
-      await row(page, SESSIONS, 'digits-2').waitFor()
-      await compareInTree(page, 'digits-2', 'digits')
-      const frame = await comparisonPage(page, ...PAIR)
+      await setTheme(editor, theme)
       for (const view of await viewsOf(frame)) {
         await showView(frame, view)
         await until(`${view} to be filled`, () =>

@@ -33,3 +33,7 @@ export async function selectInTree(page: Page, first: string, ...others: readonl
 
 /** Shows a view of the page: `curves`, `differences`, ... */
 export const showView = (frame: Frame, name: string) => frame.locator(`vscode-tab-header[data-view="${name}"]`).click()
+
+/** The names of the page's views, in their order. */
+export const viewsOf = (frame: Frame) =>
+  frame.locator('vscode-tab-header').evaluateAll((all) => all.map((one) => one.getAttribute('data-view')!))

@@ -6,10 +6,11 @@ import { barriersOf } from './barriers'
 import { demoCopy } from './bench'
 import { epochtree } from './cli'
 import { allThemes, type Editor, openEditor } from './editor'
+import { setTheme } from './extensionHost'
 import { epochPage, tableIn } from './epochPage'
 import { pressRow, row } from './tree'
 import { until } from './until'
-import { answer, choices, command, inTheme, notifications, quickInput, showContainer, tabs } from './workbench'
+import { answer, choices, command, notifications, quickInput, showContainer, tabs } from './workbench'
 
 const SESSIONS = 'Sessions'
 
@@ -172,14 +173,21 @@ describe("an epoch's tab", () => {
 })
 
 describe("an epoch's tab, for everyone", () => {
+  let editor: Editor
+  let frame: Frame
+  before(async () => {
+    editor = await openEditor({ folder: await demoCopy(), keep: true })
+    const { page } = editor
+    await showContainer(page, 'Epochtree')
+    await row(page, SESSIONS, 'digits-2').waitFor()
+    await pressRow(page, SESSIONS, 'Epoch 30')
+    frame = await epochPage(page, 'digits@30')
+  })
+  after(() => editor.close())
+
   for (const theme of allThemes)
     it(`has no barrier in the theme ${theme}`, async () => {
-      const { page } = await openEditor({ folder: await demoCopy(), theme })
-      await inTheme(page, theme)
-      await showContainer(page, 'Epochtree')
-      await row(page, SESSIONS, 'digits-2').waitFor()
-      await pressRow(page, SESSIONS, 'Epoch 30')
-      const frame = await epochPage(page, 'digits@30')
+      await setTheme(editor, theme)
       assert.deepEqual(await barriersOf(frame), [])
     })
 })

@@ -1,7 +1,8 @@
 import { request } from 'node:http'
 import type * as vscode from 'vscode'
-import type { Editor } from './editor'
+import { type Editor, type Theme, themes } from './editor'
 import { until } from './until'
+import { inTheme } from './workbench'
 
 /** Runs a function in the extension host of the newest window. It sees its arguments and `vscode`, nothing of the test. */
 export async function inExtensionHost<Args extends readonly unknown[], Answer>(
@@ -23,6 +24,12 @@ export const setSetting = (editor: Editor, name: string, value: unknown): Promis
     name,
     value,
   )
+
+/** Changes the theme, and waits until the workbench and its pages show in it. */
+export async function setTheme(editor: Editor, theme: Theme): Promise<void> {
+  await setSetting(editor, 'workbench.colorTheme', themes[theme])
+  await inTheme(editor.page, theme)
+}
 
 function ask(socketPath: string, source: string, args: readonly unknown[]): Promise<unknown> {
   return new Promise((answered, fail) => {

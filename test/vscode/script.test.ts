@@ -5,7 +5,7 @@ import type { Page } from 'playwright-core'
 import { demoCopy } from './bench'
 import { type Editor, openEditor } from './editor'
 import { setSetting } from './extensionHost'
-import { clickText, codeLens, codeLenses, completions, hover, hoverBox, shownText } from './script'
+import { clickText, codeLenses, completions, hover, hoverBox, shownText } from './script'
 import { until } from './until'
 import { openFile, tabs } from './workbench'
 
@@ -30,9 +30,8 @@ describe('epochs in the training script', () => {
   after(() => editor.close())
 
   it('says over the call what became of it', async () => {
-    await codeLens(page, '2 sessions').waitFor()
-    const [over] = await codeLenses(page)
-    assert.match(over!.join(' | '), /^2 sessions - latest digits-2, epoch 40, val\/accuracy 0\.\d+ \| Fork\.\.\. \| Compare$/)
+    const over = await until('the lens', async () => (await codeLenses(page))[0])
+    assert.match(over.join(' | '), /^2 sessions - latest digits-2, epoch 40, val\/accuracy 0\.\d+ \| Fork\.\.\. \| Compare$/)
   })
 
   it('tells the sessions of the model in a hover, with what can be done', async () => {

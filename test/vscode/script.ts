@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Locator, Page } from 'playwright-core'
 import { until } from './until'
 
@@ -71,6 +72,21 @@ export const codeLenses = (page: Page): Promise<readonly (readonly string[])[]> 
 /** A part of a CodeLens that can be clicked. */
 export const codeLens = (page: Page, text: string | RegExp): Locator =>
   page.locator('.editor-instance .codelens-decoration a', { hasText: text }).first()
+
+/** Presses a part of a CodeLens, here or in another kind of editor. */
+export async function pressCodeLens(page: Page, text: string, editor = '.editor-instance'): Promise<void> {
+  // A tooltip of a tab would lie over it.
+  await page.mouse.move(700, 500)
+  // While the editor still asks for lenses it draws those of before as plain words, and makes the links anew:
+  // a click on either is lost.
+  const link = page.locator(`${editor} .codelens-decoration > a`, { hasText: text }).first()
+  await until(`"${text}" to stay`, async () => {
+    const node = await link.elementHandle()
+    await pause(300)
+    return node?.evaluate(({ isConnected }) => isConnected)
+  })
+  await link.click()
+}
 
 /** Asks for completions at the cursor and tells them, as listed. */
 export async function completions(page: Page): Promise<readonly string[]> {

@@ -182,18 +182,6 @@ describe('the side bar', () => {
   })
 })
 
-describe('a folder without a session', () => {
-  it('says what to do', async () => {
-    const { page } = await openEditor({ folder: await emptyFolder() })
-    await showContainer(page, 'Epochtree')
-    const welcome = page.locator('.pane .welcome-view')
-    await welcome.waitFor()
-    assert.match(await welcome.innerText(), /No training session was recorded here yet/)
-    for (const action of ['Open the Walkthrough', 'Insert Tracking into This Script', 'Run the Demo'])
-      assert.equal(await welcome.locator('.monaco-button', { hasText: action }).count(), 1, action)
-  })
-})
-
 describe('a folder of thousands of sessions', () => {
   it('shows more of them until all are there', async () => {
     const folder = await emptyFolder()
@@ -218,18 +206,5 @@ describe('a folder of thousands of sessions', () => {
       await pressRow(page, SESSIONS, 'Show more')
     }
     await atEnd('the last of them', ({ text }) => text === 'net-1')
-  })
-})
-
-describe('an untrusted workspace', () => {
-  it('is shown, and nothing is changed in it', async () => {
-    const folder = await demoCopy()
-    const { page } = await openEditor({ folder, trusted: false })
-    await showContainer(page, 'Epochtree')
-    await row(page, SESSIONS, 'digits').waitFor()
-    await contextMenu(page, row(page, SESSIONS, 'Epoch 14'), 'Select Epoch')
-    await notification(page, 'not trusted').waitFor()
-    const [session] = told(folder, 'sessions') as { selected: unknown }[]
-    assert.equal(session!.selected, null)
   })
 })

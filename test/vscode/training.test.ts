@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import type { LogJson, SessionJson } from '../../server/protocol/model'
 import { root } from '../../scripts/vscode/root'
 import { demoCopy } from './bench'
 import { cli } from './cli'
-import { openEditor } from './editor'
+import { type Editor, openEditor } from './editor'
+import { pressCodeLens } from './script'
 import { row, rowAction, rowLike, rows } from './tree'
 import { until } from './until'
 import {
@@ -60,19 +60,8 @@ async function replaceInDraft(page: Page, before: string, after: string) {
   await page.keyboard.type(after)
 }
 
-/** Presses what stands above the draft; a tooltip of its tab would lie over it. */
-async function pressLens(page: Page, title: string) {
-  await page.mouse.move(700, 500)
-  // While the editor still asks for lenses it draws those of before as plain words, and makes the links anew:
-  // a click on either is lost.
-  const link = page.locator('.editor.modified .codelens-decoration > a', { hasText: title }).first()
-  await until(`"${title}" to stay`, async () => {
-    const node = await link.elementHandle()
-    await pause(300)
-    return node?.evaluate(({ isConnected }) => isConnected)
-  })
-  await link.click()
-}
+/** Presses what stands above the draft. */
+const pressLens = (page: Page, title: string) => pressCodeLens(page, title, '.editor.modified')
 
 /** What can be done with the draft stands above its first line. */
 const toTop = (page: Page) => page.keyboard.press('Control+Home')
@@ -161,58 +150,6 @@ describe('training from the editor', () => {
     assert.equal(epochs.length, 40)
   })
 
-  it('says in the hover what a key of the draft is for, once', async () => {
-    const { page } = await openEditor({ folder: await demoCopy(), size: { width: 1400, height: 1400 } })
-    await showContainer(page, 'Epochtree')
-    await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
-    await lens(page, 'Train').waitFor()
-    await editorText(page).getByText('"ratio"').hover()
-    const hover = page.locator('.monaco-hover:visible', { hasText: 'removes a tenth of the remaining units' })
-    await hover.first().waitFor()
-  })
-
-  it('a draft that is closed as it began is gone, one that was changed stays, one that is discarded goes', async () => {
-    const folder = await demoCopy()
-    const { page } = await openEditor({ folder })
-    const drafts = () => readdirSync(join(folder, '.epochtree', 'drafts'))
-    await showContainer(page, 'Epochtree')
-    const fork = async () => {
-      await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
-      await lens(page, 'Nothing is different yet').waitFor()
-    }
-    await fork()
-    await page.locator('.tab.active .codicon-close, .tab.active .tab-actions .action-label').first().click()
-    await until('the draft to be gone', () => !existsSync(join(folder, '.epochtree', 'drafts')))
-    await fork()
-    await replaceInDraft(page, '0.05', '0.5')
-    await page.keyboard.press('Control+S')
-    await page.locator('.tab.active.dirty').waitFor({ state: 'hidden' })
-    await page.locator('.tab.active .codicon-close, .tab.active .tab-actions .action-label').first().click()
-    await until('no tab', async () => (await tabs(page)).length === 0)
-    assert.equal(drafts().length, 1)
-    await fork()
-    await replaceInDraft(page, '0.05', '0.5')
-    await toTop(page)
-    await pressLens(page, 'Discard')
-    await until('no tab', async () => (await tabs(page)).length === 0)
-    assert.equal(drafts().length, 1)
-    assert.equal(inTerminal<SessionJson[]>(folder, 'sessions').length, 2)
-  })
-
-  it('forks from the lens above the call: the epoch is still to be picked', async () => {
-    const { page } = await openEditor({ folder: await demoCopy() })
-    const line =
-      readFileSync(join(root, 'examples', 'two-days', 'train.py'), 'utf8')
-        .split('\n')
-        .findIndex((text) => text.includes('epochtree.session(')) + 1
-    await openFile(page, 'train.py', line)
-    await page.locator('.codelens-decoration a', { hasText: 'Fork...' }).first().click()
-    await until('the epochs of the latest session', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
-    await choose(page, 'Epoch 38')
-    await lens(page, 'Nothing is different yet').waitFor()
-    assert.ok((await tabs(page)).includes('Fork digits-2@38'))
-  })
-
   it('forks by three questions, shows what will differ, and trains', async () => {
     const folder = await demoCopy()
     const { page } = await openEditor({ folder })
@@ -254,37 +191,6 @@ describe('training from the editor', () => {
     await completed(page, 'digits-3', 32)
     const compared = inTerminal<{ hyperparameters: unknown }>(folder, 'compare', 'digits', 'digits-3')
     assert.deepEqual(compared.hyperparameters, [{ path: 'lr', values: [0.05, 0.03] }])
-  })
-
-  it('sorts the epochs by a metric, and says why nothing can start at one', async () => {
-    const folder = await demoCopy()
-    const script = `
-import epochtree
-with epochtree.session("plain") as session:
-    for epoch in session.epochs(3):
-        epoch.log({"loss": (epoch.number - 2) ** 2}, split="val")
-        epoch.commit(graph={"id": "g", "nodes": {}}, weights=b"w" if epoch.number != 2 else None)
-`
-    runPython(folder, script)
-    const { page } = await openEditor({ folder })
-    await showContainer(page, 'Epochtree')
-    await rowLike(page, SESSIONS, 'the session', ({ text }) => text === 'plain')
-    await command(page, 'Epochtree: Fork from Epoch...')
-    await choose(page, /^plain/)
-    await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 3')))
-    assert.deepEqual(
-      (await choices(page)).map(({ text }) => text.trim()),
-      ['Epoch 3', 'Epoch 2', 'Epoch 1'],
-    )
-    await quickInput(page).locator('.quick-input-titlebar .action-label[aria-label^="Sort by a metric"]').click()
-    await choose(page, 'Best val/loss first')
-    await until('the best to be first', async () => (await choices(page))[0]?.text.includes('Epoch 2'))
-    assert.match((await choices(page))[0]!.description, /val\/loss 0 .*without weights, so nothing can start there/)
-    await choose(page, 'Epoch 2')
-    await quickInput(page).getByText('Epoch 2: committed without weights').waitFor()
-    await choose(page, 'Epoch 1')
-    await lens(page, 'Train').waitFor()
-    assert.deepEqual(await tabs(page), ['Fork plain@1'])
   })
 
   it('trains a script from its title bar: the session is there first, with the edits of the draft', async () => {
@@ -406,23 +312,94 @@ with epochtree.session("slow") as session:
     )
     assert.ok(!existsSync(foreign))
   })
+})
 
-  it('in a workspace that is not trusted nothing is forked, trained, resumed or stopped', async () => {
-    const folder = await demoCopy()
-    const { page } = await openEditor({ folder, trusted: false })
+describe('the draft of a fork', () => {
+  let folder: string
+  let page: Page
+  let editor: Editor
+  before(async () => {
+    folder = await demoCopy()
+    editor = await openEditor({ folder, size: { width: 1400, height: 1400 }, keep: true })
+    ;({ page } = editor)
     await showContainer(page, 'Epochtree')
-    await rowLike(page, SESSIONS, 'the session', ({ text }) => text === 'digits')
-    for (const title of ['Fork from Epoch...', 'Quick Fork: Three Questions...', 'Train...', 'Resume...', 'Stop...']) {
-      await command(page, `Epochtree: ${title}`)
-      // In the list: as a toast the editor may hold back the same message after some of them.
-      await command(page, 'Notifications: Show Notifications')
-      const told = page.locator('.notifications-center .notification-list-item', { hasText: /This workspace is not trusted/ })
-      await told.waitFor()
-      await command(page, 'Notifications: Clear All Notifications')
-      await told.waitFor({ state: 'hidden' })
+    await row(page, SESSIONS, 'digits-2').waitFor()
+  })
+  after(() => editor.close())
+  afterEach(() => command(page, 'View: Close All Editors'))
+
+  it('says in the hover what a key of the draft is for, once', async () => {
+    await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
+    await lens(page, 'Train').waitFor()
+    await editorText(page).getByText('"ratio"').hover()
+    const hover = page.locator('.monaco-hover:visible', { hasText: 'removes a tenth of the remaining units' })
+    await hover.first().waitFor()
+  })
+
+  it('a draft that is closed as it began is gone, one that was changed stays, one that is discarded goes', async () => {
+    const drafts = () => readdirSync(join(folder, '.epochtree', 'drafts'))
+    const fork = async () => {
+      await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
+      await lens(page, 'Nothing is different yet').waitFor()
     }
-    assert.ok(!existsSync(join(folder, '.epochtree', 'drafts')))
-    assert.equal(readdirSync(join(folder, '.epochtree', 'runs')).length, 2)
+    await fork()
+    await page.locator('.tab.active .codicon-close, .tab.active .tab-actions .action-label').first().click()
+    await until('the draft to be gone', () => !existsSync(join(folder, '.epochtree', 'drafts')))
+    await fork()
+    await replaceInDraft(page, '0.05', '0.5')
+    await page.keyboard.press('Control+S')
+    await page.locator('.tab.active.dirty').waitFor({ state: 'hidden' })
+    await page.locator('.tab.active .codicon-close, .tab.active .tab-actions .action-label').first().click()
+    await until('no tab', async () => (await tabs(page)).length === 0)
+    assert.equal(drafts().length, 1)
+    await fork()
+    await replaceInDraft(page, '0.05', '0.5')
+    await toTop(page)
+    await pressLens(page, 'Discard')
+    await until('no tab', async () => (await tabs(page)).length === 0)
+    assert.equal(drafts().length, 1)
+    assert.equal(inTerminal<SessionJson[]>(folder, 'sessions').length, 2)
+  })
+
+  it('forks from the lens above the call: the epoch is still to be picked', async () => {
+    const line =
+      readFileSync(join(root, 'examples', 'two-days', 'train.py'), 'utf8')
+        .split('\n')
+        .findIndex((text) => text.includes('epochtree.session(')) + 1
+    await openFile(page, 'train.py', line)
+    await pressCodeLens(page, 'Fork...')
+    await until('the epochs of the latest session', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
+    await choose(page, 'Epoch 38')
+    await lens(page, 'Nothing is different yet').waitFor()
+    assert.ok((await tabs(page)).includes('Fork digits-2@38'))
+  })
+
+  it('sorts the epochs by a metric, and says why nothing can start at one', async () => {
+    const script = `
+import epochtree
+with epochtree.session("plain") as session:
+    for epoch in session.epochs(3):
+        epoch.log({"loss": (epoch.number - 2) ** 2}, split="val")
+        epoch.commit(graph={"id": "g", "nodes": {}}, weights=b"w" if epoch.number != 2 else None)
+`
+    runPython(folder, script)
+    await rowLike(page, SESSIONS, 'the session', ({ text }) => text === 'plain')
+    await command(page, 'Epochtree: Fork from Epoch...')
+    await choose(page, /^plain/)
+    await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 3')))
+    assert.deepEqual(
+      (await choices(page)).map(({ text }) => text.trim()),
+      ['Epoch 3', 'Epoch 2', 'Epoch 1'],
+    )
+    await quickInput(page).locator('.quick-input-titlebar .action-label[aria-label^="Sort by a metric"]').click()
+    await choose(page, 'Best val/loss first')
+    await until('the best to be first', async () => (await choices(page))[0]?.text.includes('Epoch 2'))
+    assert.match((await choices(page))[0]!.description, /val\/loss 0 .*without weights, so nothing can start there/)
+    await choose(page, 'Epoch 2')
+    await quickInput(page).getByText('Epoch 2: committed without weights').waitFor()
+    await choose(page, 'Epoch 1')
+    await lens(page, 'Train').waitFor()
+    assert.deepEqual(await tabs(page), ['Fork plain@1'])
   })
 })
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Page } from 'playwright-core'
 import { emptyFolder } from './bench'
-import { openEditor } from './editor'
+import { type Editor, openEditor } from './editor'
 import { shownText } from './script'
 import { row, rowLike, view } from './tree'
 import { until } from './until'
@@ -30,21 +31,43 @@ describe('a folder without anything', () => {
     assert.ok(existsSync(join(folder, 'epochtree-demo', 'train.py')))
     assert.deepEqual(await notifications(page), [])
   })
+})
+
+describe('a folder in which nothing was trained yet', () => {
+  let folder: string
+  let editor: Editor
+  let page: Page
+  before(async () => {
+    folder = await emptyFolder()
+    writeFileSync(join(folder, 'resnet50.py'), '"""Trains."""\nimport os\n\nprint(os.name)\n')
+    editor = await openEditor({ folder, keep: true })
+    ;({ page } = editor)
+    await showContainer(page, 'Epochtree')
+  })
+  after(() => editor.close())
+
+  it('says so where there is no script to put tracking into', async () => {
+    await command(page, 'Epochtree: Insert Tracking into This Script')
+    await notification(page, 'Open the Python script that trains your model').waitFor()
+    await command(page, 'Notifications: Clear All Notifications')
+  })
+
+  it('has no epoch to open, and says so in a sentence', async () => {
+    await command(page, 'Epochtree: Open Epoch...')
+    await notification(page, 'No session has a committed epoch yet').waitFor()
+    assert.equal(await row(page, SESSIONS, 'digits').count(), 0)
+    await command(page, 'Notifications: Clear All Notifications')
+  })
 
   it('has a walkthrough of four steps', async () => {
-    const { page } = await openEditor({ folder: await emptyFolder() })
-    await showContainer(page, 'Epochtree')
     await command(page, 'Epochtree: Open Walkthrough')
     const steps = page.locator('.getting-started-step .step-title')
     await steps.first().waitFor()
     assert.deepEqual(await steps.allInnerTexts(), ['See It Work', 'Track Your Own Script', 'Look at Any Epoch', 'Fork, Train On, Compare'])
+    await command(page, 'View: Close All Editors')
   })
 
   it('puts tracking into a script, with its import', async () => {
-    const folder = await emptyFolder()
-    writeFileSync(join(folder, 'resnet50.py'), '"""Trains."""\nimport os\n\nprint(os.name)\n')
-    const { page } = await openEditor({ folder })
-    await showContainer(page, 'Epochtree')
     await openFile(page, 'resnet50.py', 4)
     await command(page, 'Epochtree: Insert Tracking into This Script')
     await until('the session', async () =>
@@ -59,22 +82,5 @@ describe('a folder without anything', () => {
     await page.keyboard.press('Escape')
     await page.keyboard.press('Control+S')
     await until('the file', () => readFileSync(join(folder, 'resnet50.py'), 'utf8').includes('alexnet'))
-  })
-
-  it('says so where there is no script to put it into', async () => {
-    const { page } = await openEditor({ folder: await emptyFolder() })
-    await showContainer(page, 'Epochtree')
-    await command(page, 'Epochtree: Insert Tracking into This Script')
-    await notification(page, 'Open the Python script that trains your model').waitFor()
-  })
-})
-
-describe('an epoch of a session that is gone', () => {
-  it('says so in a sentence', async () => {
-    const { page } = await openEditor({ folder: await emptyFolder() })
-    await showContainer(page, 'Epochtree')
-    await command(page, 'Epochtree: Open Epoch...')
-    await notification(page, 'No session has a committed epoch yet').waitFor()
-    assert.equal(await row(page, SESSIONS, 'digits').count(), 0)
   })
 })

@@ -183,16 +183,22 @@ export async function contextItems(page: Page, target: Locator): Promise<readonl
 export const statusBar = async (page: Page): Promise<readonly string[]> =>
   (await page.locator('.statusbar-item').allInnerTexts()).map((text) => text.trim()).filter(Boolean)
 
-const KINDS: Readonly<Record<Theme, string>> = {
-  dark: 'vs-dark',
-  light: 'vs',
-  'high contrast': 'hc-black',
-  'high contrast light': 'hc-light',
+/** What the workbench calls the kind of a theme, and what its pages do. */
+const KINDS: Readonly<Record<Theme, readonly [workbench: string, page: string]>> = {
+  dark: ['vs-dark', 'vscode-dark'],
+  light: ['vs', 'vscode-light'],
+  'high contrast': ['hc-black', 'vscode-high-contrast'],
+  'high contrast light': ['hc-light', 'vscode-high-contrast-light'],
 }
 
-/** Waits until the workbench shows in a theme. */
+/** Waits until the workbench and its pages show in a theme. */
 export async function inTheme(page: Page, theme: Theme): Promise<void> {
-  await page.locator(`.monaco-workbench.${KINDS[theme]}`).waitFor()
+  const [workbench, kind] = KINDS[theme]
+  await page.locator(`.monaco-workbench.${workbench}`).waitFor()
+  await until(`all pages in ${theme}`, async () => {
+    const kinds = page.frames().map((frame) => frame.evaluate(() => document.body?.dataset['vscodeThemeKind']).catch(() => undefined))
+    return (await Promise.all(kinds)).every((one) => one === undefined || one === kind)
+  })
 }
 
 /** Draws the side bar to a width in pixels, by its edge. */

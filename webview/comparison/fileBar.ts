@@ -11,20 +11,26 @@ export function fileBar({ comparison: { moreMetrics }, savedAt, language }: Save
     fill(texts.savedAt, moment(savedAt, language)),
     ...(moreMetrics > 0 ? [fill(texts.metricsLeftOut, moreMetrics.toLocaleString(language))] : []),
   ]
-  const system = matchMedia('(prefers-color-scheme: dark)')
+  const dark = matchMedia('(prefers-color-scheme: dark)')
+  const contrast = matchMedia('(prefers-contrast: more)')
   let chosen: (typeof themes)[number] | undefined
+  const now = () => chosen ?? (dark.matches ? 'dark' : 'light')
   const turn = element('button', { type: 'button' })
   const apply = () => {
-    const now = chosen ?? (system.matches ? 'dark' : 'light')
-    document.body.classList.toggle('vscode-dark', now === 'dark')
-    document.body.classList.toggle('vscode-light', now === 'light')
-    turn.textContent = now === 'dark' ? texts.lightTheme : texts.darkTheme
+    const theme = now()
+    const more = contrast.matches
+    const { classList } = document.body
+    classList.toggle('vscode-dark', theme === 'dark' && !more)
+    classList.toggle('vscode-light', theme === 'light' && !more)
+    classList.toggle('vscode-high-contrast', more)
+    classList.toggle('vscode-high-contrast-light', theme === 'light' && more)
+    turn.textContent = theme === 'dark' ? texts.lightTheme : texts.darkTheme
   }
   turn.addEventListener('click', () => {
-    chosen = document.body.classList.contains('vscode-dark') ? 'light' : 'dark'
+    chosen = now() === 'dark' ? 'light' : 'dark'
     apply()
   })
-  system.addEventListener('change', apply)
+  for (const wish of [dark, contrast]) wish.addEventListener('change', apply)
   apply()
   return element('aside', { class: 'file-bar', 'aria-label': texts.aboutFile }, element('p', {}, said.join(' ')), turn)
 }
