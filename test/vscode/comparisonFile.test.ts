@@ -35,9 +35,14 @@ describe('a comparison that was saved as HTML', () => {
     readonly requests: string[]
     readonly said: string[]
   }
-  async function open(scheme: 'light' | 'dark' = 'light', size = { width: 1100, height: 850 }): Promise<Opened> {
+  interface Wishes {
+    readonly scheme?: 'light' | 'dark'
+    readonly contrast?: 'no-preference' | 'more'
+    readonly size?: { readonly width: number; readonly height: number }
+  }
+  async function open({ scheme = 'light', contrast = 'no-preference', size = { width: 1100, height: 850 } }: Wishes = {}): Promise<Opened> {
     const { browser } = await bench()
-    const context = await browser.newContext({ viewport: size, colorScheme: scheme, acceptDownloads: true })
+    const context = await browser.newContext({ viewport: size, colorScheme: scheme, contrast, acceptDownloads: true })
     contexts.push(context)
     await context.setOffline(true)
     const page = await context.newPage()
@@ -77,7 +82,7 @@ describe('a comparison that was saved as HTML', () => {
   })
 
   it("follows the system's theme until another is chosen", async () => {
-    const { page } = await open('dark')
+    const { page } = await open({ scheme: 'dark' })
     const kind = () => page.evaluate(() => document.body.className)
     assert.equal(await kind(), 'vscode-dark')
     // What the page makes from the editor's colours is there too.
@@ -89,6 +94,10 @@ describe('a comparison that was saved as HTML', () => {
     await page.emulateMedia({ colorScheme: 'dark' })
     await page.emulateMedia({ colorScheme: 'light' })
     assert.equal(await kind(), 'vscode-dark')
+    await page.emulateMedia({ contrast: 'more' })
+    await until('more contrast', async () => (await kind()) === 'vscode-high-contrast')
+    await page.getByRole('button', { name: 'Light' }).press('Enter')
+    assert.equal(await kind(), 'vscode-high-contrast vscode-high-contrast-light')
   })
 
   it('is where it was left after a reload', async () => {
@@ -100,16 +109,17 @@ describe('a comparison that was saved as HTML', () => {
   })
 
   for (const scheme of ['light', 'dark'] as const)
-    it(`has no barrier when it is ${scheme}`, async () => {
-      const { page } = await open(scheme)
-      for (const view of await views(page)) {
-        await show(page, view)
-        assert.deepEqual(await barriersOf(page), [], view)
-      }
-    })
+    for (const contrast of ['no-preference', 'more'] as const)
+      it(`has no barrier when it is ${scheme}${contrast === 'more' ? ', with more contrast' : ''}`, async () => {
+        const { page } = await open({ scheme, contrast })
+        for (const view of await views(page)) {
+          await show(page, view)
+          assert.deepEqual(await barriersOf(page), [], view)
+        }
+      })
 
   it('has no part that breaks out at 400 pixels', async () => {
-    const { page } = await open('light', { width: 400, height: 800 })
+    const { page } = await open({ size: { width: 400, height: 800 } })
     for (const view of await views(page)) {
       await show(page, view)
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), view)
