@@ -23,7 +23,7 @@ export class Theme implements Look {
     const of = (name: string) => style.getPropertyValue(name).trim()
     this.foreground = style.color
     this.quiet = of('--quiet') || style.color
-    this.grid = of('--line')
+    this.grid = of('--grid')
     this.background = of('--vscode-editor-background')
     this.font = style.fontFamily
   }
