@@ -43,6 +43,11 @@ export async function command(page: Page, title: string): Promise<void> {
     return (await labels(quickRows(page)))[0]?.text === title
   })
   await page.keyboard.press('Enter')
+  // What the command asks comes in the same place: who answers at once would answer the palette.
+  await until('the palette to go', async () => {
+    const input = quickInput(page).locator('input').first()
+    return !(await input.isVisible()) || (await input.inputValue({ timeout: 1000 })) !== `>${title}`
+  })
 }
 
 /** What the palette offers for a beginning of a title. */
