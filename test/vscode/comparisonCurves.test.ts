@@ -712,7 +712,7 @@ describe('curves of a training that goes on', () => {
 
   it('show by steps what an epoch logs before it is committed, without a word from the editor', async () => {
     const dir = await runs({ name: 'a', epochs: [1, 2], log: () => ({ train: { loss: [1, 1] } }) })
-    const training = train(dirname(dir), LONG_EPOCH)
+    const training = train(dirname(dir), 'slow', LONG_EPOCH)
     try {
       const stores = new LocalStores(dir)
       await until('its second epoch', async () => {

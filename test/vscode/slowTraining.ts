@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/vscode/root'
 
@@ -7,7 +7,7 @@ const python = process.env['PYTHON'] ?? (process.platform === 'win32' ? 'python'
 
 /** A training that takes its time: an epoch every 0.4 s, until the file \`end\` is there. */
 const SLOW = `import os, sys, time, epochtree
-with epochtree.session("slow", hyperparameters={"lr": 0.1}) as session:
+with epochtree.session(sys.argv[1], hyperparameters={"lr": 0.1}) as session:
     for epoch in session.epochs(500):
         for step in range(4):
             epoch.log({"loss": 1 / (epoch.number + step)}, step=4 * epoch.number + step)
@@ -21,8 +21,8 @@ with epochtree.session("slow", hyperparameters={"lr": 0.1}) as session:
 `
 
 /** A training whose second epoch goes on and on, a step every 20 ms. */
-export const LONG_EPOCH = `import os, time, epochtree
-with epochtree.session("slow") as session:
+export const LONG_EPOCH = `import os, sys, time, epochtree
+with epochtree.session(sys.argv[1]) as session:
     for epoch in session.epochs(2):
         for step in range(2 if epoch.number == 1 else 100_000):
             epoch.log({"loss": 1 / (1 + step)}, step=2 * epoch.number + step)
@@ -32,17 +32,17 @@ with epochtree.session("slow") as session:
         epoch.commit(graph={"id": "g", "nodes": {}}, weights=b"w%d" % epoch.number)
 `
 
-/** Starts one in a folder, as somebody does in a terminal. */
-export function train(
-  folder: string,
-  script = SLOW,
-): {
+export interface SlowTraining {
   readonly process: ChildProcess
   readonly ended: Promise<unknown>
   readonly end: (how?: 'end' | 'fail') => void
-} {
+}
+
+/** Starts one in a folder, as somebody does in a terminal. Its session has the name, unless another has it. */
+export function train(folder: string, name = 'slow', script = SLOW): SlowTraining {
   writeFileSync(join(folder, 'slow.py'), script)
-  const child = spawn(python, ['slow.py'], {
+  for (const before of ['end', 'fail']) rmSync(join(folder, before), { force: true })
+  const child = spawn(python, ['slow.py', name], {
     cwd: folder,
     env: { ...process.env, EPOCHTREE_DIR: join(folder, '.epochtree'), PYTHONPATH: join(root, 'python') },
     stdio: 'ignore',
