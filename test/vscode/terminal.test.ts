@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { demoCopy, emptyFolder } from './bench'
-import { openEditor } from './editor'
+import { type Editor, openEditor } from './editor'
+import { setSetting } from './extensionHost'
 import { row } from './tree'
 import { until } from './until'
 import { choose, command, notification, showContainer, terminalText } from './workbench'
@@ -40,11 +41,20 @@ async function says(page: Page, line: string): Promise<string> {
 }
 
 describe('a terminal of the editor', () => {
-  it('has the command, the package, and the folder that the editor shows', async () => {
-    const folder = await demoCopy()
-    const { page } = await openEditor({ folder })
+  let folder: string
+  let editor: Editor
+  let page: Page
+  before(async () => {
+    folder = await demoCopy()
+    editor = await openEditor({ folder, keep: true })
+    ;({ page } = editor)
     await showContainer(page, 'Epochtree')
     await row(page, 'Sessions', 'digits').waitFor()
+  })
+  after(() => editor.close())
+  afterEach(() => command(page, 'Terminal: Kill All Terminals'))
+
+  it('has the command, the package, and the folder that the editor shows', async () => {
     await terminal(page)
     assert.match(await says(page, 'cd /; epochtree sessions'), /digits .*completed.*digits-2/)
     assert.match(await says(page, `${python} -c "import epochtree; print(epochtree.__file__)"`), /dist\/python\/epochtree\/__init__\.py/)
@@ -57,27 +67,24 @@ describe('a terminal of the editor', () => {
   })
 
   it('trains a script as it is, and it appears', async () => {
-    const folder = await emptyFolder()
     writeFileSync(
-      join(folder, 'train.py'),
+      join(folder, 'tiny.py'),
       'import epochtree\nwith epochtree.session("tiny") as s:\n    for e in s.epochs(2):\n        e.log({"loss": 1 / e.number})\n',
     )
-    const { page } = await openEditor({ folder })
-    await showContainer(page, 'Epochtree')
-    await page.getByText('No training session was recorded here yet.').waitFor()
     await terminal(page)
-    assert.equal(await says(page, `${python} train.py && echo tr""ained`), 'trained')
+    assert.equal(await says(page, `${python} tiny.py && echo tr""ained`), 'trained')
     await row(page, 'Sessions', 'tiny').waitFor()
   })
 
   it('is left alone where that is wanted', async () => {
-    const { page } = await openEditor({ folder: await emptyFolder(), settings: { 'epochtree.terminalEnvironment': false } })
-    await showContainer(page, 'Epochtree')
+    await setSetting(editor, 'epochtree.terminalEnvironment', false)
     await terminal(page)
     assert.equal(await says(page, 'echo "[$EPOCHTREE_DIR$EPOCHTREE_RUNTIME]"'), '[]')
   })
+})
 
-  it('has the folder of its own workspace folder, where there are several', async () => {
+describe('a terminal of a workspace with several folders', () => {
+  it('has the folder of its own workspace folder', async () => {
     const folder = await emptyFolder()
     const [a, b] = [join(folder, 'first'), join(folder, 'second')]
     for (const one of [a, b]) mkdirSync(join(one, '.epochtree'), { recursive: true })

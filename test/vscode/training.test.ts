@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
@@ -8,6 +8,7 @@ import { root } from '../../scripts/vscode/root'
 import { demoCopy } from './bench'
 import { cli } from './cli'
 import { type Editor, openEditor } from './editor'
+import { setSetting } from './extensionHost'
 import { pressCodeLens } from './script'
 import { row, rowAction, rowLike, rows } from './tree'
 import { until } from './until'
@@ -67,17 +68,30 @@ const pressLens = (page: Page, title: string) => pressCodeLens(page, title, '.ed
 const toTop = (page: Page) => page.keyboard.press('Control+Home')
 
 describe('training from the editor', () => {
-  it('forks an epoch by keyboard: session, epoch, draft, a real training that finishes', async () => {
-    const folder = await demoCopy()
-    const { page } = await openEditor({ folder })
+  let folder: string
+  let editor: Editor
+  let page: Page
+  before(async () => {
+    folder = await demoCopy()
+    editor = await openEditor({ folder, keep: true })
+    ;({ page } = editor)
     await showContainer(page, 'Epochtree')
-    await rowLike(page, SESSIONS, 'the fork digits-2', ({ text }) => text === 'digits-2')
+    await row(page, SESSIONS, 'digits-2').waitFor()
+  })
+  after(() => editor.close())
+  afterEach(async () => {
+    for (const title of ['Notifications: Clear All Notifications', 'View: Close All Editors', 'Terminal: Kill All Terminals'])
+      await command(page, title)
+  })
+
+  const named = () => inTerminal<SessionJson[]>(folder, 'sessions').map(({ name }) => name)
+  /** Of the next session of the demo's model. */
+  const nextName = () => `digits-${named().filter((name) => name.startsWith('digits')).length + 1}`
+
+  it('forks an epoch by keyboard: session, epoch, draft, a real training that finishes', async () => {
+    const name = nextName()
     await command(page, 'Epochtree: Fork from Epoch...')
-    const sessions = await choices(page)
-    assert.deepEqual(
-      sessions.map(({ text }) => text),
-      ['digits-2', 'digits'],
-    )
+    assert.deepEqual((await choices(page)).map(({ text }) => text).toSorted(), named().toSorted())
     await answer(page, 'digits')
     await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
     await page.keyboard.type('30')
@@ -97,24 +111,22 @@ describe('training from the editor', () => {
       page,
       SESSIONS,
       'the new session, running',
-      ({ text, description }) => text === 'digits-3' && /epoch 3\d|running/.test(description),
+      ({ text, description }) => text === name && /epoch 3\d|running/.test(description),
     )
     assert.ok(fork.level > 1)
-    await completed(page, 'digits-3', 40)
+    await completed(page, name, 40)
     assert.match(await terminalText(page), /epoch 40 {2}loss/)
     assert.deepEqual(await notifications(page), [])
     assert.ok(!(await tabs(page)).includes('Fork digits@30'))
-    const { epochs } = inTerminal<LogJson>(folder, 'log', 'digits-3')
+    const { epochs } = inTerminal<LogJson>(folder, 'log', name)
     assert.deepEqual([epochs.length, epochs.filter(({ inherited }) => inherited).length, epochs.at(-1)?.number], [40, 30, 40])
-    const compared = inTerminal<{ hyperparameters: unknown }>(folder, 'compare', 'digits', 'digits-3')
+    const compared = inTerminal<{ hyperparameters: unknown }>(folder, 'compare', 'digits', name)
     assert.deepEqual(compared.hyperparameters, [{ path: 'lr', values: [0.05, 0.02] }])
     assert.throws(() => readdirSync(join(folder, '.epochtree', 'drafts')))
   })
 
   it('forks an epoch by mouse, from the tree; the draft is completed, checked and mended', async () => {
-    const folder = await demoCopy()
-    const { page } = await openEditor({ folder })
-    await showContainer(page, 'Epochtree')
+    const name = nextName()
     await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
     await lens(page, 'Nothing is different yet').waitFor()
 
@@ -139,21 +151,19 @@ describe('training from the editor', () => {
     await toTop(page)
     await lens(page, 'ignoredLayers').waitFor()
     await pressLens(page, 'Fork only')
-    const made = await rowLike(page, SESSIONS, 'the fork', ({ text }) => text === 'digits-3')
+    const made = await rowLike(page, SESSIONS, 'the fork', ({ text }) => text === name)
     assert.match(made.description, /not started · 30 epochs/)
-    await until('the fork to be selected', async () => (await rowLike(page, SESSIONS, 'it', ({ text }) => text === 'digits-3')).selected)
+    await until('the fork to be selected', async () => (await rowLike(page, SESSIONS, 'it', ({ text }) => text === name)).selected)
     assert.deepEqual(await tabs(page), [])
 
-    await contextMenu(page, row(page, SESSIONS, 'digits-3'), 'Resume...')
-    await completed(page, 'digits-3', 40)
-    const { epochs } = inTerminal<LogJson>(folder, 'log', 'digits-3')
+    await contextMenu(page, row(page, SESSIONS, name), 'Resume...')
+    await completed(page, name, 40)
+    const { epochs } = inTerminal<LogJson>(folder, 'log', name)
     assert.equal(epochs.length, 40)
   })
 
   it('forks by three questions, shows what will differ, and trains', async () => {
-    const folder = await demoCopy()
-    const { page } = await openEditor({ folder })
-    await showContainer(page, 'Epochtree')
+    const name = nextName()
     await contextMenu(page, row(page, SESSIONS, 'Epoch 30'), 'Quick Fork: Three Questions...')
     await choose(page, 'day2.plan.json')
     const input = quickInput(page).locator('input').first()
@@ -181,21 +191,20 @@ describe('training from the editor', () => {
     await dialog(page).waitFor()
     const text = await dialog(page).innerText()
     for (const line of [
-      'Fork digits@30 as digits-3?',
+      `Fork digits@30 as ${name}?`,
       'epochs: 40 → 32',
       'hyperparameters.lr: 0.05 → 0.03',
       'pruningPlan.ratio: 0.12 → 0.1',
     ])
       assert.ok(text.includes(line), `${line} in ${text}`)
     await pressButton(dialog(page), 'Train')
-    await completed(page, 'digits-3', 32)
-    const compared = inTerminal<{ hyperparameters: unknown }>(folder, 'compare', 'digits', 'digits-3')
+    await completed(page, name, 32)
+    const compared = inTerminal<{ hyperparameters: unknown }>(folder, 'compare', 'digits', name)
     assert.deepEqual(compared.hyperparameters, [{ path: 'lr', values: [0.05, 0.03] }])
   })
 
   it('trains a script from its title bar: the session is there first, with the edits of the draft', async () => {
-    const folder = await demoCopy()
-    const { page } = await openEditor({ folder })
+    const name = nextName()
     await openFile(page, 'train.py')
     await page.locator('.editor-actions .action-label[aria-label^="Train..."]').click()
     await lens(page, 'As the script has it').waitFor()
@@ -203,9 +212,8 @@ describe('training from the editor', () => {
     await toTop(page)
     await lens(page, 'lr 0.05 → 0.04').waitFor()
     await page.locator('.editor-actions .action-label[aria-label^="Train"]').click()
-    await showContainer(page, 'Epochtree')
-    await completed(page, 'digits-3', 40)
-    const session = inTerminal<SessionJson[]>(folder, 'sessions').find(({ name }) => name === 'digits-3')
+    await completed(page, name, 40)
+    const session = inTerminal<SessionJson[]>(folder, 'sessions').find((one) => one.name === name)
     assert.equal(session?.forkedFrom, null)
   })
 
@@ -220,13 +228,10 @@ with epochtree.session("slow") as session:
         epoch.commit(graph={"id": "g", "nodes": {}}, weights=b"w")
 `
   it('stops a training cleanly, with what it had committed, and resumes it where it was', async () => {
-    const folder = await demoCopy()
     writeFileSync(join(folder, 'slow.py'), slow)
-    const { page } = await openEditor({ folder })
     await openFile(page, 'slow.py')
     await command(page, 'Epochtree: Train...')
     await pressLens(page, 'Train')
-    await showContainer(page, 'Epochtree')
     const shown = (what: string, accept: RegExp) =>
       rowLike(page, SESSIONS, what, ({ text, description }) => text === 'slow' && accept.test(description))
     await shown('it, running', /epoch \d+ · [1-9]/)
@@ -249,14 +254,11 @@ with epochtree.session("slow") as session:
   })
 
   it('a training that fails is shown as failed; one that can not begin says why and what to do', async () => {
-    const folder = await demoCopy()
     writeFileSync(
       join(folder, 'fails.py'),
       'import epochtree\nwith epochtree.session("fails") as session:\n    raise ValueError("no more data")\n',
     )
     writeFileSync(join(folder, 'broken.py'), 'import epochtree\nimport no_such_module\nepochtree.session("broken")\n')
-    const { page } = await openEditor({ folder })
-    await showContainer(page, 'Epochtree')
     const train = async (script: string) => {
       await openFile(page, script)
       await command(page, 'Epochtree: Train...')
@@ -272,20 +274,21 @@ with epochtree.session("slow") as session:
   })
 
   it('a Python that is not there is named, with the way to another', async () => {
-    const folder = await demoCopy()
-    mkdirSync(join(folder, '.vscode'))
-    writeFileSync(join(folder, '.vscode', 'settings.json'), JSON.stringify({ 'epochtree.python': '/nowhere/bin/python' }))
-    const { page } = await openEditor({ folder })
-    await showContainer(page, 'Epochtree')
+    await setSetting(editor, 'epochtree.python', '/nowhere/bin/python')
     await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
     await pressLens(page, 'Train')
     const told = notification(page, /\/nowhere\/bin\/python could not be started/)
     await told.waitFor()
     await pressButton(told, 'Choose Python...')
     await page.locator('.settings-editor').waitFor()
+    await setSetting(editor, 'epochtree.python', '')
+    await page.keyboard.press('Escape')
+    await page.locator('.settings-editor').waitFor({ state: 'hidden' })
   })
+})
 
-  it('a command that somebody else recorded is shown, and run only when that is agreed to', async () => {
+describe('a command that somebody else recorded', () => {
+  it('is shown, and run only when that is agreed to', async () => {
     const folder = await demoCopy()
     const runs = join(folder, '.epochtree', 'runs')
     const foreign = join(folder, 'ran')
