@@ -50,7 +50,7 @@ describe('the bench', () => {
         provideCompletionItems: () => [new vscode.CompletionItem('read_digits_twice')],
       })
     })
-    assert.match(await shownText(page), /def main\(\):\n {4}plan = json\.loads/)
+    await until('the script', async () => /def main\(\):\n {4}plan = json\.loads/.test(await shownText(page)))
     assert.match(await hover(page, 'hyperparameters', { says: /over/ }), /over hyperparameters/)
     await until('both lenses', async () => JSON.stringify(await codeLenses(page)) === '[["2 sessions","Fork..."]]')
     await pressCodeLens(page, 'Fork...')
@@ -104,8 +104,8 @@ describe('the bench', () => {
     })
     const frame = await webview(page, () => document.querySelector('h1') !== null)
     assert.equal(await frame.locator('h1').innerText(), 'Curves drawn')
-    assert.ok((await workbench.tabs(page)).includes('Comparison'))
-    assert.ok((await workbench.statusBar(page)).includes('digits: epoch 7'))
+    await until('its tab', async () => (await workbench.tabs(page)).includes('Comparison'))
+    await until('its status', async () => (await workbench.statusBar(page)).includes('digits: epoch 7'))
     await until('the prompt', async () => (await workbench.terminalText(page)) !== '')
     await inExtensionHost(editor, (vscode) => vscode.window.activeTerminal?.sendText('echo it was $WORD'))
     await until('what was echoed', async () => (await workbench.terminalText(page)).includes('\nit was trained'))
@@ -129,6 +129,6 @@ describe('a workspace that is not trusted', () => {
   it('is one for the bench too', async () => {
     const editor = await openEditor({ folder: await demoCopy(), extension: 'none', trusted: false })
     assert.equal(await inExtensionHost(editor, (vscode) => vscode.workspace.isTrusted), false)
-    assert.ok((await workbench.statusBar(editor.page)).includes('Restricted Mode'))
+    await until('the status bar to say so', async () => (await workbench.statusBar(editor.page)).includes('Restricted Mode'))
   })
 })

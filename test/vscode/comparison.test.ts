@@ -87,7 +87,7 @@ describe('the comparison page', () => {
     assert.deepEqual(await compared(page), ['digits ↔ digits-2'])
     await Promise.all([compare(editor, folder, 'digits@10', 'digits@30'), compare(editor, folder, 'digits@10', 'digits@30')])
     await comparisonPage(page, 'digits@10', 'digits@30')
-    assert.deepEqual(await compared(page), ['digits ↔ digits-2', 'digits@10 ↔ digits@30'])
+    await until('two tabs', async () => (await compared(page)).join() === 'digits ↔ digits-2,digits@10 ↔ digits@30')
     await closeAll(page)
   })
 

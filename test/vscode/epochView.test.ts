@@ -66,17 +66,18 @@ describe("an epoch's tab", () => {
   })
 
   it('is one tab an epoch: opening it again shows that one', async () => {
+    const shown = (...titles: readonly string[]) => until(`${titles.join()} alone`, async () => (await tabs(page)).join() === titles.join())
     await opened('Epoch 14', 'digits@14')
-    assert.deepEqual(await tabs(page), ['digits@30', 'digits@14'])
+    await shown('digits@30', 'digits@14')
     await opened('Epoch 30', 'digits@30')
-    assert.deepEqual(await tabs(page), ['digits@30', 'digits@14'])
+    await shown('digits@30', 'digits@14')
   })
 
   it('turns to the epochs beside it, and opens what was forked from it', async () => {
     let frame = await epochPage(page, 'digits@30')
     await frame.getByRole('button', { name: 'Next, epoch 31' }).click()
     frame = await epochPage(page, 'digits@31')
-    assert.deepEqual(await tabs(page), ['digits@31', 'digits@14'])
+    await until('its tab to be turned', async () => (await tabs(page)).join() === 'digits@31,digits@14')
     await frame.getByRole('button', { name: 'Previous, epoch 30' }).click()
     frame = await epochPage(page, 'digits@30')
     await frame.getByRole('button', { name: 'digits-2' }).click()

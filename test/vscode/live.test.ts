@@ -49,7 +49,7 @@ describe('a training that runs', () => {
       const before = count(await rowLike(page, SESSIONS, 'all epochs', (one) => count(one) > 0))
       await rowLike(page, SESSIONS, 'more epochs, still open', (one) => count(one) >= before + 2 && one.expanded === true)
       const badge = page.locator('.activitybar .action-item', { has: page.locator('[aria-label*="1 session is running"]') })
-      assert.ok((await badge.count()) > 0)
+      await until('the badge', async () => (await badge.count()) > 0)
       training.end()
       await training.ended
       await rowLike(page, SESSIONS, 'its end', ({ text, description }) => text === 'seen' && description.startsWith('completed'))
@@ -70,7 +70,7 @@ describe('a training that runs', () => {
         await until('a later epoch', async () => Number(RUNNING.exec((await inBar(page, 'told')) ?? '')?.[1]) > Number(first))
 
         await page.locator('.statusbar-item', { hasText: 'told' }).click()
-        assert.match((await choices(page))[0]!.text, /told/)
+        await until('it among the choices', async () => (await choices(page))[0]!.text.includes('told'))
         await page.keyboard.press('Enter')
         await until(
           'it to be selected in the tree',
@@ -160,7 +160,7 @@ describe('a training that runs', () => {
       training.end()
       await training.ended
       await rowLike(page, SESSIONS, 'its end', ({ text, description }) => text === 'unbroken' && description.startsWith('completed'))
-      assert.equal((await rows(page, SESSIONS)).filter(({ text }) => text === 'unbroken').length, 1)
+      await until('it once', async () => (await rows(page, SESSIONS)).filter(({ text }) => text === 'unbroken').length === 1)
     } finally {
       training.process.kill('SIGKILL')
     }

@@ -91,7 +91,15 @@ describe('training from the editor', () => {
   it('forks an epoch by keyboard: session, epoch, draft, a real training that finishes', async () => {
     const name = nextName()
     await command(page, 'Epochtree: Fork from Epoch...')
-    assert.deepEqual((await choices(page)).map(({ text }) => text).toSorted(), named().toSorted())
+    const all = named().toSorted().join()
+    await until(
+      'all sessions',
+      async () =>
+        (await choices(page))
+          .map(({ text }) => text)
+          .toSorted()
+          .join() === all,
+    )
     await answer(page, 'digits')
     await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
     await page.keyboard.type('30')
@@ -100,7 +108,7 @@ describe('training from the editor', () => {
     await page.keyboard.press('Enter')
 
     await lens(page, 'Train').waitFor()
-    assert.deepEqual(await tabs(page), ['Fork digits@30'])
+    await until('its tab', async () => (await tabs(page)).join() === 'Fork digits@30')
     await lens(page, 'Nothing is different yet').waitFor()
     await replaceInDraft(page, '0.05', '0.02')
     await toTop(page)
@@ -115,9 +123,9 @@ describe('training from the editor', () => {
     )
     assert.ok(fork.level > 1)
     await completed(page, name, 40)
-    assert.match(await terminalText(page), /epoch 40 {2}loss/)
+    await until('the last epoch in the terminal', async () => /epoch 40 {2}loss/.test(await terminalText(page)))
     assert.deepEqual(await notifications(page), [])
-    assert.ok(!(await tabs(page)).includes('Fork digits@30'))
+    await until('the draft to be closed', async () => !(await tabs(page)).includes('Fork digits@30'))
     const { epochs } = inTerminal<LogJson>(folder, 'log', name)
     assert.deepEqual([epochs.length, epochs.filter(({ inherited }) => inherited).length, epochs.at(-1)?.number], [40, 30, 40])
     const compared = inTerminal<{ hyperparameters: unknown }>(folder, 'compare', 'digits', name)
@@ -154,7 +162,7 @@ describe('training from the editor', () => {
     const made = await rowLike(page, SESSIONS, 'the fork', ({ text }) => text === name)
     assert.match(made.description, /not started · 30 epochs/)
     await until('the fork to be selected', async () => (await rowLike(page, SESSIONS, 'it', ({ text }) => text === name)).selected)
-    assert.deepEqual(await tabs(page), [])
+    await until('no tab', async () => (await tabs(page)).length === 0)
 
     await contextMenu(page, row(page, SESSIONS, name), 'Resume...')
     await completed(page, name, 40)
@@ -239,7 +247,7 @@ with epochtree.session("slow") as session:
     await choose(page, /^slow/)
     await shown('it, stopped', /stopped · \d+ epochs?/)
     const before = inTerminal<LogJson>(folder, 'log', 'slow').epochs.at(-1)!.number
-    assert.match(await terminalText(page), /KeyboardInterrupt/)
+    await until('its end in the terminal', async () => /KeyboardInterrupt/.test(await terminalText(page)))
     await contextMenu(page, row(page, SESSIONS, 'slow'), 'Resume...')
     await shown('it, running again', /epoch \d+/)
     await until('more epochs', async () => inTerminal<LogJson>(folder, 'log', 'slow').epochs.at(-1)!.number > before + 1)
@@ -268,7 +276,7 @@ with epochtree.session("slow") as session:
     await rowLike(page, SESSIONS, 'it, failed', ({ text, description }) => text === 'fails' && /failed/.test(description))
     await train('broken.py')
     await notification(page, /ended with status 1 before broken began/).waitFor()
-    assert.match(await terminalText(page), /No module named 'no_such_module'/)
+    await until('the reason in the terminal', async () => /No module named 'no_such_module'/.test(await terminalText(page)))
     const broken = await rowLike(page, SESSIONS, 'it', ({ text }) => text === 'broken')
     assert.match(broken.description, /not started/)
   })
@@ -374,7 +382,7 @@ describe('the draft of a fork', () => {
     await until('the epochs of the latest session', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
     await choose(page, 'Epoch 38')
     await lens(page, 'Nothing is different yet').waitFor()
-    assert.ok((await tabs(page)).includes('Fork digits-2@38'))
+    await until('its tab', async () => (await tabs(page)).includes('Fork digits-2@38'))
   })
 
   it('sorts the epochs by a metric, and says why nothing can start at one', async () => {
@@ -402,7 +410,7 @@ with epochtree.session("plain") as session:
     await quickInput(page).getByText('Epoch 2: committed without weights').waitFor()
     await choose(page, 'Epoch 1')
     await lens(page, 'Train').waitFor()
-    assert.deepEqual(await tabs(page), ['Fork plain@1'])
+    await until('its tab', async () => (await tabs(page)).join() === 'Fork plain@1')
   })
 })
 
