@@ -8,16 +8,16 @@ import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { partsOf } from '../client/pageHtml'
 import { ThreadedStores } from '../server/storage/local/threads'
-import { demoCopy, endBench, startedBrowser } from '../test/vscode/bench'
+import { endBench, startedBrowser } from '../test/vscode/bench'
 import { comparisonPage } from '../test/vscode/comparisonPage'
-import { type Editor, openEditor } from '../test/vscode/editor'
+import { openDemo } from '../test/vscode/demo'
+import type { Editor } from '../test/vscode/editor'
 import { inExtensionHost } from '../test/vscode/extensionHost'
 import { writeGraphPair } from '../test/vscode/graphRuns'
 import { type Alone, type AloneOptions, openAlone } from '../test/vscode/pageAlone'
 import { bareFrames, bareLayout, boxes, boxesAfter, forgetWatched, heapOf, loaded, now, watched, watchPage } from '../test/vscode/pageTimes'
-import { row } from '../test/vscode/tree'
 import { until } from '../test/vscode/until'
-import { command, showContainer } from '../test/vscode/workbench'
+import { command } from '../test/vscode/workbench'
 import { at, figure, root, text } from './figures'
 import { id, newFolder, RunFolder } from './fixtures'
 
@@ -274,11 +274,7 @@ async function graphs() {
 
 /** In the real editor: what is left of twenty comparisons that were opened and closed. */
 async function tabs() {
-  const folder = await demoCopy()
-  const editor = await openEditor({ folder })
-  const { page } = editor
-  await showContainer(page, 'Epochtree')
-  await row(page, 'Sessions', 'digits-2').waitFor()
+  const { folder, editor, page } = await openDemo()
   const dir = join(folder, '.epochtree')
   const times: number[] = []
   const openAndClose = async (number: number) => {

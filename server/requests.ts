@@ -53,9 +53,10 @@ async function sessionsJson(
   const inherited = await inheritedCounts(all, (sessionId, to) => stores.sessions.count([{ sessionId, from: 1, to }]))
   const open = sessions.flatMap((session) => session.open?.id ?? [])
   const metrics = open.length ? await metricsOf(context, { epochIds: open }) : new Map<string, Metrics>()
+  const { run } = folders(dir)
   return sessions.map((session) => {
     const { forkedFrom, forkPoint } = session
-    const status = session.finished?.status ?? statusOf(session, folders(dir).run(session.id))
+    const status = session.finished?.status ?? statusOf(session, run)
     const begun = session.open && { ...session.open, metrics: metrics.get(session.open.id) ?? {} }
     return {
       id: session.id,
@@ -239,7 +240,7 @@ export async function compare(context: Context, references: readonly string[], o
       reference: text,
       epoch: { id: epoch.id, number: epoch.number },
       epochs: epochs.length,
-      status: statusOf(session, folders(context.dir).run(session.id)),
+      status: statusOf(session, folders(context.dir).run),
       graph: found ? summarize(found) : null,
     })),
     sharedEpochs: common.reduce((least, { count }) => Math.min(least, count), first?.epochs.length ?? 0),

@@ -49,14 +49,15 @@ const LOOKED_EVERY_MS = 250
 export async function stop(context: Context, text: string, graceSeconds: number, signal?: AbortSignal): Promise<SessionJson> {
   const { stores, dir } = context
   const session = await findSession(stores, text)
-  const run = folders(dir).run(session.id)
-  if (statusOf(session, run) !== 'running')
+  const { run: runOf } = folders(dir)
+  const run = runOf(session.id)
+  if (statusOf(session, runOf) !== 'running')
     throw new EpochtreeError('session-not-running', `${session.name} is not running, so there is nothing to stop.`)
   writeFileSync(join(run, 'stop'), '')
   const ended = async (seconds: number) => {
     for (const until = Date.now() + seconds * 1000; ; await wait(LOOKED_EVERY_MS)) {
       await stores.ingest({ only: [session.id], verify: false })
-      if (statusOf((await stores.sessions.session(session.id))!, run) !== 'running') {
+      if (statusOf((await stores.sessions.session(session.id))!, runOf) !== 'running') {
         // Its last words may have come between the reading and the look at its process.
         await stores.ingest({ only: [session.id], verify: false })
         return true

@@ -88,8 +88,9 @@ function neededUpTo(db: LocalDatabase, sessionId: string, all: readonly SessionO
 }
 
 function collectDeleted({ db, dir, dryRun, all, items, freed, gone, removed }: Sweep, session: SessionOverview) {
-  const run = folders(dir).run(session.id)
-  if (statusOf(session, run) === 'running') return
+  const { run: runOf } = folders(dir)
+  if (statusOf(session, runOf) === 'running') return
+  const run = runOf(session.id)
   const documentsFreed = db.transaction(() => {
     // Looked at again under the lock: it may have been restored, or forked, since.
     if (!dryRun && stored.session(db, session.id)?.deletedAt == null) return undefined
@@ -139,7 +140,7 @@ function collectDeleted({ db, dir, dryRun, all, items, freed, gone, removed }: S
 }
 
 function discardUncommitted({ db, dir, dryRun, items }: Sweep, session: SessionOverview) {
-  const running = statusOf(session, folders(dir).run(session.id)) === 'running'
+  const running = statusOf(session, folders(dir).run) === 'running'
   const states = running ? "('abandoned', 'refused', 'damaged')" : "('abandoned', 'refused', 'damaged', 'open')"
   const found = db.all<{ row: number; id: string }>(
     `SELECT row, id FROM epoch WHERE session = ? AND state IN ${states} AND EXISTS (SELECT 1 FROM chunk WHERE chunk.epoch = epoch.row)`,
@@ -194,7 +195,7 @@ function keptEpochs(db: LocalDatabase, all: readonly SessionOverview[], keep: Ke
 function release({ db, dir, dryRun, all, items, gone }: Sweep, keep: Keep) {
   const kept = keptEpochs(db, all, keep)
   for (const session of all) {
-    if (session.deletedAt !== null || statusOf(session, folders(dir).run(session.id)) === 'running') continue
+    if (session.deletedAt !== null || statusOf(session, folders(dir).run) === 'running') continue
     const own = stored.epochs(db, { segments: [{ sessionId: session.id, from: 1, to: Number.MAX_SAFE_INTEGER }] })
     // Nothing that a resume starts from is ever let go of.
     const last = session.finished?.status === 'completed' ? undefined : own.findLast(({ weights, released }) => weights && !released)
@@ -241,7 +242,7 @@ const isYoung = ({ mtimeMs }: { readonly mtimeMs: number }, seconds: number) => 
 
 /** What dead writers left behind: half-made run folders, temporary files, weights of epochs that never committed. */
 function sweepLeftovers({ db, dir, dryRun, items, youngSeconds, freed, removed }: Sweep) {
-  const { runs } = folders(dir)
+  const { runs, run: runOf } = folders(dir)
   const remove = (path: string) => {
     items.push({ kind: 'leftover', what: path.slice(dir.length + 1), bytes: freed(path) })
     if (!dryRun) rmSync(path, { recursive: true, force: true })
@@ -258,7 +259,7 @@ function sweepLeftovers({ db, dir, dryRun, items, youngSeconds, freed, removed }
       continue
     }
     const session = stored.session(db, id)
-    if (!session || statusOf(session, run) === 'running') continue
+    if (!session || statusOf(session, runOf) === 'running') continue
     const named = new Set(
       db
         .all<{ weights: string | null; optimizer_state: string | null }>(

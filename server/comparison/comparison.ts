@@ -71,7 +71,7 @@ async function modelView(
     modelName: session.modelName,
     reference,
     label: named || twice ? `${session.name}@${epoch.number}` : session.name,
-    status: statusOf(session, folders(context.dir).run(session.id)),
+    status: statusOf(session, folders(context.dir).run),
     epoch: { id: epoch.id, number: epoch.number },
     epochs: await sessions.count(scope.segments),
     forkedFrom: forkedFrom && { sessionId: forkedFrom.sessionId, name: parent?.name ?? null, number: forkedFrom.epochNumber },

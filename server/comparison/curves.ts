@@ -117,5 +117,5 @@ function openEpoch({ dir }: Context, models: readonly Model[], { sessionId, to, 
   const model = places.length === 1 ? models[places[0]!]! : undefined
   if (!model || model.named || model.session.id !== sessionId || model.last.number !== to) return null
   const { open } = model.session
-  return open && statusOf(model.session, folders(dir).run(sessionId)) === 'running' ? open : null
+  return open && statusOf(model.session, folders(dir).run) === 'running' ? open : null
 }

@@ -161,15 +161,14 @@ export class Follower {
     const ids = [...new Set([...sessionIds, ...orphans.map(({ id }) => id)])]
     const fresh = await this.#read(ids)
     const { run } = folders(this.#dir)
-    const statusNow = (session: SessionOverview) => session.finished?.status ?? statusOf(session, run(session.id))
-    const sessions = fresh.map((session): Followed => ({ ...session, status: statusNow(session) }))
+    const sessions = fresh.map((session): Followed => ({ ...session, status: statusOf(session, run) }))
     const came = new Set(sessions.map(({ id }) => id))
     const gone = (all ? [...this.sessions.keys()] : sessionIds).filter((id) => !came.has(id) && this.sessions.has(id))
     for (const id of gone) this.sessions.delete(id)
     for (const session of this.sessions.values()) {
       if (session.finished || came.has(session.id)) continue
       if (session.status !== 'running' && session.status !== 'interrupted') continue
-      const status = statusNow(session)
+      const status = statusOf(session, run)
       if (status !== session.status) sessions.push({ ...session, status })
     }
     for (const session of sessions) this.sessions.set(session.id, session)

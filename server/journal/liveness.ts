@@ -54,12 +54,17 @@ function processGone(pid: number): boolean {
   }
 }
 
-/** Whether a session's engine still lives; one that ended without saying so is interrupted. */
-export function statusOf({ started, engine, finished }: SessionOverview, run: string): Status {
+/**
+ * Whether a session's engine still lives; one that ended without saying so is interrupted.
+ *
+ * @param runOf where the run folder of a session lies; asked only where the files are looked at, which ten thousand ended sessions do without
+ */
+export function statusOf({ id, started, engine, finished }: SessionOverview, runOf: (id: string) => string): Status {
   if (!started) return 'created'
   if (finished) return finished.status
   if (engine && engine.pid !== null && engine.host === hostname() && engine.bootId === bootId() && processGone(engine.pid))
     return 'interrupted'
+  const run = runOf(id)
   const alive = statSync(join(run, 'alive'), { throwIfNoEntry: false })
   return alive && folderNow(dirname(dirname(run))) - alive.mtimeMs < SILENT_AFTER_SECONDS * 1000 ? 'running' : 'interrupted'
 }

@@ -27,7 +27,7 @@ describe('liveness', () => {
         engine: { time: 1, pid: 1, host: 'elsewhere', bootId: null, ...engine },
         ...more,
       } as unknown as SessionOverview,
-      run,
+      () => run,
     )
 
   it('goes by the sign of life where the engine runs elsewhere', () => {

@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import type { Frame, Page } from 'playwright-core'
 import { barriersOf } from './barriers'
 import { demoCopy } from './bench'
-import { comparisonPage, compareInTree, selectInTree, showView, viewsOf } from './comparisonPage'
+import { comparisonPage, compareInTree, selectInTree, showFilled, showView, viewsOf } from './comparisonPage'
 import { allThemes, type Editor, openEditor } from './editor'
 import { epochPage } from './epochPage'
 import { inExtensionHost, setTheme } from './extensionHost'
 import { servers } from './processes'
 import { pressRow, row, rowAction, rows } from './tree'
 import { until } from './until'
+import { openDemo } from './demo'
 import {
   answer,
   choices,
@@ -304,10 +305,9 @@ describe('the comparison page, for everyone', () => {
   let editor: Editor
   let frame: Frame
   before(async () => {
-    editor = await openEditor({ folder: await demoCopy(), keep: true })
-    const { page } = editor
-    await showContainer(page, 'Epochtree')
-    await row(page, SESSIONS, 'digits-2').waitFor()
+    const demo = await openDemo({ keep: true })
+    const { page } = demo
+    editor = demo.editor
     await compareInTree(page, 'digits-2', 'digits')
     frame = await comparisonPage(page, ...PAIR)
   })
@@ -317,13 +317,7 @@ describe('the comparison page, for everyone', () => {
     it(`has no barrier in the theme ${theme}`, async () => {
       await setTheme(editor, theme)
       for (const view of await viewsOf(frame)) {
-        await showView(frame, view)
-        await until(`${view} to be filled`, () =>
-          frame.evaluate((name) => {
-            const panel = document.querySelector(`vscode-tab-panel[data-view="${name}"]`)!
-            return panel.textContent.trim() !== '' && panel.querySelector('[aria-busy="true"]') === null
-          }, view),
-        )
+        await showFilled(frame, view)
         assert.deepEqual(await barriersOf(frame), [], view)
       }
     })

@@ -9,6 +9,7 @@ import { writeComparison } from '../../server/comparison/htmlFile'
 import { LocalStores } from '../../server/storage/local/stores'
 import { bench, demoCopy } from './bench'
 import { barriersOf } from './barriers'
+import { showFilled, viewsOf } from './comparisonPage'
 import { until } from './until'
 
 describe('a comparison that was saved as HTML', () => {
@@ -58,22 +59,11 @@ describe('a comparison that was saved as HTML', () => {
     await page.waitForSelector('vscode-tabs')
     return { page, requests, said }
   }
-  const views = (page: Page) => page.locator('vscode-tab-header').evaluateAll((all) => all.map((one) => one.getAttribute('data-view')!))
-  const show = async (page: Page, view: string) => {
-    await page.locator(`vscode-tab-header[data-view="${view}"]`).click()
-    await until(`${view} to be filled`, () =>
-      page.evaluate((name) => {
-        const panel = document.querySelector(`vscode-tab-panel[data-view="${name}"]`)!
-        return panel.textContent.trim() !== '' && panel.querySelector('[aria-busy="true"]') === null
-      }, view),
-    )
-  }
-
   it('opens with the network cut, asks for nothing, and shows every view', async () => {
     const { page, requests, said } = await open()
     assert.match(await page.locator('.overview').innerText(), /part(ed)? after epoch 30/)
-    for (const view of await views(page)) {
-      await show(page, view)
+    for (const view of await viewsOf(page)) {
+      await showFilled(page, view)
       assert.doesNotMatch(await page.locator(`vscode-tab-panel[data-view="${view}"]`).innerText(), /not saved with the file/, view)
     }
     assert.deepEqual(requests, [pathToFileURL(file).href])
@@ -102,8 +92,8 @@ describe('a comparison that was saved as HTML', () => {
 
   it('is where it was left after a reload', async () => {
     const { page } = await open()
-    const last = (await views(page)).at(-1)!
-    await show(page, last)
+    const last = (await viewsOf(page)).at(-1)!
+    await showFilled(page, last)
     await page.reload()
     await page.waitForSelector(`vscode-tab-header[data-view="${last}"][active]`)
   })
@@ -112,16 +102,16 @@ describe('a comparison that was saved as HTML', () => {
     for (const contrast of ['no-preference', 'more'] as const)
       it(`has no barrier when it is ${scheme}${contrast === 'more' ? ', with more contrast' : ''}`, async () => {
         const { page } = await open({ scheme, contrast })
-        for (const view of await views(page)) {
-          await show(page, view)
+        for (const view of await viewsOf(page)) {
+          await showFilled(page, view)
           assert.deepEqual(await barriersOf(page), [], view)
         }
       })
 
   it('has no part that breaks out at 400 pixels', async () => {
     const { page } = await open({ size: { width: 400, height: 800 } })
-    for (const view of await views(page)) {
-      await show(page, view)
+    for (const view of await viewsOf(page)) {
+      await showFilled(page, view)
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), view)
     }
   })

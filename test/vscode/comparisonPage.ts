@@ -32,8 +32,19 @@ export async function selectInTree(page: Page, first: string, ...others: readonl
 }
 
 /** Shows a view of the page: `curves`, `differences`, ... */
-export const showView = (frame: Frame, name: string) => frame.locator(`vscode-tab-header[data-view="${name}"]`).click()
+export const showView = (page: Page | Frame, name: string) => page.locator(`vscode-tab-header[data-view="${name}"]`).click()
+
+/** Shows a view of the page, and waits until it is filled. */
+export async function showFilled(page: Page | Frame, name: string): Promise<void> {
+  await showView(page, name)
+  await until(`${name} to be filled`, () =>
+    page.evaluate((view) => {
+      const panel = document.querySelector(`vscode-tab-panel[data-view="${view}"]`)!
+      return panel.textContent.trim() !== '' && panel.querySelector('[aria-busy="true"]') === null
+    }, name),
+  )
+}
 
 /** The names of the page's views, in their order. */
-export const viewsOf = (frame: Frame) =>
-  frame.locator('vscode-tab-header').evaluateAll((all) => all.map((one) => one.getAttribute('data-view')!))
+export const viewsOf = (page: Page | Frame) =>
+  page.locator('vscode-tab-header').evaluateAll((all) => all.map((one) => one.getAttribute('data-view')!))

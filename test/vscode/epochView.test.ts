@@ -10,7 +10,8 @@ import { setTheme } from './extensionHost'
 import { epochPage, tableIn } from './epochPage'
 import { pressRow, row } from './tree'
 import { until } from './until'
-import { answer, choices, command, notifications, quickInput, showContainer, tabs } from './workbench'
+import { openDemo } from './demo'
+import { answer, choices, command, notifications, quickInput, showContainer, tabsToBe } from './workbench'
 
 const SESSIONS = 'Sessions'
 
@@ -66,18 +67,17 @@ describe("an epoch's tab", () => {
   })
 
   it('is one tab an epoch: opening it again shows that one', async () => {
-    const shown = (...titles: readonly string[]) => until(`${titles.join()} alone`, async () => (await tabs(page)).join() === titles.join())
     await opened('Epoch 14', 'digits@14')
-    await shown('digits@30', 'digits@14')
+    await tabsToBe(page, 'digits@30', 'digits@14')
     await opened('Epoch 30', 'digits@30')
-    await shown('digits@30', 'digits@14')
+    await tabsToBe(page, 'digits@30', 'digits@14')
   })
 
   it('turns to the epochs beside it, and opens what was forked from it', async () => {
     let frame = await epochPage(page, 'digits@30')
     await frame.getByRole('button', { name: 'Next, epoch 31' }).click()
     frame = await epochPage(page, 'digits@31')
-    await until('its tab to be turned', async () => (await tabs(page)).join() === 'digits@31,digits@14')
+    await tabsToBe(page, 'digits@31', 'digits@14')
     await frame.getByRole('button', { name: 'Previous, epoch 30' }).click()
     frame = await epochPage(page, 'digits@30')
     await frame.getByRole('button', { name: 'digits-2' }).click()
@@ -177,10 +177,9 @@ describe("an epoch's tab, for everyone", () => {
   let editor: Editor
   let frame: Frame
   before(async () => {
-    editor = await openEditor({ folder: await demoCopy(), keep: true })
-    const { page } = editor
-    await showContainer(page, 'Epochtree')
-    await row(page, SESSIONS, 'digits-2').waitFor()
+    const demo = await openDemo({ keep: true })
+    const { page } = demo
+    editor = demo.editor
     await pressRow(page, SESSIONS, 'Epoch 30')
     frame = await epochPage(page, 'digits@30')
   })

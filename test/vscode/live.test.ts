@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Page } from 'playwright-core'
-import { demoCopy } from './bench'
-import { type Editor, openEditor } from './editor'
+import { openDemo } from './demo'
+import type { Editor } from './editor'
 import { epochPage } from './epochPage'
 import { servers } from './processes'
 import { train } from './slowTraining'
@@ -22,11 +22,7 @@ describe('a training that runs', () => {
   let editor: Editor
   let page: Page
   before(async () => {
-    folder = await demoCopy()
-    editor = await openEditor({ folder, keep: true })
-    ;({ page } = editor)
-    await showContainer(page, 'Epochtree')
-    await row(page, SESSIONS, 'digits').waitFor()
+    ;({ folder, editor, page } = await openDemo({ keep: true }))
   })
   after(() => editor.close())
 

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { demoCopy, emptyFolder } from './bench'
+import { emptyFolder } from './bench'
 import { cli } from './cli'
 import { comparisonPage } from './comparisonPage'
+import { openDemo } from './demo'
 import { type Editor, openEditor } from './editor'
 import { expand, pressRow, row, type Row, rowAction, rowLike, rows, view, viewAction } from './tree'
 import { until } from './until'
@@ -33,11 +34,7 @@ describe('the side bar', () => {
   let page: Page
   const labels = async () => (await rows(page, SESSIONS)).map(({ text }) => text)
   before(async () => {
-    folder = await demoCopy()
-    editor = await openEditor({ folder, keep: true })
-    ;({ page } = editor)
-    await showContainer(page, 'Epochtree')
-    await row(page, SESSIONS, 'digits-2').waitFor()
+    ;({ folder, editor, page } = await openDemo({ keep: true }))
   })
   after(() => editor.close())
 

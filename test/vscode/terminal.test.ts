@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { demoCopy, emptyFolder } from './bench'
+import { emptyFolder } from './bench'
+import { openDemo } from './demo'
 import { type Editor, openEditor } from './editor'
 import { setSetting } from './extensionHost'
 import { row } from './tree'
@@ -45,11 +46,7 @@ describe('a terminal of the editor', () => {
   let editor: Editor
   let page: Page
   before(async () => {
-    folder = await demoCopy()
-    editor = await openEditor({ folder, keep: true })
-    ;({ page } = editor)
-    await showContainer(page, 'Epochtree')
-    await row(page, 'Sessions', 'digits').waitFor()
+    ;({ folder, editor, page } = await openDemo({ keep: true }))
   })
   after(() => editor.close())
   afterEach(() => command(page, 'Terminal: Kill All Terminals'))

@@ -7,7 +7,8 @@ import type { LogJson, SessionJson } from '../../server/protocol/model'
 import { root } from '../../scripts/vscode/root'
 import { demoCopy } from './bench'
 import { cli } from './cli'
-import { type Editor, openEditor } from './editor'
+import { openDemo } from './demo'
+import type { Editor } from './editor'
 import { setSetting } from './extensionHost'
 import { pressCodeLens } from './script'
 import { row, rowAction, rowLike, rows } from './tree'
@@ -24,9 +25,9 @@ import {
   openFile,
   pressButton,
   quickInput,
-  showContainer,
   tabs,
   terminalText,
+  tabsToBe,
 } from './workbench'
 
 const SESSIONS = 'Sessions'
@@ -72,11 +73,7 @@ describe('training from the editor', () => {
   let editor: Editor
   let page: Page
   before(async () => {
-    folder = await demoCopy()
-    editor = await openEditor({ folder, keep: true })
-    ;({ page } = editor)
-    await showContainer(page, 'Epochtree')
-    await row(page, SESSIONS, 'digits-2').waitFor()
+    ;({ folder, editor, page } = await openDemo({ keep: true }))
   })
   after(() => editor.close())
   afterEach(async () => {
@@ -91,15 +88,8 @@ describe('training from the editor', () => {
   it('forks an epoch by keyboard: session, epoch, draft, a real training that finishes', async () => {
     const name = nextName()
     await command(page, 'Epochtree: Fork from Epoch...')
-    const all = named().toSorted().join()
-    await until(
-      'all sessions',
-      async () =>
-        (await choices(page))
-          .map(({ text }) => text)
-          .toSorted()
-          .join() === all,
-    )
+    const newestFirst = named().toReversed().join()
+    await until('all sessions', async () => (await choices(page)).map(({ text }) => text).join() === newestFirst)
     await answer(page, 'digits')
     await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
     await page.keyboard.type('30')
@@ -108,7 +98,7 @@ describe('training from the editor', () => {
     await page.keyboard.press('Enter')
 
     await lens(page, 'Train').waitFor()
-    await until('its tab', async () => (await tabs(page)).join() === 'Fork digits@30')
+    await tabsToBe(page, 'Fork digits@30')
     await lens(page, 'Nothing is different yet').waitFor()
     await replaceInDraft(page, '0.05', '0.02')
     await toTop(page)
@@ -162,7 +152,7 @@ describe('training from the editor', () => {
     const made = await rowLike(page, SESSIONS, 'the fork', ({ text }) => text === name)
     assert.match(made.description, /not started · 30 epochs/)
     await until('the fork to be selected', async () => (await rowLike(page, SESSIONS, 'it', ({ text }) => text === name)).selected)
-    await until('no tab', async () => (await tabs(page)).length === 0)
+    await tabsToBe(page)
 
     await contextMenu(page, row(page, SESSIONS, name), 'Resume...')
     await completed(page, name, 40)
@@ -306,8 +296,7 @@ describe('a command that somebody else recorded', () => {
       const argv = ['touch', foreign, '--token=hf_abcdefghijkl']
       writeFileSync(file, JSON.stringify({ ...session, command: { ...session.command, argv } }))
     }
-    const { page } = await openEditor({ folder })
-    await showContainer(page, 'Epochtree')
+    const { page } = await openDemo({ folder })
     await rowAction(row(page, SESSIONS, 'Epoch 30'), 'Fork from Epoch...')
     await pressLens(page, 'Train')
     await dialog(page).waitFor()
@@ -330,11 +319,7 @@ describe('the draft of a fork', () => {
   let page: Page
   let editor: Editor
   before(async () => {
-    folder = await demoCopy()
-    editor = await openEditor({ folder, size: { width: 1400, height: 1400 }, keep: true })
-    ;({ page } = editor)
-    await showContainer(page, 'Epochtree')
-    await row(page, SESSIONS, 'digits-2').waitFor()
+    ;({ folder, editor, page } = await openDemo({ size: { width: 1400, height: 1400 }, keep: true }))
   })
   after(() => editor.close())
   afterEach(() => command(page, 'View: Close All Editors'))
@@ -361,13 +346,13 @@ describe('the draft of a fork', () => {
     await page.keyboard.press('Control+S')
     await page.locator('.tab.active.dirty').waitFor({ state: 'hidden' })
     await page.locator('.tab.active .codicon-close, .tab.active .tab-actions .action-label').first().click()
-    await until('no tab', async () => (await tabs(page)).length === 0)
+    await tabsToBe(page)
     assert.equal(drafts().length, 1)
     await fork()
     await replaceInDraft(page, '0.05', '0.5')
     await toTop(page)
     await pressLens(page, 'Discard')
-    await until('no tab', async () => (await tabs(page)).length === 0)
+    await tabsToBe(page)
     assert.equal(drafts().length, 1)
     assert.equal(inTerminal<SessionJson[]>(folder, 'sessions').length, 2)
   })
@@ -410,7 +395,7 @@ with epochtree.session("plain") as session:
     await quickInput(page).getByText('Epoch 2: committed without weights').waitFor()
     await choose(page, 'Epoch 1')
     await lens(page, 'Train').waitFor()
-    await until('its tab', async () => (await tabs(page)).join() === 'Fork plain@1')
+    await tabsToBe(page, 'Fork plain@1')
   })
 })
 

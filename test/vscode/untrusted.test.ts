@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { demoCopy, emptyFolder } from './bench'
 import { compareInTree, comparisonPage, showView, viewsOf } from './comparisonPage'
+import { openDemo } from './demo'
 import { type Editor, openEditor } from './editor'
 import { epochPage, tableIn } from './epochPage'
 import { pressRow, row } from './tree'
@@ -24,10 +25,7 @@ describe('a folder that is not trusted', () => {
   before(async () => {
     folder = await demoCopy()
     untouched = everything(folder)
-    editor = await openEditor({ folder, trusted: false, keep: true })
-    ;({ page } = editor)
-    await showContainer(page, 'Epochtree')
-    await row(page, 'Sessions', 'digits-2').waitFor()
+    ;({ editor, page } = await openDemo({ folder, trusted: false, keep: true }))
   })
   after(() => editor.close())
   afterEach(() => assert.deepEqual(everything(folder), untouched))
@@ -72,9 +70,7 @@ describe('a folder that is not trusted', () => {
 
 describe('the trust in a folder', () => {
   it('is taken in once it is trusted, without a reload', async () => {
-    const folder = await demoCopy()
-    const { page } = await openEditor({ folder, trusted: false })
-    await showContainer(page, 'Epochtree')
+    const { page } = await openDemo({ trusted: false })
     await pressRow(page, 'Sessions', 'Epoch 30')
     await epochPage(page, 'digits@30')
     await command(page, 'Workspaces: Manage Workspace Trust')
@@ -100,9 +96,7 @@ describe('the trust in a folder', () => {
     const other = await emptyFolder()
     mkdirSync(join(folder, '.vscode'))
     writeFileSync(join(folder, '.vscode', 'settings.json'), JSON.stringify({ 'epochtree.folder': join(other, '.epochtree') }))
-    const { page } = await openEditor({ folder, trusted: false })
-    await showContainer(page, 'Epochtree')
-    await row(page, 'Sessions', 'digits').waitFor()
+    await openDemo({ folder, trusted: false })
 
     const users = await openEditor({ folder: other, trusted: false, settings: { 'epochtree.folder': join(folder, '.epochtree') } })
     await showContainer(users.page, 'Epochtree')

@@ -19,6 +19,8 @@ describe('a folder without anything', () => {
     const welcome = view(page, SESSIONS).locator('.welcome-view-content')
     await welcome.waitFor()
     assert.match(await welcome.innerText(), /No training session was recorded here yet/)
+    for (const action of ['Open the Walkthrough', 'Insert Tracking into This Script', 'Run the Demo'])
+      assert.equal(await welcome.getByRole('button', { name: action }).count(), 1, action)
     assert.ok(!existsSync(join(folder, '.epochtree')), 'nothing is made before anything is trained')
     await welcome.getByRole('button', { name: 'Run the Demo' }).click()
     await rowLike(page, SESSIONS, 'the first day', ({ text }) => text === 'digits')

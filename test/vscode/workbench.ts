@@ -129,6 +129,13 @@ export async function openFile(page: Page, path: string, line?: number): Promise
 
 export const tabs = (page: Page): Promise<string[]> => page.locator('.tabs-container .tab .label-name').allInnerTexts()
 
+/** Waits until these are all the tabs, by their titles; without any, until there is none. */
+export const tabsToBe = (page: Page, ...titles: readonly string[]) =>
+  until(
+    titles.length ? `${titles.join(', ')} to be the tabs` : 'no tab',
+    async () => JSON.stringify(await tabs(page)) === JSON.stringify(titles),
+  )
+
 /** A notification with the text; buttons of it are found within. */
 export const notification = (page: Page, text: string | RegExp): Locator =>
   page.locator('.notifications-toasts .notification-list-item').filter({ hasText: text }).first()

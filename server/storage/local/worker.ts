@@ -11,14 +11,14 @@ export function answerQuestions(jobs: Jobs) {
   const port = parentPort!
   let stores: LocalStores
   port.on('message', (message: ThreadFolder | Question) => {
-    if ('id' in message) void answer(stores, message)
+    if ('id' in message) void answer(message)
     else {
       const { dir, ...access } = message
       stores = new LocalStores(dir, process.env, access)
     }
   })
 
-  async function answer(stores: LocalStores, { id, port: name, method, args, cancelled }: Question) {
+  async function answer({ id, port: name, method, args, cancelled }: Question) {
     const signal = { aborted: false }
     // Its thread is busy while it works, so no message tells it to stop: shared memory does.
     if (cancelled) Object.defineProperty(signal, 'aborted', { get: () => Atomics.load(cancelled, 0) !== 0 })
