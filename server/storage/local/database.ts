@@ -213,6 +213,11 @@ export class LocalDatabase {
     return first?.quick_check === 'ok' ? undefined : (first?.quick_check ?? 'no answer')
   }
 
+  /** Frees the pages that it holds in memory. */
+  rest() {
+    if (this.db.isOpen) this.db.exec('PRAGMA shrink_memory')
+  }
+
   close() {
     if (this.db.isOpen) this.db.close()
   }

@@ -141,6 +141,14 @@ export class LocalStores implements Stores {
     })
   }
 
+  /** Gives back the memory of what was read; the next question reads it anew. */
+  async rest() {
+    await this.#db?.then(
+      (one) => one.rest(),
+      () => {},
+    )
+  }
+
   async close() {
     const db = this.#db
     this.#db = undefined

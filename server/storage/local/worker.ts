@@ -6,10 +6,14 @@ import type { Answer, Question, ThreadFolder } from './threads'
 /** What else is done inside the thread, because it needs the store itself and is no port's business. */
 export type Jobs = Readonly<Record<string, (stores: LocalStores, ...args: readonly never[]) => Promise<unknown>>>
 
+/** So long nothing is asked before the store lets go of what it keeps for the next question. */
+const QUIET_MS = 5000
+
 /** Makes this thread one that owns a connection to the store, and answers one question after another. */
 export function answerQuestions(jobs: Jobs) {
   const port = parentPort!
   let stores: LocalStores
+  let resting: NodeJS.Timeout | undefined
   port.on('message', (message: ThreadFolder | Question) => {
     if ('id' in message) void answer(message)
     else {
@@ -37,6 +41,10 @@ export function answerQuestions(jobs: Jobs) {
     } catch (error) {
       const { code, message } = explain(error)
       reply({ id, error: { code, message } })
+    } finally {
+      clearTimeout(resting)
+      // Holds no thread alive; and one that ends in between has nothing left to give back.
+      resting = setTimeout(() => void stores.rest(), QUIET_MS).unref()
     }
   }
 }
