@@ -26,6 +26,8 @@ export interface FolderSettings {
 /** So many epochs are looked through while someone waits; more are looked through in pieces, between other questions. */
 const LOOKED_AT_ONCE = 2000
 const PIECE = 250
+/** Opening a session asks a dozen questions one after another: without a pause each of them would find a piece before it. */
+const PAUSE_MS = 5
 /** What was asked for together with it is answered first. */
 const LATER_MS = 200
 interface FolderStart {
@@ -243,8 +245,10 @@ export class TrackedFolder implements Context {
       if (number - from < LOOKED_AT_ONCE) return found(await this.#betterIn(before, history, from, number, metric, direction))
       this.#later(id, async () => {
         let best = before
-        for (let at = from; at <= number && !this.#closed; at += PIECE)
+        for (let at = from; at <= number && !this.#closed; at += PIECE) {
           best = await this.#betterIn(best, history, at, Math.min(number, at + PIECE - 1), metric, direction)
+          await wait(PAUSE_MS, undefined, { ref: false })
+        }
         found(best)
       })
       return main(before)
