@@ -55,6 +55,11 @@ export async function hover(page: Page, text: string, { nth = 0, says = /\S/ }: 
 /** Clicks a text in the script: the cursor goes there. */
 export async function clickText(page: Page, text: string, nth = 0): Promise<void> {
   const { x, y } = await place(page, text, nth)
+  // The hover of what was pointed at last stays for a moment, and may lie over it.
+  await page.mouse.move(x, 2)
+  await until(`"${text}" with nothing over it`, () =>
+    page.evaluate(([left, top]) => !document.elementFromPoint(left, top)?.closest('.monaco-hover'), [x, y] as const),
+  )
   await page.mouse.click(x, y)
 }
 

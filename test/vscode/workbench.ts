@@ -118,11 +118,21 @@ export async function showContainer(page: Page, title: string): Promise<void> {
 /** Opens a file of the workspace by keyboard, with the cursor on a line, in a tab that stays. */
 export async function openFile(page: Page, path: string, line?: number): Promise<void> {
   const name = path.split('/').at(-1)!
-  await (await openPalette(page, 'Control+P')).fill(line === undefined ? path : `${path}:${line}`)
-  await quickRows(page)
+  const offered = quickRows(page)
     .filter({ has: page.locator('.label-name', { hasText: name }) })
     .first()
-    .click()
+  await until(`${path} to be offered`, async () => {
+    await (await openPalette(page, 'Control+P')).fill(line === undefined ? path : `${path}:${line}`)
+    try {
+      await offered.waitFor({ timeout: 5000 })
+      return true
+    } catch {
+      // The editor may look through a list of before the file was written; opened anew it makes another.
+      await page.keyboard.press('Escape')
+      return false
+    }
+  })
+  await offered.click()
   await page.locator('.tab.active', { hasText: name }).first().waitFor()
   await page.locator('.editor-instance .view-line').first().waitFor()
 }
