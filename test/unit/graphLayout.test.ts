@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import ELK from 'elkjs/lib/elk.bundled.js'
 import fc from 'fast-check'
+import { layOutStack } from '../../webview/comparison/graph/columns'
 import type { Layout, Sizes } from '../../webview/comparison/graph/layout'
 import { type Elk, layOutWith } from '../../webview/comparison/graph/worker/layOut'
-import { piecesOf } from '../../webview/comparison/graph/worker/pieces'
+import { piecesOf } from '../../webview/comparison/graph/pieces'
 
 type Edge = readonly [from: number, to: number]
 const flat = (edges: readonly Edge[]) => Int32Array.from(edges.flat())
@@ -93,13 +94,46 @@ describe('the layout of graphs', () => {
     )
   })
 
-  it('keeps short stretches of a chain together', () => {
-    const pieces = piecesOf(100, flat(chain(100)))
-    assert.ok(pieces.length < 12, String(pieces.length))
-    assert.equal(
-      pieces.reduce((sum, { connections }) => sum + connections.length, 0),
-      99,
+  it('places boxes one under another as the engine does, without it', async () => {
+    const elk = new ELK()
+    const side = fc.integer({ min: 10, max: 150 }).map((half) => 2 * half)
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(side, side), { minLength: 1, maxLength: 20 }), async (boxes) => {
+        const sizes: Sizes = {
+          widths: Float32Array.from(boxes, ([width]) => width),
+          heights: Float32Array.from(boxes, ([, height]) => height),
+          edges: flat(chain(boxes.length)),
+        }
+        const layout = layOutStack(sizes)!
+        check(sizes, layout)
+        const { children = [] } = await elk.layout({
+          id: 'root',
+          layoutOptions: {
+            'elk.algorithm': 'layered',
+            'elk.direction': 'DOWN',
+            'elk.layered.spacing.nodeNodeBetweenLayers': '44',
+            'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
+          },
+          children: boxes.map(([width, height], i) => ({ id: String(i), width, height })),
+          edges: chain(boxes.length).map(([from, to], i) => ({ id: `e${i}`, sources: [String(from)], targets: [String(to)] })),
+        })
+        for (const [i, { x = 0, y = 0 }] of children.entries())
+          assert.deepEqual([layout.x[i]! - layout.x[0]!, layout.y[i]! - layout.y[0]!], [x - children[0]!.x!, y - children[0]!.y!])
+      }),
+      { numRuns: 30 },
     )
+    assert.equal(layOutStack(graph(4, residual(1))), undefined)
+    assert.equal(layOutStack(graph(3, [...chain(3), [1, 1]])), undefined)
+    assert.equal(layOutStack(graph(2, [])), undefined)
+  })
+
+  it('does not ask the engine for stretches in which one box follows another', async () => {
+    const { layOut, asked } = counted()
+    const [before, after] = [40, 80]
+    const edges: Edge[] = [...chain(before + 3 + after), [before, before + 2]]
+    const sizes = graph(before + 3 + after, edges, (box) => 120 + 20 * (box % 4))
+    check(sizes, await layOut(sizes))
+    assert.deepEqual(asked, [3])
   })
 
   it('lays out blocks that are alike once, in columns', async () => {

@@ -1,3 +1,5 @@
+import { layOutStack } from './columns'
+
 /** Where things lie, in the layout's own units. */
 export interface Layout {
   readonly x: Float32Array
@@ -31,6 +33,9 @@ export class Layouts {
   async layout(sizes: Sizes): Promise<Layout> {
     // The program can't be interrupted but by ending it.
     if (this.#waiting) this.close()
+    // Needs no program, and nobody waits for it to begin.
+    const stack = layOutStack(sizes)
+    if (stack) return stack
     return new Promise<Layout>((done, fail) => {
       const waiting = (this.#waiting = { done, fail })
       this.#worker ??= this.#start()

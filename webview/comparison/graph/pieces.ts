@@ -5,9 +5,6 @@ export interface Piece {
   readonly connections: readonly number[]
 }
 
-/** Boxes one after another are kept together up to so many: each layout of its own costs more than they do. */
-const LONGEST_CHAIN = 12
-
 /**
  * Cuts a graph at the boxes that everything passes through, as a residual network has one after each block. So each block is laid
  * out by itself, and blocks that are alike only once. One piece where there is no such box, or where connections go in circles.
@@ -35,7 +32,7 @@ export function piecesOf(count: number, edges: Int32Array): readonly Piece[] {
     pieces[begun[levels[from]!]! - (from === to && ends.has(from) ? 1 : 0)]!.connections.push(e)
   }
   for (const { boxes, last } of pieces) if (last !== undefined) boxes.push(last)
-  return chained(pieces)
+  return pieces
 }
 
 /** A graph as one piece. */
@@ -91,19 +88,4 @@ function cutsOf(levels: Int32Array, edges: Int32Array): number[] {
     if (past === 0 && !many[level] && level > 0 && level < deepest) cuts.push(alone[level]!)
   }
   return cuts
-}
-
-function chained(pieces: readonly Piece[]): Piece[] {
-  const made: Piece[] = []
-  for (const piece of pieces) {
-    const before = made.at(-1)
-    const short = ({ boxes, connections }: Piece) => boxes.length === connections.length + 1
-    if (before && short(before) && short(piece) && before.boxes.length + piece.boxes.length <= LONGEST_CHAIN + 1)
-      made[made.length - 1] = {
-        boxes: [...before.boxes, ...piece.boxes.slice(1)],
-        connections: [...before.connections, ...piece.connections],
-      }
-    else made.push(piece)
-  }
-  return made
 }
