@@ -145,6 +145,21 @@ describe('the layout of graphs', () => {
     assert.ok(layout.width > layout.height / 3 && layout.width < layout.height * 4, `${layout.width} x ${layout.height}`)
   })
 
+  it('lays out once what is alike but for its ends and the order of its connections', async () => {
+    const { layOut, asked } = counted()
+    const edges = residual(3)
+    const sizes = graph(10, [...edges.slice(0, 4), ...edges.slice(4, 8).toReversed(), ...edges.slice(8)])
+    for (const [i, box] of [0, 3, 6, 9].entries()) {
+      sizes.widths[box] = 120 + 80 * i
+      sizes.heights[box] = 80 - 20 * i
+    }
+    const layout = await layOut(sizes)
+    check(sizes, layout)
+    assert.equal(asked.length, 1)
+    const middle = (box: number) => layout.x[box]! + sizes.widths[box]! / 2
+    for (const box of [3, 6, 9]) assert.ok(Math.abs(middle(box) - middle(0)) < 1, 'the column leans')
+  })
+
   it('lays out as one what has no such box, and what lies in circles', async () => {
     for (const edges of [
       [...chain(40), [0, 39]],
@@ -192,7 +207,8 @@ describe('the layout of graphs', () => {
           // Mostly a chain, some of it broken, with ways around.
           const edges: Edge[] = chain(count).filter(([from]) => loose === 0 || from % (10 + loose) !== 0)
           for (const [at, over] of more) if (at % count > 0) edges.push([Math.max(0, (at % count) - over), at % count])
-          const sizes = graph(count, edges, (box) => 120 + 20 * (box % 4))
+          const sizes = graph(count, edges, (box) => 100 + 20 * (box % 7))
+          for (const box of sizes.heights.keys()) sizes.heights[box] = 30 + 17 * (box % 5)
           check(sizes, await layOut(sizes))
         },
       ),

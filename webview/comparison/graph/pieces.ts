@@ -31,7 +31,14 @@ export function piecesOf(count: number, edges: Int32Array): readonly Piece[] {
     // What leads back to its own box belongs to where that is the last one.
     pieces[begun[levels[from]!]! - (from === to && ends.has(from) ? 1 : 0)]!.connections.push(e)
   }
-  for (const { boxes, last } of pieces) if (last !== undefined) boxes.push(last)
+  const places = new Int32Array(count)
+  for (const { boxes, connections, last } of pieces) {
+    if (last !== undefined) boxes.push(last)
+    for (const [place, box] of boxes.entries()) places[box] = place
+    // In one order, whatever theirs was in the graph: so pieces that are alike are known to be.
+    const [from, to] = [(e: number) => places[edges[2 * e]!]!, (e: number) => places[edges[2 * e + 1]!]!]
+    connections.sort((a, b) => from(a) - from(b) || to(a) - to(b))
+  }
   return pieces
 }
 

@@ -44,14 +44,16 @@ export function layOutWith(elk: Elk): (sizes: Sizes) => Promise<Layout> {
     const one = stacked(sizes, piece)
     if (one) return one
     if (isLarge(piece)) return placedOf(await elk(graphOf(sizes, piece, { ...OPTIONS, ...WRAPPED })))
-    const graph = graphOf(sizes, piece, { ...OPTIONS, ...STRAIGHT })
+    const alike = withPlainEnds(sizes, piece)
+    const graph = graphOf(alike, piece, { ...OPTIONS, ...STRAIGHT })
     const key = JSON.stringify([graph.children, graph.edges])
-    const before = known.get(key)
-    if (before) return before
-    const made = placedOf(await elk(graph))
-    if (known.size >= MOST_KEPT) known.clear()
-    known.set(key, made)
-    return made
+    let made = known.get(key)
+    if (!made) {
+      made = placedOf(await elk(graph))
+      if (known.size >= MOST_KEPT) known.clear()
+      known.set(key, made)
+    }
+    return alike === sizes ? made : withEnds(made, alike, sizes, piece)
   }
 
   return async (sizes) => {
@@ -65,6 +67,41 @@ export function layOutWith(elk: Elk): (sizes: Sizes) => Promise<Layout> {
     const all = whole(widths.length, edges)
     const options = widths.length > ONE_COLUMN ? { ...OPTIONS, ...WRAPPED } : OPTIONS
     return together(sizes, [all], [placedOf(await elk(graphOf(sizes, all, options)))])
+  }
+}
+
+/** Boxes that pieces share may differ where the pieces are alike. They stand alone on their level, so the others need not know how large they are. */
+const PLAIN = { width: 120, height: 50 }
+
+function withPlainEnds(sizes: Sizes, { boxes, connections }: Piece): Sizes {
+  const ends = [boxes[0]!, boxes.at(-1)!]
+  const narrow = ends.some((box) => sizes.widths[box]! < PLAIN.width)
+  // Its line leads around the box.
+  const loops = connections.some((e) => sizes.edges[2 * e] === sizes.edges[2 * e + 1] && ends.includes(sizes.edges[2 * e]!))
+  if (narrow || loops) return sizes
+  const [widths, heights] = [sizes.widths.slice(), sizes.heights.slice()]
+  for (const box of ends) {
+    widths[box] = PLAIN.width
+    heights[box] = PLAIN.height
+  }
+  return { ...sizes, widths, heights }
+}
+
+/** Gives the ends their own sizes: the first grows upwards and the last downwards, both from their middle. */
+function withEnds({ width, height, boxes: all, lines }: Placed, plain: Sizes, { widths, heights }: Sizes, { boxes }: Piece): Placed {
+  const end = boxes.length - 1
+  const grown = (at: number): Point => {
+    const [box, { x, y }] = [boxes[at]!, all[at]!]
+    return { x: x - (widths[box]! - plain.widths[box]!) / 2, y: at === 0 ? y + plain.heights[box]! - heights[box]! : y }
+  }
+  const [first, last] = [grown(0), grown(end)]
+  const [left, top] = [Math.min(0, first.x, last.x), Math.min(0, first.y)]
+  const right = Math.max(width, first.x + widths[boxes[0]!]!, last.x + widths[boxes[end]!]!)
+  return {
+    width: right - left,
+    height: Math.max(height, last.y + heights[boxes[end]!]!) - top,
+    boxes: [first, ...all.slice(1, end), last].map(({ x, y }) => ({ x: x - left, y: y - top })),
+    lines: lines.map((line) => line.map((value, axis) => value - (axis % 2 === 0 ? left : top))),
   }
 }
 
