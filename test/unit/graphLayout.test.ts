@@ -147,17 +147,18 @@ describe('the layout of graphs', () => {
 
   it('lays out once what is alike but for its ends and the order of its connections', async () => {
     const { layOut, asked } = counted()
-    const edges = residual(3)
-    const sizes = graph(10, [...edges.slice(0, 4), ...edges.slice(4, 8).toReversed(), ...edges.slice(8)])
-    for (const [i, box] of [0, 3, 6, 9].entries()) {
+    const edges = residual(4)
+    // Between two chains.
+    const sizes = graph(13, [...edges.slice(0, 3), ...edges.slice(4, 8), ...edges.slice(8, 12).toReversed(), ...edges.slice(12, 15)])
+    for (const [i, box] of [0, 3, 6, 9, 12].entries()) {
       sizes.widths[box] = 120 + 80 * i
-      sizes.heights[box] = 80 - 20 * i
+      sizes.heights[box] = 100 - 20 * i
     }
     const layout = await layOut(sizes)
     check(sizes, layout)
     assert.equal(asked.length, 1)
     const middle = (box: number) => layout.x[box]! + sizes.widths[box]! / 2
-    for (const box of [3, 6, 9]) assert.ok(Math.abs(middle(box) - middle(0)) < 1, 'the column leans')
+    for (const box of [3, 6, 9, 12]) assert.ok(Math.abs(middle(box) - middle(0)) < 1, 'the column leans')
   })
 
   it('lays out as one what has no such box, and what lies in circles', async () => {

@@ -40,11 +40,11 @@ const MOST_KEPT = 5000
 export function layOutWith(elk: Elk): (sizes: Sizes) => Promise<Layout> {
   const known = new Map<string, Placed>()
 
-  const placed = async (sizes: Sizes, piece: Piece): Promise<Placed> => {
+  const placed = async (sizes: Sizes, piece: Piece, shared: Shared): Promise<Placed> => {
     const one = stacked(sizes, piece)
     if (one) return one
     if (isLarge(piece)) return placedOf(await elk(graphOf(sizes, piece, { ...OPTIONS, ...WRAPPED })))
-    const alike = withPlainEnds(sizes, piece)
+    const alike = withPlain(shared, sizes, piece)
     const graph = graphOf(alike, piece, { ...OPTIONS, ...STRAIGHT })
     const key = JSON.stringify([graph.children, graph.edges])
     let made = known.get(key)
@@ -53,7 +53,7 @@ export function layOutWith(elk: Elk): (sizes: Sizes) => Promise<Layout> {
       if (known.size >= MOST_KEPT) known.clear()
       known.set(key, made)
     }
-    return alike === sizes ? made : withEnds(made, alike, sizes, piece)
+    return withOwn(shared, made, alike, sizes, piece)
   }
 
   return async (sizes) => {
@@ -61,7 +61,7 @@ export function layOutWith(elk: Elk): (sizes: Sizes) => Promise<Layout> {
     const pieces = piecesOf(widths.length, edges)
     if (pieces.length > 1) {
       const all: Placed[] = []
-      for (const piece of pieces) all.push(await placed(sizes, piece))
+      for (const [i, piece] of pieces.entries()) all.push(await placed(sizes, piece, sharedOf(pieces, i)))
       if (all.every((one, i) => joins(sizes, pieces, i, one))) return together(sizes, pieces, all)
     }
     const all = whole(widths.length, edges)
@@ -73,34 +73,54 @@ export function layOutWith(elk: Elk): (sizes: Sizes) => Promise<Layout> {
 /** Boxes that pieces share may differ where the pieces are alike. They stand alone on their level, so the others need not know how large they are. */
 const PLAIN = { width: 120, height: 50 }
 
-function withPlainEnds(sizes: Sizes, { boxes, connections }: Piece): Sizes {
-  const ends = [boxes[0]!, boxes.at(-1)!]
-  const narrow = ends.some((box) => sizes.widths[box]! < PLAIN.width)
-  // Its line leads around the box.
-  const loops = connections.some((e) => sizes.edges[2 * e] === sizes.edges[2 * e + 1] && ends.includes(sizes.edges[2 * e]!))
-  if (narrow || loops) return sizes
+/** Places, in a piece, of the boxes that it shares with the piece before and the one after. */
+interface Shared {
+  readonly first: number | undefined
+  readonly last: number | undefined
+}
+const sharedOf = (pieces: readonly Piece[], i: number): Shared => ({
+  first: i > 0 ? 0 : undefined,
+  last: i < pieces.length - 1 ? pieces[i]!.boxes.length - 1 : undefined,
+})
+
+function withPlain({ first, last }: Shared, sizes: Sizes, { boxes, connections }: Piece): Sizes {
   const [widths, heights] = [sizes.widths.slice(), sizes.heights.slice()]
-  for (const box of ends) {
+  for (const place of [first, last]) {
+    const box = place === undefined ? undefined : boxes[place]!
+    // A line may lead around the box.
+    if (
+      box === undefined ||
+      widths[box]! < PLAIN.width ||
+      connections.some((e) => sizes.edges[2 * e] === box && sizes.edges[2 * e + 1] === box)
+    )
+      continue
     widths[box] = PLAIN.width
     heights[box] = PLAIN.height
   }
   return { ...sizes, widths, heights }
 }
 
-/** Gives the ends their own sizes: the first grows upwards and the last downwards, both from their middle. */
-function withEnds({ width, height, boxes: all, lines }: Placed, plain: Sizes, { widths, heights }: Sizes, { boxes }: Piece): Placed {
-  const end = boxes.length - 1
-  const grown = (at: number): Point => {
-    const [box, { x, y }] = [boxes[at]!, all[at]!]
-    return { x: x - (widths[box]! - plain.widths[box]!) / 2, y: at === 0 ? y + plain.heights[box]! - heights[box]! : y }
-  }
-  const [first, last] = [grown(0), grown(end)]
-  const [left, top] = [Math.min(0, first.x, last.x), Math.min(0, first.y)]
-  const right = Math.max(width, first.x + widths[boxes[0]!]!, last.x + widths[boxes[end]!]!)
+/** Gives shared boxes their own sizes: the first grows upwards and the last downwards, both from their middle. */
+function withOwn(
+  { first, last }: Shared,
+  { width, height, boxes: all, lines }: Placed,
+  plain: Sizes,
+  { widths, heights }: Sizes,
+  { boxes }: Piece,
+): Placed {
+  const grown = all.map(({ x, y }, place): Point => {
+    if (place !== first && place !== last) return { x, y }
+    const box = boxes[place]!
+    return { x: x - (widths[box]! - plain.widths[box]!) / 2, y: place === first ? y + plain.heights[box]! - heights[box]! : y }
+  })
+  const left = grown.reduce((least, { x }) => Math.min(least, x), 0)
+  const top = grown.reduce((least, { y }) => Math.min(least, y), 0)
+  const right = grown.reduce((most, { x }, place) => Math.max(most, x + widths[boxes[place]!]!), width)
+  const bottom = grown.reduce((most, { y }, place) => Math.max(most, y + heights[boxes[place]!]!), height)
   return {
     width: right - left,
-    height: Math.max(height, last.y + heights[boxes[end]!]!) - top,
-    boxes: [first, ...all.slice(1, end), last].map(({ x, y }) => ({ x: x - left, y: y - top })),
+    height: bottom - top,
+    boxes: grown.map(({ x, y }) => ({ x: x - left, y: y - top })),
     lines: lines.map((line) => line.map((value, axis) => value - (axis % 2 === 0 ? left : top))),
   }
 }
