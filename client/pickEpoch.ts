@@ -1,7 +1,10 @@
 import * as vscode from 'vscode'
 import type { EpochRow, Page, SessionRow } from '../server/protocol/editor'
+import { sessionFor } from './pickSession'
 import type { Server } from './server'
 import { markWord, shortNumber } from './sessionTree/items'
+import type { Node } from './sessionTree/nodes'
+import { type Target, targetOf } from './target'
 
 const { t } = vscode.l10n
 
@@ -28,8 +31,29 @@ function itemOf(row: EpochRow, toStartAt: boolean): Item {
   }
 }
 
+export interface EpochChoice {
+  /** What is asked where no session is given, and then of the epochs of one. */
+  readonly session: string
+  readonly epoch: string
+  /** Whether only such are taken as something can start at; by default it is so. */
+  readonly toStartAt?: boolean
+}
+
+/** The epoch a command was called for; of a session, or where none was given, it is picked. */
+export async function epochFor(server: Server, given: Node | Target | undefined, choice: EpochChoice): Promise<Target> {
+  const target = targetOf(given)
+  if (target?.reference.includes('@')) return target
+  const session = await sessionFor(server, given, {
+    title: choice.session,
+    fits: ({ epochs }) => epochs > 0,
+    none: t('No session has a committed epoch yet. Run a script that uses `import epochtree`.'),
+  })
+  const row = await pickEpoch(server, session, `${session.name}: ${choice.epoch}`, choice)
+  return { dir: row.dir, reference: `${session.id}@${row.id}`, name: `${session.name}@${row.number}` }
+}
+
 /** An epoch, by default one to start at: newest first or best first, in pages, and by its number however long the history is. */
-export async function pickEpoch(
+async function pickEpoch(
   server: Server,
   session: SessionRow,
   title: string,

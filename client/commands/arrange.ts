@@ -16,7 +16,7 @@ export function arrange({ tree }: Parts): Commands {
   }
   return {
     'epochtree.refresh': () => tree.refresh(),
-    'epochtree.showMore': (node: Extract<Node, { kind: 'more' }>) => tree.showMore(node),
+    'epochtree.showMore': (node?: Extract<Node, { kind: 'more' }>) => node && tree.showMore(node),
     'epochtree.filter': () => {
       const box = vscode.window.createInputBox()
       box.title = t('Filter Sessions')

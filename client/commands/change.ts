@@ -1,5 +1,6 @@
 import * as vscode from 'vscode'
 import { bytesText } from '../bytes'
+import { epochFor } from '../pickEpoch'
 import { sessionFor } from '../pickSession'
 import type { EpochNode, Node, SessionNode } from '../sessionTree/nodes'
 import { type Target, targetOf } from '../target'
@@ -11,7 +12,10 @@ const { t } = vscode.l10n
 export function change(parts: Parts): Commands {
   const { server } = parts
   return {
-    'epochtree.select': async (node: EpochNode | Target) => server.request('epochtree/select', targetOf(node)!),
+    'epochtree.select': async (node?: EpochNode | Target) => {
+      const asked = { session: t('Select an epoch of which session?'), epoch: t('Select which epoch?'), toStartAt: false }
+      return server.request('epochtree/select', await epochFor(server, node, asked))
+    },
     'epochtree.float': async (node?: Node | Target) => {
       const { dir, id } = await sessionFor(server, node, { title: t('Let which model follow its newest epoch again?') })
       return server.request('epochtree/float', { dir, session: id })
@@ -68,9 +72,11 @@ export function change(parts: Parts): Commands {
         if (picked === undo) for (const row of rows) await server.request('epochtree/restore', { dir: row.dir, session: row.id })
       })
     },
-    'epochtree.restore': async (node: SessionNode | Target) => {
+    'epochtree.restore': async (node?: SessionNode | Target) => {
       const target = targetOf(node)
-      if (target) await server.request('epochtree/restore', { dir: target.dir, session: target.reference })
+      // It is in the menu of a deleted session only.
+      if (!target) throw new Error(t('The list was just drawn anew. Choose it once more.'))
+      await server.request('epochtree/restore', { dir: target.dir, session: target.reference })
     },
   }
 }

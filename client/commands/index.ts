@@ -39,8 +39,14 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
     ...train(parts),
   }
   for (const [name, handle] of Object.entries(table))
-    context.subscriptions.push(vscode.commands.registerCommand(name, (...args: never[]) => told(parts.log, () => handle(...args))))
+    context.subscriptions.push(
+      vscode.commands.registerCommand(name, (...args: never[]) => told(parts.log, () => handle(...(args.map(known) as never[])))),
+    )
 }
+
+/** A row that the tree dropped while its menu was open comes as nothing, alone or among others: then the command asks what it is about. */
+const known = (given: unknown): unknown =>
+  Array.isArray(given) ? given.filter((one) => one !== undefined && one !== null) : (given ?? undefined)
 
 /** Whatever goes wrong is said in the server's words: a sentence with its remedy. */
 async function told(log: vscode.LogOutputChannel, work: () => unknown): Promise<unknown> {

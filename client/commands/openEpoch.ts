@@ -1,6 +1,5 @@
 import * as vscode from 'vscode'
-import { pickEpoch } from '../pickEpoch'
-import { sessionFor } from '../pickSession'
+import { epochFor } from '../pickEpoch'
 import type { Node } from '../sessionTree/nodes'
 import { type Target, targetOf } from '../target'
 import type { Commands, Parts } from '.'
@@ -11,15 +10,8 @@ const { t } = vscode.l10n
 export function openEpoch({ server, panels }: Parts): Commands {
   return {
     'epochtree.openEpoch': async (given?: Node | Target) => {
-      const target = targetOf(given)
-      if (target) return panels.open(target)
-      const session = await sessionFor(server, undefined, {
-        title: t('Open an epoch of which session?'),
-        fits: ({ epochs }) => epochs > 0,
-        none: t('No session has a committed epoch yet. Run a script that uses `import epochtree`.'),
-      })
-      const row = await pickEpoch(server, session, t('Open which epoch of {0}?', session.name), { toStartAt: false })
-      return panels.open({ dir: row.dir, reference: `${session.id}@${row.id}` })
+      const asked = { session: t('Open an epoch of which session?'), epoch: t('Open which epoch?'), toStartAt: false }
+      return panels.open(targetOf(given) ?? (await epochFor(server, undefined, asked)))
     },
   }
 }

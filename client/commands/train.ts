@@ -1,15 +1,17 @@
 import * as vscode from 'vscode'
 import type { Node } from '../sessionTree/nodes'
-import { pickEpoch } from '../pickEpoch'
+import { epochFor } from '../pickEpoch'
 import { sessionFor } from '../pickSession'
 import { quickFork } from '../quickFork'
 import { selectedPython } from '../selectedPython'
-import { type Target, targetOf } from '../target'
+import type { Target } from '../target'
 import { needsTrust } from '../trust'
 import { scriptToTrain } from '../trainingScripts'
 import type { Commands, Parts } from '.'
 
 const { t } = vscode.l10n
+
+const toForkFrom = { session: t('Fork from an epoch of which session?'), epoch: t('Fork from which epoch?') }
 
 /** After so long without an end, the engine's process is told by a signal. */
 const GRACE_SECONDS = 30
@@ -20,12 +22,12 @@ export function train(parts: Parts): Commands {
   return {
     'epochtree.fork': async (given?: Node | Target) => {
       needsTrust()
-      const { dir, reference } = await epochFor(parts, given, t('Fork from which epoch?'))
+      const { dir, reference } = await epochFor(server, given, toForkFrom)
       await drafts.open(await server.request('epochtree/draft', { dir, kind: 'fork', reference }))
     },
     'epochtree.quickFork': async (given?: Node | Target) => {
       needsTrust()
-      await quickFork(parts, await epochFor(parts, given, t('Fork from which epoch?')))
+      await quickFork(parts, await epochFor(server, given, toForkFrom))
     },
     'epochtree.train': async (given?: vscode.Uri | { readonly model?: string }) => {
       needsTrust()
@@ -75,17 +77,4 @@ export function train(parts: Parts): Commands {
     'epochtree.draftOnly': (given?: unknown) => drafts.apply(given, false),
     'epochtree.draftDiscard': (given?: unknown) => drafts.discard(given),
   }
-}
-
-/** The epoch a command was called for; of a session, or from the palette, it is picked. */
-async function epochFor({ server }: Parts, given: Node | Target | undefined, title: string): Promise<Target> {
-  const target = targetOf(given)
-  if (target?.reference.includes('@')) return target
-  const session = await sessionFor(server, given, {
-    title: t('Fork from an epoch of which session?'),
-    fits: ({ epochs }) => epochs > 0,
-    none: t('No session has a committed epoch yet. Run a script that uses `import epochtree`.'),
-  })
-  const row = await pickEpoch(server, session, `${session.name}: ${title}`)
-  return { dir: row.dir, reference: `${session.id}@${row.id}`, name: `${session.name}@${row.number}` }
 }
