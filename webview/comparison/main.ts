@@ -12,6 +12,7 @@ import { differences } from './differences/differences'
 import { header } from './header'
 import { contentOf, fileHost } from './fileHost'
 import { editorHost, type Host, type Listener, type Shown } from './host'
+import { layoutProgram } from './graph/program'
 import { later } from './later'
 import { notices } from './notices'
 import { overview } from './overview/overview'
@@ -22,7 +23,11 @@ const makers: Readonly<Record<ViewName, MakeView>> = {
   overview,
   curves,
   differences,
-  graph: later(async () => (await import('./graph/graph')).graph),
+  graph: later(async () => {
+    // What takes longest comes first: it is large, and begins slowly. Where it does not come the view says so.
+    layoutProgram().catch(() => {})
+    return (await import('./graph/graph')).graph
+  }),
   tradeoff,
   samples: later(async () => (await import('./samples/samples')).samples),
 }

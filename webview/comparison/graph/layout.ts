@@ -1,4 +1,5 @@
 import { layOutStack } from './columns'
+import { layoutProgram } from './program'
 
 /** Where things lie, in the layout's own units. */
 export interface Layout {
@@ -62,7 +63,7 @@ export class Layouts {
   }
 
   async #start(): Promise<Worker> {
-    const url = URL.createObjectURL(new Blob([await program()], { type: 'text/javascript' }))
+    const url = URL.createObjectURL(new Blob([await layoutProgram()], { type: 'text/javascript' }))
     const worker = new Worker(url)
     URL.revokeObjectURL(url)
     worker.addEventListener('message', ({ data }: MessageEvent<Layout | { readonly error: string }>) => {
@@ -73,12 +74,4 @@ export class Layouts {
     worker.addEventListener('error', ({ message }) => this.#failed(new Error(message)))
     return worker
   }
-}
-
-/** Beside this page's script; a page that is one file brings it in itself. */
-async function program(): Promise<string> {
-  const inlined = document.querySelector('script#layout-worker')
-  if (inlined) return inlined.textContent
-  const beside = './layoutWorker.js'
-  return ((await import(beside)) as { readonly default: string }).default
 }
