@@ -1,4 +1,5 @@
 import { element } from '../parts/element'
+import { breath } from './slices'
 import type { MakeView, Page, View } from './page'
 
 /** A view whose program is loaded when it is first looked at. */
@@ -9,7 +10,9 @@ export const later =
     let view: View | undefined
     let looked = false
     load().then(
-      (make) => {
+      async (make) => {
+        // Its program was just begun: both together would hold the page up.
+        await breath()
         view = make(page)
         place.removeAttribute('aria-busy')
         place.append(view.element)

@@ -12,7 +12,7 @@ import { panel } from './panel'
 import { changes, type Graph, type Node, readGraph } from './read'
 import { search } from './search'
 import { type Choice, chosenSides, epochOf, referenceOf, type SidePicker, sidePicker } from './sides'
-import { breath } from './slices'
+import { breath } from '../slices'
 import { boxesOf, type Scene, Stage } from './stage'
 
 /** More boxes or connections than these take the layout many seconds. */

@@ -1,5 +1,6 @@
 import { layOutStack } from './columns'
 import { layoutProgram } from './program'
+import { breath } from '../slices'
 
 /** Where things lie, in the layout's own units. */
 export interface Layout {
@@ -63,7 +64,9 @@ export class Layouts {
   }
 
   async #start(): Promise<Worker> {
-    const url = URL.createObjectURL(new Blob([await layoutProgram()], { type: 'text/javascript' }))
+    const program = await layoutProgram()
+    await breath()
+    const url = URL.createObjectURL(new Blob([program], { type: 'text/javascript' }))
     const worker = new Worker(url)
     URL.revokeObjectURL(url)
     worker.addEventListener('message', ({ data }: MessageEvent<Layout | { readonly error: string }>) => {

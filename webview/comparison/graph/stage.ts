@@ -5,7 +5,7 @@ import type { Page } from '../page'
 import { type Box, boxOf, drawBox } from './boxes'
 import type { Layout } from './layout'
 import type { Item, Seen } from './outline'
-import { inSlices } from './slices'
+import { inSlices } from '../slices'
 
 /** A graph with its places, ready to be drawn. */
 export interface Scene {
