@@ -31,11 +31,11 @@ function itemOf(row: EpochRow, toStartAt: boolean): Item {
   }
 }
 
-export interface EpochChoice {
+interface EpochChoice {
   /** What is asked where no session is given, and then of the epochs of one. */
   readonly session: string
   readonly epoch: string
-  /** Whether only such are taken as something can start at; by default it is so. */
+  /** Whether only such are taken as something can start at. */
   readonly toStartAt?: boolean
 }
 
@@ -52,13 +52,12 @@ export async function epochFor(server: Server, given: Node | Target | undefined,
   return { dir: row.dir, reference: `${session.id}@${row.id}`, name: `${session.name}@${row.number}` }
 }
 
-/** An epoch, by default one to start at: newest first or best first, in pages, and by its number however long the history is. */
-async function pickEpoch(
-  server: Server,
-  session: SessionRow,
-  title: string,
-  { toStartAt = true }: { readonly toStartAt?: boolean } = {},
-): Promise<EpochRow> {
+/** A session or an epoch that a command was called for; where none was given, an epoch is picked. */
+export const targetFor = async (server: Server, given: Node | Target | undefined, choice: EpochChoice): Promise<Target> =>
+  targetOf(given) ?? epochFor(server, undefined, choice)
+
+/** An epoch: newest first or best first, in pages, and by its number however long the history is. */
+async function pickEpoch(server: Server, session: SessionRow, title: string, { toStartAt = false }: EpochChoice): Promise<EpochRow> {
   const { dir, id, epochs } = session
   const sort: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('list-ordered'), tooltip: t('Sort by a metric...') }
   let metric: string | undefined

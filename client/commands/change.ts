@@ -13,7 +13,7 @@ export function change(parts: Parts): Commands {
   const { server } = parts
   return {
     'epochtree.select': async (node?: EpochNode | Target) => {
-      const asked = { session: t('Select an epoch of which session?'), epoch: t('Select which epoch?'), toStartAt: false }
+      const asked = { session: t('Select an epoch of which session?'), epoch: t('Select which epoch?') }
       return server.request('epochtree/select', await epochFor(server, node, asked))
     },
     'epochtree.float': async (node?: Node | Target) => {

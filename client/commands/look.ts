@@ -1,10 +1,10 @@
 import * as vscode from 'vscode'
 import { type OfModel, modelsToCompare } from '../comparison/choose'
 import { saveComparison } from '../comparison/save'
-import { epochFor } from '../pickEpoch'
+import { targetFor } from '../pickEpoch'
 import { sessionFor } from '../pickSession'
 import type { Node } from '../sessionTree/nodes'
-import { type Target, targetOf } from '../target'
+import type { Target } from '../target'
 import type { Commands, Parts } from '.'
 
 const { t } = vscode.l10n
@@ -17,13 +17,13 @@ export function look(parts: Parts): Commands {
       comparisons.open(await modelsToCompare(server, node, chosen)),
     'epochtree.saveComparison': async () => saveComparison(server, comparisons.active ?? (await modelsToCompare(server))),
     'epochtree.copyReference': async (node?: Node | Target) => {
-      const asked = { session: t('Copy the reference of an epoch of which session?'), epoch: t('Of which epoch?'), toStartAt: false }
-      const target = targetOf(node) ?? (await epochFor(server, undefined, asked))
+      const asked = { session: t('Copy the reference of an epoch of which session?'), epoch: t('Of which epoch?') }
+      const target = await targetFor(server, node, asked)
       await vscode.env.clipboard.writeText(target.name ?? target.reference)
     },
     'epochtree.checkout': async (node?: Node | Target) => {
-      const asked = { session: t('Check out an epoch of which session?'), epoch: t('Check out which epoch?'), toStartAt: false }
-      const target = targetOf(node) ?? (await epochFor(server, undefined, asked))
+      const asked = { session: t('Check out an epoch of which session?'), epoch: t('Check out which epoch?') }
+      const target = await targetFor(server, node, asked)
       const [to] =
         (await vscode.window.showOpenDialog({
           title: t('Check Out {0} Into', target.name ?? target.reference),

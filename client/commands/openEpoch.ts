@@ -1,7 +1,7 @@
 import * as vscode from 'vscode'
-import { epochFor } from '../pickEpoch'
+import { targetFor } from '../pickEpoch'
 import type { Node } from '../sessionTree/nodes'
-import { type Target, targetOf } from '../target'
+import type { Target } from '../target'
 import type { Commands, Parts } from '.'
 
 const { t } = vscode.l10n
@@ -10,8 +10,8 @@ const { t } = vscode.l10n
 export function openEpoch({ server, panels }: Parts): Commands {
   return {
     'epochtree.openEpoch': async (given?: Node | Target) => {
-      const asked = { session: t('Open an epoch of which session?'), epoch: t('Open which epoch?'), toStartAt: false }
-      return panels.open(targetOf(given) ?? (await epochFor(server, undefined, asked)))
+      const asked = { session: t('Open an epoch of which session?'), epoch: t('Open which epoch?') }
+      return panels.open(await targetFor(server, given, asked))
     },
   }
 }

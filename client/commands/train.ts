@@ -11,7 +11,7 @@ import type { Commands, Parts } from '.'
 
 const { t } = vscode.l10n
 
-const toForkFrom = { session: t('Fork from an epoch of which session?'), epoch: t('Fork from which epoch?') }
+const toForkFrom = { session: t('Fork from an epoch of which session?'), epoch: t('Fork from which epoch?'), toStartAt: true }
 
 /** After so long without an end, the engine's process is told by a signal. */
 const GRACE_SECONDS = 30
