@@ -31,6 +31,8 @@ const TURN = 20
 
 /** A graph whose boxes stand one under another, laid out at once; undefined where it has anything else. */
 export function layOutStack(sizes: Sizes): Layout | undefined {
+  // Most graphs have more, and are cut into pieces by the worker alone.
+  if (sizes.edges.length !== 2 * (sizes.widths.length - 1)) return undefined
   const pieces = piecesOf(sizes.widths.length, sizes.edges)
   const all: Placed[] = []
   for (const piece of pieces) {

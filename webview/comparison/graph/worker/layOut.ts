@@ -40,12 +40,14 @@ const MOST_KEPT = 5000
 export function layOutWith(elk: Elk): (sizes: Sizes) => Promise<Layout> {
   const known = new Map<string, Placed>()
 
-  const placed = async (sizes: Sizes, piece: Piece, shared: Shared): Promise<Placed> => {
+  const placed = async (sizes: Sizes, pieces: readonly Piece[], i: number): Promise<Placed> => {
+    const piece = pieces[i]!
     const one = stacked(sizes, piece)
     if (one) return one
-    if (isLarge(piece)) return placedOf(await elk(graphOf(sizes, piece, { ...OPTIONS, ...WRAPPED })))
-    const alike = withPlain(shared, sizes, piece)
-    const graph = graphOf(alike, piece, { ...OPTIONS, ...STRAIGHT })
+    const own = sizesOf(sizes, piece)
+    if (isLarge(piece)) return placedOf(await elk(graphOf(own, sizes, piece, { ...OPTIONS, ...WRAPPED })))
+    const plain = withPlain(own, sizes, pieces, i)
+    const graph = graphOf(plain, sizes, piece, { ...OPTIONS, ...STRAIGHT })
     const key = JSON.stringify([graph.children, graph.edges])
     let made = known.get(key)
     if (!made) {
@@ -53,7 +55,7 @@ export function layOutWith(elk: Elk): (sizes: Sizes) => Promise<Layout> {
       if (known.size >= MOST_KEPT) known.clear()
       known.set(key, made)
     }
-    return withOwn(shared, made, alike, sizes, piece)
+    return withOwn(made, plain, own)
   }
 
   return async (sizes) => {
@@ -61,62 +63,44 @@ export function layOutWith(elk: Elk): (sizes: Sizes) => Promise<Layout> {
     const pieces = piecesOf(widths.length, edges)
     if (pieces.length > 1) {
       const all: Placed[] = []
-      for (const [i, piece] of pieces.entries()) all.push(await placed(sizes, piece, sharedOf(pieces, i)))
+      for (const i of pieces.keys()) all.push(await placed(sizes, pieces, i))
       if (all.every((one, i) => joins(sizes, pieces, i, one))) return together(sizes, pieces, all)
     }
     const all = whole(widths.length, edges)
     const options = widths.length > ONE_COLUMN ? { ...OPTIONS, ...WRAPPED } : OPTIONS
-    return together(sizes, [all], [placedOf(await elk(graphOf(sizes, all, options)))])
+    return together(sizes, [all], [placedOf(await elk(graphOf(sizesOf(sizes, all), sizes, all, options)))])
   }
 }
+
+interface Size {
+  readonly width: number
+  readonly height: number
+}
+/** Of each box of a piece, in its order. */
+const sizesOf = ({ widths, heights }: Sizes, { boxes }: Piece): readonly Size[] =>
+  boxes.map((box) => ({ width: widths[box]!, height: heights[box]! }))
 
 /** Boxes that pieces share may differ where the pieces are alike. They stand alone on their level, so the others need not know how large they are. */
-const PLAIN = { width: 120, height: 50 }
+const PLAIN: Size = { width: 120, height: 50 }
 
-/** Places, in a piece, of the boxes that it shares with the piece before and the one after. */
-interface Shared {
-  readonly first: number | undefined
-  readonly last: number | undefined
-}
-const sharedOf = (pieces: readonly Piece[], i: number): Shared => ({
-  first: i > 0 ? 0 : undefined,
-  last: i < pieces.length - 1 ? pieces[i]!.boxes.length - 1 : undefined,
-})
-
-function withPlain({ first, last }: Shared, sizes: Sizes, { boxes, connections }: Piece): Sizes {
-  const [widths, heights] = [sizes.widths.slice(), sizes.heights.slice()]
-  for (const place of [first, last]) {
-    const box = place === undefined ? undefined : boxes[place]!
-    // A line may lead around the box.
-    if (
-      box === undefined ||
-      widths[box]! < PLAIN.width ||
-      connections.some((e) => sizes.edges[2 * e] === box && sizes.edges[2 * e + 1] === box)
-    )
-      continue
-    widths[box] = PLAIN.width
-    heights[box] = PLAIN.height
-  }
-  return { ...sizes, widths, heights }
+function withPlain(own: readonly Size[], { edges }: Sizes, pieces: readonly Piece[], i: number): readonly Size[] {
+  const { boxes, connections } = pieces[i]!
+  const isShared = (place: number) => (place === 0 && i > 0) || (place === boxes.length - 1 && i < pieces.length - 1)
+  // A line may lead around the box.
+  const hasLoop = (box: number) => connections.some((e) => edges[2 * e] === box && edges[2 * e + 1] === box)
+  return own.map((size, place) => (isShared(place) && size.width >= PLAIN.width && !hasLoop(boxes[place]!) ? PLAIN : size))
 }
 
-/** Gives shared boxes their own sizes: the first grows upwards and the last downwards, both from their middle. */
-function withOwn(
-  { first, last }: Shared,
-  { width, height, boxes: all, lines }: Placed,
-  plain: Sizes,
-  { widths, heights }: Sizes,
-  { boxes }: Piece,
-): Placed {
-  const grown = all.map(({ x, y }, place): Point => {
-    if (place !== first && place !== last) return { x, y }
-    const box = boxes[place]!
-    return { x: x - (widths[box]! - plain.widths[box]!) / 2, y: place === first ? y + plain.heights[box]! - heights[box]! : y }
-  })
+/** Gives boxes their own sizes: the first grows upwards and the last downwards, both from their middle. */
+function withOwn({ width, height, boxes, lines }: Placed, plain: readonly Size[], own: readonly Size[]): Placed {
+  const grown = boxes.map(({ x, y }, place): Point => ({
+    x: x - (own[place]!.width - plain[place]!.width) / 2,
+    y: place === 0 ? y + plain[place]!.height - own[place]!.height : y,
+  }))
   const left = grown.reduce((least, { x }) => Math.min(least, x), 0)
   const top = grown.reduce((least, { y }) => Math.min(least, y), 0)
-  const right = grown.reduce((most, { x }, place) => Math.max(most, x + widths[boxes[place]!]!), width)
-  const bottom = grown.reduce((most, { y }, place) => Math.max(most, y + heights[boxes[place]!]!), height)
+  const right = grown.reduce((most, { x }, place) => Math.max(most, x + own[place]!.width), width)
+  const bottom = grown.reduce((most, { y }, place) => Math.max(most, y + own[place]!.height), height)
   return {
     width: right - left,
     height: bottom - top,
@@ -125,12 +109,17 @@ function withOwn(
   }
 }
 
-function graphOf({ widths, heights, edges }: Sizes, { boxes, connections }: Piece, layoutOptions: ElkGraph['layoutOptions']): ElkGraph {
+function graphOf(
+  sizes: readonly Size[],
+  { edges }: Sizes,
+  { boxes, connections }: Piece,
+  layoutOptions: ElkGraph['layoutOptions'],
+): ElkGraph {
   const places = new Map(boxes.map((box, i) => [box, i]))
   return {
     id: 'root',
     layoutOptions,
-    children: boxes.map((box, i) => ({ id: `n${i}`, width: widths[box]!, height: heights[box]! })),
+    children: sizes.map(({ width, height }, i) => ({ id: `n${i}`, width, height })),
     edges: connections.map((e, i) => ({
       id: `e${i}`,
       sources: [`n${places.get(edges[2 * e]!)}`],
