@@ -9,12 +9,15 @@ export interface PageFiles {
   readonly title: string
   /** True where it computes in workers of its own. */
   readonly workers?: boolean
+  /** What the page is told at once. */
+  readonly told?: unknown
 }
 
 /** The page's frame: nothing in it runs, and nothing is fetched, but the files that come with the extension. */
-export function pageHtml({ script, parts = [], style, nonce, language, title, workers = false }: PageFiles): string {
+export function pageHtml({ script, parts = [], style, nonce, language, title, workers = false, told }: PageFiles): string {
   const worker = workers ? ' worker-src blob:;' : ''
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}';${worker} base-uri 'none'; form-action 'none'`
+  const data = told === undefined ? '' : `<script nonce="${nonce}" type="application/json" id="told">${asJson(told)}</script>\n`
   return `<!DOCTYPE html>
 <html lang="${attribute(language)}">
 <head>
@@ -27,12 +30,15 @@ ${parts.map((part) => `<link rel="modulepreload" nonce="${nonce}" href="${attrib
 <body>
 <p id="trouble" role="alert" hidden></p>
 <main aria-busy="true"></main>
-<script nonce="${nonce}" type="module" src="${attribute(script)}"></script>
+${data}<script nonce="${nonce}" type="module" src="${attribute(script)}"></script>
 </body>
 </html>`
 }
 
 /** Files beside a built script that it imports outright. */
 export const partsOf = (script: string): string[] => [...script.matchAll(/\bfrom\s*"\.\/([\w-]+\.js)"/g)].map(([, name]) => name!)
+
+/** Nothing in it ends the script that it lies in. */
+const asJson = (value: unknown) => JSON.stringify(value).replaceAll('<', '\\u003c')
 
 const attribute = (text: string) => text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)

@@ -8,10 +8,11 @@ interface Prepared {
   /** The name of the page's files. */
   readonly page: 'comparison' | 'epoch'
   readonly workers?: boolean
+  readonly told?: unknown
 }
 
 /** Puts a page into its tab: it may load what comes with the extension, and nothing else. */
-export function preparePanel({ webview, title }: vscode.WebviewPanel, { extension, page, workers = false }: Prepared): void {
+export function preparePanel({ webview, title }: vscode.WebviewPanel, { extension, page, workers = false, told }: Prepared): void {
   const files = vscode.Uri.joinPath(extension, 'dist', 'webview')
   webview.options = { enableScripts: true, localResourceRoots: [files] }
   const address = (file: string) => webview.asWebviewUri(vscode.Uri.joinPath(files, file)).toString()
@@ -23,5 +24,6 @@ export function preparePanel({ webview, title }: vscode.WebviewPanel, { extensio
     language: vscode.env.language,
     title,
     workers,
+    told,
   })
 }

@@ -17,8 +17,12 @@ const MOST_ASKED = 500
 
 interface Shown {
   readonly panel: vscode.WebviewPanel
+  /** Asked for just now: where it cannot be had, whoever asked is told, and there is no tab. */
+  opening: boolean
   compared: Compared
   comparison: Comparison | undefined
+  /** What stands in the page itself: a new page shows it and need not be told. */
+  standing: Comparison | undefined
   /** Whether the page listens: not before it said so, and not while it is hidden. */
   ready: boolean
   /** Questions of this page that are not answered yet; another page, with numbers of its own, gets another map. */
@@ -37,7 +41,6 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
   readonly #server: Server
   readonly #extension: vscode.Uri
   readonly #shown = new Set<Shown>()
-  readonly #opening = new Set<Compared>()
   readonly #disposables: vscode.Disposable[]
 
   constructor(server: Server, extension: vscode.Uri) {
@@ -59,17 +62,26 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
 
   /** Compares models; in the tab that does so already, where there is one. */
   async open(asked: Compared): Promise<void> {
-    if (this.#reveal(asked) || [...this.#opening].some((one) => sameModels(one, asked))) return
-    this.#opening.add(asked)
+    if (this.#reveal(asked)) return
+    // The tab comes while the server looks for the models.
+    const panel = vscode.window.createWebviewPanel(VIEW_TYPE, vscode.l10n.t('Comparison'), vscode.ViewColumn.Active)
+    const shown = this.#adopt(panel, asked, true)
     try {
-      const { compared, comparison } = byId(asked, await this.#server.request('epochtree/comparison', asked))
-      // Now that names are ids, the tab may turn out to be there.
-      if (this.#reveal(compared)) return
-      const panel = vscode.window.createWebviewPanel(VIEW_TYPE, titleOf(comparison), vscode.ViewColumn.Active)
-      this.#adopt(panel, compared, comparison)
-    } finally {
-      this.#opening.delete(asked)
+      await this.#renew(shown)
+    } catch (error) {
+      panel.dispose()
+      throw error
     }
+    // Now that names are ids, the tab may turn out to have been there.
+    const same = [...this.#shown].find((one) => one !== shown && sameModels(one.compared, shown.compared))
+    if (same) {
+      panel.dispose()
+      same.panel.reveal()
+      return
+    }
+    shown.opening = false
+    // Closed before it was there.
+    if (this.#shown.has(shown)) this.#prepare(shown)
   }
 
   #reveal(compared: Compared): boolean {
@@ -87,14 +99,16 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
       return
     }
     const { dir, references } = kept.data
-    this.#adopt(panel, { dir, references }, undefined)
+    this.#prepare(this.#adopt(panel, { dir, references }, false))
   }
 
-  #adopt(panel: vscode.WebviewPanel, compared: Compared, comparison: Comparison | undefined) {
+  #adopt(panel: vscode.WebviewPanel, compared: Compared, opening: boolean): Shown {
     const shown: Shown = {
       panel,
+      opening,
       compared,
-      comparison,
+      comparison: undefined,
+      standing: undefined,
       ready: false,
       asked: new Map(),
       changed: new Set(),
@@ -113,7 +127,14 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
       this.#shown.delete(shown)
       this.#forget(shown)
     })
-    preparePanel(panel, { extension: this.#extension, page: 'comparison', workers: true })
+    return shown
+  }
+
+  #prepare(shown: Shown) {
+    const { panel, comparison } = shown
+    shown.standing = comparison
+    const told = comparison && messageOf(comparison)
+    preparePanel(panel, { extension: this.#extension, page: 'comparison', workers: true, told })
   }
 
   #forget(shown: Shown) {
@@ -132,14 +153,7 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
   #show(shown: Shown, changed: readonly string[] = []) {
     const { comparison } = shown
     if (!comparison) return Promise.resolve()
-    return this.#tell(shown, {
-      type: 'show',
-      comparison,
-      changed,
-      texts: textsOfComparison(),
-      language: vscode.env.language,
-      trusted: vscode.workspace.isTrusted,
-    })
+    return this.#tell(shown, messageOf(comparison, changed))
   }
 
   /** Asks anew who is compared; what changes meanwhile is asked for afterwards, and once. */
@@ -163,6 +177,7 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
         await this.#tell(shown, { type: 'mended' })
         await this.#show(shown, changed)
       } catch (error) {
+        if (shown.opening) throw error
         if (shown.compared !== asked) continue
         shown.stale = true
         // What is shown stays, and with it what is meant by it.
@@ -229,7 +244,9 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
         // What another page had asked in this tab is nobody's any more.
         this.#forget(shown)
         shown.ready = true
-        if (shown.comparison) await this.#show(shown)
+        if (shown.comparison !== shown.standing) await this.#show(shown)
+        // Made once more, a page does not show what stands in it: that is old by then.
+        shown.standing = undefined
         if (shown.stale || !shown.comparison) await this.#renew(shown)
         return
       case 'ask':
@@ -295,6 +312,15 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
 
 /** Loaded with the first tab: activation does without. */
 const schemas = () => import('../../webview/messages/comparison')
+
+const messageOf = (comparison: Comparison, changed: readonly string[] = []): Extract<ToPage, { type: 'show' }> => ({
+  type: 'show',
+  comparison,
+  changed,
+  texts: textsOfComparison(),
+  language: vscode.env.language,
+  trusted: vscode.workspace.isTrusted,
+})
 
 /** Those that trained what is shown; none while that is not known. */
 const sessionsOf = ({ comparison }: Shown): ReadonlySet<string> =>

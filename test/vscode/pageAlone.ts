@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { basename, extname, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { BrowserContext, Page } from 'playwright-core'
 import { pageHtml, partsOf } from '../../client/pageHtml'
@@ -36,8 +39,7 @@ export interface AloneOptions {
 export const says = ({ heard }: Pick<Alone, 'heard'>, message: FromPage) =>
   until(`the page to say ${JSON.stringify(message)}`, () => isDeepStrictEqual(heard.at(-1), message))
 
-const ORIGIN = 'http://comparison.test/'
-const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', map: 'application/json' }
+const TYPES: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.css': 'text/css', '.map': 'application/json' }
 
 /**
  * The comparison's page in a real browser with real answers, and no editor around it: a second instead of ten, for trying out,
@@ -113,17 +115,29 @@ export async function openAlone(
       choices: {},
     })
   if (before) await page.addInitScript(before)
-  await page.route(`${ORIGIN}**`, (route) => {
-    const name = new URL(route.request().url()).pathname.slice(1)
-    if (name === '') return route.fulfill({ contentType: 'text/html', body: frame(light) })
-    return route.fulfill({
-      contentType: TYPES[name.split('.').at(-1)!] ?? 'application/octet-stream',
-      body: readFileSync(join(root, 'dist', 'webview', name)),
-    })
-  })
-  await page.goto(ORIGIN)
+  await page.goto(`${await origin()}?${light ? 'light' : 'dark'}`)
   await page.waitForSelector('vscode-tabs')
   return { page, heard, told, renew, close: () => made.close() }
+}
+
+let serving: Promise<string> | undefined
+/** Where the page's files are served: what the browser is told by a test's own means comes many times slower. */
+const origin = () => (serving ??= serve())
+
+async function serve(): Promise<string> {
+  const server = createServer(({ url }, response) => {
+    const { pathname, search } = new URL(url!, 'http://localhost')
+    if (pathname === '/') return response.setHeader('content-type', 'text/html').end(frame(search === '?light'))
+    const file = join(root, 'dist', 'webview', basename(pathname))
+    // A browser asks for an icon too.
+    if (!existsSync(file)) return response.writeHead(204).end()
+    return response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream').end(readFileSync(file))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  // The tests' process ends when they are done.
+  server.unref()
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
 }
 
 /** The frame that the page has in the editor, with a few of the editor's colours. */

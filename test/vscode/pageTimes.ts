@@ -17,23 +17,29 @@ type Watched = Window & { watch: Watch }
 export function watchPage() {
   const watch: Watch = { painted: [], answered: [], frames: [], blocked: [] }
   ;(window as unknown as Watched).watch = watch
-  /** Calls back when the next frame stands on the screen, with the time at which it began. */
+  const afterTask = (done: () => void) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.addEventListener('message', done, { once: true })
+    port1.start()
+    port2.postMessage(null)
+  }
+  /** Calls back when the next frame was painted, with the time at which it began. */
   const afterPaint = (done: (begun: number) => void) =>
     requestAnimationFrame(() => {
       const begun = performance.now()
-      const { port1, port2 } = new MessageChannel()
-      port1.addEventListener('message', () => done(begun), { once: true })
-      port1.start()
-      port2.postMessage(null)
+      afterTask(() => done(begun))
     })
   let drawing = false
+  // Curves are drawn as a frame begins; it stands on the screen when the next one does. What that one draws is not waited for.
   const drawn = () => {
     if (drawing) return
     drawing = true
-    afterPaint(() => {
-      drawing = false
-      watch.painted.push(performance.now())
-    })
+    afterTask(() =>
+      requestAnimationFrame(() => {
+        drawing = false
+        watch.painted.push(performance.now())
+      }),
+    )
   }
   CanvasRenderingContext2D.prototype.stroke = new Proxy(
     Object.getOwnPropertyDescriptor(CanvasRenderingContext2D.prototype, 'stroke')!.value as () => void,

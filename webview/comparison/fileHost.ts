@@ -2,6 +2,7 @@ import type { SavedAnswer, SavedComparison } from '../../server/protocol/compari
 import { comparison as comparisonSchema, pageState, questions, savedAnswer } from '../messages/comparison'
 import { comparisonTexts, type ComparisonTexts } from '../messages/comparisonTexts'
 import { answerFrom } from './fileAnswers'
+import { contentOf } from '../parts/contentOf'
 import { fileBar } from './fileBar'
 import type { Host, Listener } from './host'
 
@@ -47,8 +48,6 @@ export function fileHost(saved: SavedComparison, listener: Listener): Host {
     keep: (kept) => attempt(() => sessionStorage.setItem(STATE, JSON.stringify(kept))),
   }
 }
-
-export const contentOf = (id: string) => JSON.parse(document.getElementById(id)!.textContent) as unknown
 
 function attempt<Result>(work: () => Result): Result | undefined {
   try {

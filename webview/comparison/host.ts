@@ -1,4 +1,5 @@
 import type { Answer, Asked, Question } from '../../server/protocol/comparison'
+import { contentOf } from '../parts/contentOf'
 import { type Action, fromPage, type FromPage, type PageState, pageState, questions, toPage, type ToPage } from '../messages/comparison'
 
 export type Shown = Extract<ToPage, { type: 'show' }>
@@ -36,7 +37,7 @@ export function editorHost(listener: Listener): Host {
   const send = (message: FromPage) => editor.postMessage(fromPage.parse(message) as FromPage)
   const waiting = new Map<number, { readonly question: Question; readonly done: (answer: never) => void; refused(error: Error): void }>()
   let last = 0
-  window.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
+  const hear = (data: unknown) => {
     const parsed = toPage.safeParse(data)
     if (!parsed.success) return
     const message = parsed.data
@@ -60,9 +61,12 @@ export function editorHost(listener: Listener): Host {
         else one.refused(new Error('The answer could not be read.'))
       }
     }
-  })
+  }
+  window.addEventListener('message', ({ data }: MessageEvent<unknown>) => hear(data))
   const state = pageState.safeParse(editor.getState())
   send({ type: 'ready' })
+  // Kept is something only where the page was here before: what stands in it is old then, and the extension tells anew.
+  if (!state.success && document.getElementById('told')) queueMicrotask(() => hear(contentOf('told')))
   return {
     ask: (question, asked, signal) =>
       new Promise((done, refused) => {

@@ -162,7 +162,8 @@ export class Card {
 
   /** Makes the curves anew soon. */
   renew(): void {
-    this.#shared.paced.soon(this, () => this.refresh())
+    // Before charts that are only made: of those nothing is seen yet.
+    this.#shared.paced.soon(this, () => this.refresh(), true)
   }
 
   /** Makes the curves anew from what is known. */

@@ -10,29 +10,40 @@ const NEWEST = 0.3
  * answering. How many fit into a frame is learned from what they took, with what the browser then painted for them.
  */
 export class Paced {
-  #waiting = new Map<object, () => void>()
+  readonly #first = new Map<object, () => void>()
+  readonly #then = new Map<object, () => void>()
   #running = false
   /** Milliseconds that one takes. */
   #each = 0
 
-  /** In the place of what waits for the same thing, or before all others. */
+  /** In the place of what waits for the same thing; all that comes first goes before all else. */
   soon(thing: object, work: () => void, first = false): void {
-    if (first) this.#waiting = new Map([[thing, work], ...this.#waiting])
-    this.#waiting.set(thing, work)
+    if (first) {
+      this.#then.delete(thing)
+      this.#first.set(thing, work)
+    } else if (this.#first.has(thing)) this.#first.set(thing, work)
+    else this.#then.set(thing, work)
     if (this.#running) return
     this.#running = true
     requestAnimationFrame(() => this.#run())
   }
 
   forget(thing: object): void {
-    this.#waiting.delete(thing)
+    this.#first.delete(thing)
+    this.#then.delete(thing)
+  }
+
+  #next(): [object, () => void] | undefined {
+    for (const waiting of [this.#first, this.#then]) for (const one of waiting) return one
+    return undefined
   }
 
   #run() {
     const begun = performance.now()
     let done = 0
-    for (const [thing, work] of this.#waiting) {
-      this.#waiting.delete(thing)
+    for (let next = this.#next(); next; next = this.#next()) {
+      const [thing, work] = next
+      this.forget(thing)
       work()
       done++
       if (performance.now() - begun > BUDGET_MS || (done + 1) * this.#each > BUDGET_MS) break
@@ -42,7 +53,7 @@ export class Paced {
         const each = (performance.now() - begun) / done
         this.#each += (each - this.#each) * NEWEST
       })
-    this.#running = this.#waiting.size > 0
+    this.#running = this.#first.size + this.#then.size > 0
     if (this.#running) requestAnimationFrame(() => this.#run())
   }
 }
