@@ -15,8 +15,8 @@ export function run(program, args) {
     cwd: root,
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
-  // A terminal sends its signals to the child too; others send them to this process alone.
-  process.on('SIGINT', () => !process.stdin.isTTY && child.kill('SIGINT'))
+  // A terminal sends its signals to the child too, which is given time to end; others send them to this process alone.
+  process.on('SIGINT', () => (process.stdin.isTTY ? setTimeout(() => child.kill('SIGTERM'), 5000) : child.kill('SIGINT')))
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   if (process.env.npm_lifecycle_event) endWith(starters(), child)
   child.on('error', (error) => {
