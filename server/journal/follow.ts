@@ -56,6 +56,7 @@ export class Follower {
   #verifying: Promise<unknown> | undefined
   #running: Promise<void> | undefined
   #troubled = false
+  #hasRuns = false
 
   constructor(stores: Stores, dir: string, options: FollowOptions) {
     this.#stores = stores
@@ -108,10 +109,10 @@ export class Follower {
           await this.#wait(unfinishedEveryMs)
           continue
         }
+        if (this.#runsCame()) all = Number.NEGATIVE_INFINITY
         this.#watch()
         const now = performance.now()
-        const first = all === Number.NEGATIVE_INFINITY
-        if (first) await this.#refresh()
+        if (all === Number.NEGATIVE_INFINITY) await this.#refresh()
         const due = now - unfinished >= unfinishedEveryMs
         if (due) unfinished = now
         const ids = [...new Set([...this.#touched, ...(due ? this.#unfinished() : [])])]
@@ -225,6 +226,18 @@ export class Follower {
       .filter(({ finished }) => (finished?.time ?? 0) > recently)
       .sort((a, b) => (a.finished?.time ?? 0) - (b.finished?.time ?? 0))
       .map(({ id }) => id)
+  }
+
+  /** Whether the folder of runs is there and was not before: what already lies in it came unnoticed. */
+  #runsCame(): boolean {
+    const { runs } = folders(this.#dir)
+    const before = this.#hasRuns
+    this.#hasRuns = existsSync(runs)
+    if (!this.#hasRuns) {
+      this.#watchers.get(runs)?.close()
+      this.#watchers.delete(runs)
+    }
+    return this.#hasRuns && !before
   }
 
   #watch() {

@@ -50,6 +50,25 @@ describe('following a folder', () => {
     await shown('what came', named('net', 'net-2'))
   })
 
+  it('shows what is trained in a folder that has no runs yet, or none any more', async () => {
+    mkdirSync(dir)
+    const runs = join(dir, 'runs')
+    const elsewhere = join(root, 'elsewhere')
+    writeRuns(elsewhere)
+    const train = (session: string) => {
+      mkdirSync(runs)
+      renameSync(join(elsewhere, 'runs', session), join(runs, session))
+    }
+    follow()
+    await sleep(500)
+    train(PARENT)
+    await shown('what came', named('net'))
+    renameSync(runs, join(root, 'away'))
+    await sleep(500)
+    train(CHILD)
+    await shown('what came then', (sessions) => sessions.some(({ name }) => name === 'net-2'))
+  })
+
   it('shows a session whose session.json comes long after its folder', async () => {
     const elsewhere = join(root, 'elsewhere')
     writeRuns(elsewhere)
