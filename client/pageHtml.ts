@@ -1,3 +1,5 @@
+import { scriptJson } from '../server/protocol/scriptJson'
+
 export interface PageFiles {
   readonly script: string
   /** What the script imports outright: fetched together with it, not after it. */
@@ -17,7 +19,7 @@ export interface PageFiles {
 export function pageHtml({ script, parts = [], style, nonce, language, title, workers = false, told }: PageFiles): string {
   const worker = workers ? ' worker-src blob:;' : ''
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}';${worker} base-uri 'none'; form-action 'none'`
-  const data = told === undefined ? '' : `<script nonce="${nonce}" type="application/json" id="told">${asJson(told)}</script>\n`
+  const data = told === undefined ? '' : `<script nonce="${nonce}" type="application/json" id="told">${scriptJson(told)}</script>\n`
   return `<!DOCTYPE html>
 <html lang="${attribute(language)}">
 <head>
@@ -37,8 +39,5 @@ ${data}<script nonce="${nonce}" type="module" src="${attribute(script)}"></scrip
 
 /** Files beside a built script that it imports outright. */
 export const partsOf = (script: string): string[] => [...script.matchAll(/\bfrom\s*"\.\/([\w-]+\.js)"/g)].map(([, name]) => name!)
-
-/** Nothing in it ends the script that it lies in. */
-const asJson = (value: unknown) => JSON.stringify(value).replaceAll('<', '\\u003c')
 
 const attribute = (text: string) => text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)

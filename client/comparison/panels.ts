@@ -17,8 +17,6 @@ const MOST_ASKED = 500
 
 interface Shown {
   readonly panel: vscode.WebviewPanel
-  /** Asked for just now: where it cannot be had, whoever asked is told, and there is no tab. */
-  opening: boolean
   compared: Compared
   comparison: Comparison | undefined
   /** What stands in the page itself: a new page shows it and need not be told. */
@@ -41,6 +39,7 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
   readonly #server: Server
   readonly #extension: vscode.Uri
   readonly #shown = new Set<Shown>()
+  readonly #opening = new Set<Compared>()
   readonly #disposables: vscode.Disposable[]
 
   constructor(server: Server, extension: vscode.Uri) {
@@ -62,26 +61,17 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
 
   /** Compares models; in the tab that does so already, where there is one. */
   async open(asked: Compared): Promise<void> {
-    if (this.#reveal(asked)) return
-    // The tab comes while the server looks for the models.
-    const panel = vscode.window.createWebviewPanel(VIEW_TYPE, vscode.l10n.t('Comparison'), vscode.ViewColumn.Active)
-    const shown = this.#adopt(panel, asked, true)
+    if (this.#reveal(asked) || [...this.#opening].some((one) => sameModels(one, asked))) return
+    this.#opening.add(asked)
     try {
-      await this.#renew(shown)
-    } catch (error) {
-      panel.dispose()
-      throw error
+      const { compared, comparison } = byId(asked, await this.#server.request('epochtree/comparison', asked))
+      // Now that names are ids, the tab may turn out to be there.
+      if (this.#reveal(compared)) return
+      const panel = vscode.window.createWebviewPanel(VIEW_TYPE, titleOf(comparison), vscode.ViewColumn.Active)
+      this.#adopt(panel, compared, comparison)
+    } finally {
+      this.#opening.delete(asked)
     }
-    // Now that names are ids, the tab may turn out to have been there.
-    const same = [...this.#shown].find((one) => one !== shown && sameModels(one.compared, shown.compared))
-    if (same) {
-      panel.dispose()
-      same.panel.reveal()
-      return
-    }
-    shown.opening = false
-    // Closed before it was there.
-    if (this.#shown.has(shown)) this.#prepare(shown)
   }
 
   #reveal(compared: Compared): boolean {
@@ -99,16 +89,15 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
       return
     }
     const { dir, references } = kept.data
-    this.#prepare(this.#adopt(panel, { dir, references }, false))
+    this.#adopt(panel, { dir, references }, undefined)
   }
 
-  #adopt(panel: vscode.WebviewPanel, compared: Compared, opening: boolean): Shown {
+  #adopt(panel: vscode.WebviewPanel, compared: Compared, comparison: Comparison | undefined) {
     const shown: Shown = {
       panel,
-      opening,
       compared,
-      comparison: undefined,
-      standing: undefined,
+      comparison,
+      standing: comparison,
       ready: false,
       asked: new Map(),
       changed: new Set(),
@@ -127,12 +116,6 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
       this.#shown.delete(shown)
       this.#forget(shown)
     })
-    return shown
-  }
-
-  #prepare(shown: Shown) {
-    const { panel, comparison } = shown
-    shown.standing = comparison
     const told = comparison && messageOf(comparison)
     preparePanel(panel, { extension: this.#extension, page: 'comparison', workers: true, told })
   }
@@ -177,7 +160,6 @@ export class ComparisonPanels implements vscode.Disposable, vscode.WebviewPanelS
         await this.#tell(shown, { type: 'mended' })
         await this.#show(shown, changed)
       } catch (error) {
-        if (shown.opening) throw error
         if (shown.compared !== asked) continue
         shown.stale = true
         // What is shown stays, and with it what is meant by it.

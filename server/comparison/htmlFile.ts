@@ -16,6 +16,7 @@ import { pathToFileURL } from 'node:url'
 import { EpochtreeError, explain } from '../errors'
 import type { Answer, Comparison, Curves, Question, Recorded, SavedAnswer, SavedComparison, SavedFile } from '../protocol/comparison'
 import type { Context } from '../requests'
+import { scriptJson } from '../protocol/scriptJson'
 import type { Progress } from '../storage/ports'
 import { comparison as comparisonOf } from './comparison'
 import { curveQuestions, fileQuestions, sampleQuestions } from './fileQuestions'
@@ -130,7 +131,7 @@ async function record(
   let done = 0
   let planned = curves.length
   const keep = (one: Recorded, said: SavedAnswer, most: number): boolean => {
-    const text = json(said)
+    const text = scriptJson(said)
     if (bytes + text.length > most) return false
     bytes += text.length
     recorded.push(one)
@@ -175,10 +176,7 @@ async function record(
 
 const only = ({ curves }: Curves, metric: string): Curves => ({ curves: curves.filter((curve) => curve.metric === metric) })
 
-/** JSON that can stand inside a script element. */
-const json = (value: unknown) =>
-  JSON.stringify(value).replaceAll(/[<\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-/** A script that can: in its texts and patterns a backslash changes nothing. */
+/** A script that can stand inside a script element: in its texts and patterns a backslash changes nothing. */
 const code = (text: string) =>
   text
     .replaceAll(/\r\n?/g, '\n')
@@ -211,7 +209,7 @@ ${styles.map((one) => `<style>${one}</style>`).join('\n')}
 <noscript>This page needs JavaScript to be shown.</noscript>
 <p id="trouble" role="alert" hidden></p>
 <main aria-busy="true"></main>
-<script type="application/json" id="saved">${json(saved)}</script>
+<script type="application/json" id="saved">${scriptJson(saved)}</script>
 ${answers.map((text, i) => `<script type="application/json" id="answer-${i}">${text}</script>`).join('\n')}
 <script type="text/plain" id="layout-worker">${code(layout)}</script>
 <script type="module">${script}</script>

@@ -89,8 +89,7 @@ export class Follower {
   async close() {
     this.#stopped.abort()
     this.#wake()
-    for (const watcher of this.#watchers.values()) watcher.close()
-    this.#watchers.clear()
+    this.#unwatch(this.#watchers.keys())
     await this.#running
     await this.#verifying
   }
@@ -103,13 +102,13 @@ export class Follower {
     while (!signal.aborted) {
       this.#pending = false
       try {
+        if (this.#runsCame()) all = Number.NEGATIVE_INFINITY
         if (!existsSync(this.#dir)) {
           // Nothing was tracked here yet, or it was taken away: opening the store would make the folder.
           await this.#forget()
           await this.#wait(unfinishedEveryMs)
           continue
         }
-        if (this.#runsCame()) all = Number.NEGATIVE_INFINITY
         this.#watch()
         const now = performance.now()
         if (all === Number.NEGATIVE_INFINITY) await this.#refresh()
@@ -200,6 +199,8 @@ export class Follower {
     const removed = [...this.sessions.keys()]
     this.sessions.clear()
     this.#at = undefined
+    // What watches a folder that is gone hears nothing of another in its place.
+    this.#unwatch(this.#watchers.keys())
     if (removed.length) await this.#options.changed({ sessions: [], removed })
   }
 
@@ -233,10 +234,7 @@ export class Follower {
     const { runs } = folders(this.#dir)
     const before = this.#hasRuns
     this.#hasRuns = existsSync(runs)
-    if (!this.#hasRuns) {
-      this.#watchers.get(runs)?.close()
-      this.#watchers.delete(runs)
-    }
+    if (!this.#hasRuns) this.#unwatch([runs])
     return this.#hasRuns && !before
   }
 
@@ -254,16 +252,19 @@ export class Follower {
     })
     if (whole) return
     const wanted = new Set([...this.#ended(), ...this.#unfinished()].slice(-MOST_WATCHED).map(run))
-    for (const [path, watcher] of this.#watchers) {
-      if (path === this.#dir || path === runs || wanted.has(path)) continue
-      watcher.close()
-      this.#watchers.delete(path)
-    }
+    this.#unwatch([...this.#watchers.keys()].filter((path) => path !== this.#dir && path !== runs && !wanted.has(path)))
     for (const path of wanted)
       this.#watchOne(path, false, () => {
         this.#touched.add(path.slice(-24))
         return true
       })
+  }
+
+  #unwatch(paths: Iterable<string>) {
+    for (const path of paths) {
+      this.#watchers.get(path)?.close()
+      this.#watchers.delete(path)
+    }
   }
 
   #watchOne(path: string, recursive: boolean, matters: (file: string | null) => boolean | undefined) {

@@ -18,11 +18,9 @@ export class Paced {
 
   /** In the place of what waits for the same thing; all that comes first goes before all else. */
   soon(thing: object, work: () => void, first = false): void {
-    if (first) {
-      this.#then.delete(thing)
-      this.#first.set(thing, work)
-    } else if (this.#first.has(thing)) this.#first.set(thing, work)
-    else this.#then.set(thing, work)
+    if (first) this.#then.delete(thing)
+    const waiting = first || this.#first.has(thing) ? this.#first : this.#then
+    waiting.set(thing, work)
     if (this.#running) return
     this.#running = true
     requestAnimationFrame(() => this.#run())
