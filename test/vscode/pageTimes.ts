@@ -150,17 +150,27 @@ export const boxesAfter = (page: Page, press: string, more: number): Promise<num
     [press, more] as const,
   )
 
-/** Milliseconds in which the layout alone, begun anew, lays out a chain of so many boxes in a worker. */
-export const bareLayout = (page: Page, program: string, count: number): Promise<number> =>
+/**
+ * The layout alone, begun anew, lays out a chain of so many boxes in a worker: milliseconds until it did, and milliseconds of the longest of
+ * the tasks in which the page meanwhile parses the same JSON again and again.
+ */
+export const bareLayout = (page: Page, program: string, count: number, json = '0'): Promise<{ took: number; longest: number }> =>
   page.evaluate(
-    ([program, count]) =>
-      new Promise<number>((done) => {
+    ([program, count, json]) =>
+      new Promise<{ took: number; longest: number }>((done) => {
         const begun = performance.now()
+        let longest = 0
+        const parsing = setInterval(() => {
+          const before = performance.now()
+          JSON.parse(json)
+          longest = Math.max(longest, performance.now() - before)
+        })
         const worker = new Worker(URL.createObjectURL(new Blob([program], { type: 'text/javascript' })))
         worker.addEventListener('message', ({ data }: MessageEvent<{ id: number }>) => {
           if (data.id !== 1) return
           worker.terminate()
-          done(performance.now() - begun)
+          clearInterval(parsing)
+          done({ took: performance.now() - begun, longest })
         })
         worker.postMessage({ id: 0, cmd: 'register', algorithms: ['layered'] })
         const children = Array.from({ length: count }, (_, i) => ({ id: `n${i}`, width: 120, height: 40 }))
@@ -171,7 +181,7 @@ export const bareLayout = (page: Page, program: string, count: number): Promise<
           graph: { id: 'root', layoutOptions: { 'elk.algorithm': 'layered', 'elk.direction': 'DOWN' }, children, edges },
         })
       }),
-    [program, count] as const,
+    [program, count, json] as const,
   )
 
 /** Bytes of the page's heap after everything that can go is gone. */
