@@ -8,6 +8,7 @@ import { LocalStores } from '../../server/storage/local/stores'
 import { engine, random } from './support'
 
 const ROUNDS = 60
+// No two files are the same: one whose name is damaged would be found by its content once another epoch had brought it.
 const TRAINING = `
 import epochtree
 G = {"id": "g", "nodes": {"a": {"id": "a", "data": {"parameters": {"w": [2, 2]}}}}}
@@ -18,7 +19,7 @@ with epochtree.session("net", {"lr": 1}, {"id": "p"}) as session:
         epoch.log_samples({"l": [1, 2], "t": ["x", "y"]})
         G["nodes"]["a"]["data"]["n"] = epoch.number
         if epoch.number % 2:
-            epoch.commit(graph=G, weights=b"w%d" % epoch.number, state=b"s")
+            epoch.commit(graph=G, weights=b"w%d" % epoch.number, state=b"s%d" % epoch.number)
 `
 const ODD = [
   'null',
