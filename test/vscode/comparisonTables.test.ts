@@ -470,20 +470,42 @@ describe("the comparison's overview, differences and trade-off", () => {
       await show(page, 'differences')
       await page.getByLabel('Filter').fill('acc')
       await page.locator('[data-key="sort 1"]').focus()
-      writeRun(hard, {
-        kind: 10,
-        name: 'fork-0',
-        after: [1, 1],
-        epochs: [
-          ...flat(3, (e) => ({ metrics: { 'val/acc': 0.5 + e / 1000 }, layers: { a: [60, 50], b: [40, 40] } as const })),
-          { metrics: { 'val/acc': 0.9 } },
-        ],
-      })
-      await others.ingest()
-      await alone.renew()
-      await until('the new value', async () => (await titles(page, 'tr[data-name="val/acc"]', 'data-name'))[0]?.[1][0] === '0.9')
+      const goOn = async (...values: readonly number[]) => {
+        writeRun(hard, {
+          kind: 10,
+          name: 'fork-0',
+          after: [1, 1],
+          epochs: [
+            ...flat(3, (e) => ({ metrics: { 'val/acc': 0.5 + e / 1000 }, layers: { a: [60, 50], b: [40, 40] } as const })),
+            ...values.map((value) => ({ metrics: { 'val/acc': value } })),
+          ],
+        })
+        await others.ingest()
+        await alone.renew()
+      }
+      const shows = (value: number) =>
+        until('the new value', async () => (await titles(page, 'tr[data-name="val/acc"]', 'data-name'))[0]?.[1][0] === String(value))
+      await goOn(0.9)
+      await shows(0.9)
       assert.equal(await page.getByLabel('Filter').inputValue(), 'acc')
       assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-key')), 'sort 1')
+      // What is held down while more comes is pressed all the same, and what came is shown then.
+      const press = async (key: string, meanwhile: () => Promise<void>) => {
+        await page.locator(`[data-key="${key}"]`).hover()
+        await page.mouse.down()
+        await meanwhile()
+        await page.waitForTimeout(300)
+        await page.mouse.up()
+      }
+      const order = () => page.locator('th', { has: page.locator('[data-key="sort 1"]') }).getAttribute('aria-sort')
+      const before = await order()
+      await press('sort 1', () => goOn(0.9, 0.95))
+      await until('another order', async () => (await order()) !== before)
+      await shows(0.95)
+      await press(`up ${alone.told.flatMap((one) => (one.type === 'show' ? [one.comparison.models[1]!.reference] : [])).at(-1)}`, () =>
+        goOn(0.9, 0.95, 0.97),
+      )
+      await until('the other order', () => Promise.resolve(alone.heard.some(({ type }) => type === 'compare')))
     })
   })
 })

@@ -1,7 +1,7 @@
 import { element, svg } from '../parts/element'
 import { fill } from '../parts/format'
 import { icon } from '../parts/icons'
-import { redraw } from '../parts/redraw'
+import { redrawWhen } from '../parts/redraw'
 import { button, signButton } from './controls'
 import { drawLineage, lineage } from './lineage'
 import { nameOf } from './names'
@@ -13,46 +13,44 @@ const ROW = 26
 /** Of more models the histories are drawn only when asked for: they would push everything else down. */
 const MOST_OPEN = 5
 
-/** Who is compared, each in its colour, and how their histories hang together. */
-export function header(page: Page): HTMLElement {
-  const top = element('div', { class: 'top' })
-  const draw = () => {
-    const kept = page.choice('history')
-    const open = typeof kept === 'boolean' ? kept : page.comparison.models.length <= MOST_OPEN
-    top.classList.toggle('open', open)
-    redraw(
-      top,
-      element('h1', { class: 'unseen' }, page.texts.title),
-      models(page, open),
-      open ? history(page) : undefined,
-      toggle(page, open, draw),
-    )
-  }
-  draw()
-  return top
+export interface Header {
+  readonly element: HTMLElement
+  /** Tells what changed since; what can be pressed stays where it is, also under a button that is held down. */
+  readonly renew: () => void
 }
 
-function models(page: Page, open: boolean): HTMLElement {
-  const { comparison, texts, language } = page
-  return element(
-    'ol',
-    { class: 'models', 'aria-label': texts.models },
-    ...comparison.models.map(({ status, epochs }, i) =>
+/** Who is compared, each in its colour, and how their histories hang together. */
+export function header(page: Page): Header {
+  const { texts, language } = page
+  const top = element('div', { class: 'top' })
+  const { models } = page.comparison
+  const states = models.map(() => element('span', {}, element('span', { class: 'dot', 'aria-hidden': 'true' }), element('span')))
+  const counts = models.map(() => element('span', { class: 'quiet count' }))
+  const past = history(page)
+  const renew = () => {
+    const kept = page.choice('history')
+    const open = typeof kept === 'boolean' ? kept : models.length <= MOST_OPEN
+    const names = page.comparison.models.map(({ name, label }) => [name, label])
+    top.classList.toggle('open', open)
+    redrawWhen(top, [open, names], () => [
+      element('h1', { class: 'unseen' }, texts.title),
       element(
-        'li',
-        {},
-        nameOf(page, i),
-        element('span', { class: `state ${status}` }, element('span', { class: 'dot', 'aria-hidden': 'true' }), texts[status]),
-        open &&
-          element(
-            'span',
-            { class: 'quiet count' },
-            epochs === 1 ? texts.oneEpoch : fill(texts.epochCount, epochs.toLocaleString(language)),
-          ),
-        open && actions(page, i),
+        'ol',
+        { class: 'models', 'aria-label': texts.models },
+        ...models.map((_, i) => element('li', {}, nameOf(page, i), states[i]!, open && counts[i]!, open && actions(page, i))),
       ),
-    ),
-  )
+      open ? past.element : undefined,
+      toggle(page, open, renew),
+    ])
+    for (const [i, { status, epochs }] of page.comparison.models.entries()) {
+      states[i]!.className = `state ${status}`
+      states[i]!.lastElementChild!.textContent = texts[status]
+      counts[i]!.textContent = epochs === 1 ? texts.oneEpoch : fill(texts.epochCount, epochs.toLocaleString(language))
+    }
+    past.renew()
+  }
+  renew()
+  return { element: top, renew }
 }
 
 /** Another order, or fewer of them. */
@@ -72,16 +70,23 @@ function actions({ comparison, texts, host }: Page, place: number): HTMLElement 
   )
 }
 
-function history(page: Page): HTMLElement {
-  const { comparison, texts } = page
-  const said = partings(comparison, texts).map((one) => spoken(one, page))
-  const box = element('div', { class: 'lineage', role: 'img', 'aria-label': fill(texts.lineage, said.join(' ')) }, svg('svg'))
-  const drawn = lineage(comparison.lines, comparison.models.length)
+function history(page: Page): Header {
+  const box = element('div', { class: 'lineage', role: 'img' }, svg('svg'))
+  let width = 0
+  const draw = () => {
+    const { lines, models } = page.comparison
+    if (width > 0) box.replaceChildren(drawLineage(lineage(lines, models.length), width, ROW))
+  }
   new ResizeObserver(([entry]) => {
-    const width = Math.floor(entry!.contentRect.width)
-    if (width > 0) box.replaceChildren(drawLineage(drawn, width, ROW))
+    width = Math.floor(entry!.contentRect.width)
+    draw()
   }).observe(box)
-  return box
+  const renew = () => {
+    const said = partings(page.comparison, page.texts).map((one) => spoken(one, page))
+    box.setAttribute('aria-label', fill(page.texts.lineage, said.join(' ')))
+    draw()
+  }
+  return { element: box, renew }
 }
 
 function toggle(page: Page, open: boolean, draw: () => void): HTMLElement {

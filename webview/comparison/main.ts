@@ -10,12 +10,12 @@ import { redraw } from '../parts/redraw'
 import { colourOf, watchTheme } from './colours'
 import { curves } from './curves/curves'
 import { differences } from './differences/differences'
-import { header } from './header'
+import { type Header, header } from './header'
 import { fileHost } from './fileHost'
 import { editorHost, type Host, type Listener, type Shown } from './host'
 import { layoutProgram } from './graph/program'
 import { later } from './later'
-import { notices } from './notices'
+import { tellNotices } from './notices'
 import { overview } from './overview/overview'
 import { type MakeView, type Page, type View, type ViewName, viewNames } from './page'
 import { tradeoff } from './tradeoff/tradeoff'
@@ -45,7 +45,8 @@ const themed = new Set<() => void>()
 
 interface Drawn {
   readonly page: Page & { comparison: Shown['comparison'] }
-  readonly head: HTMLElement
+  readonly header: Header
+  readonly notices: HTMLElement
   /** What the sessions were called when they were shown first. */
   readonly names: ReadonlyMap<string, string>
   /** Those that were looked at. */
@@ -63,7 +64,8 @@ function show({ comparison, changed, texts, language, trusted }: Shown) {
   const same = drawn?.page.trusted === trusted && sameModels(drawn.page.comparison, comparison)
   if (same && drawn) {
     drawn.page.comparison = comparison
-    redraw(drawn.head, ...top(drawn.page, drawn.names))
+    drawn.header.renew()
+    tellNotices(drawn.notices, drawn.page, drawn.names)
     renewed(changed)
     return
   }
@@ -72,8 +74,6 @@ function show({ comparison, changed, texts, language, trusted }: Shown) {
   draw({ comparison, texts: { ...comparisonTexts, ...texts }, language, trusted })
   main.setAttribute('aria-busy', 'false')
 }
-
-const top = (page: Page, names: ReadonlyMap<string, string>) => [header(page), notices(page, names)]
 
 const sameModels = (a: Shown['comparison'], b: Shown['comparison']) =>
   a.dir === b.dir && a.models.length === b.models.length && a.models.every(({ reference }, i) => reference === b.models[i]!.reference)
@@ -100,7 +100,9 @@ function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>
     say: (text) => (spoken.textContent = text),
   }
   const names = new Map(models.map(({ id, name }) => [id, name]))
-  const head = element('header', {}, ...top(page, names))
+  const top = header(page)
+  const notices = element('div')
+  tellNotices(notices, page, names)
   const panels = new Map(viewNames.map((name) => [name, element('vscode-tab-panel', { 'data-view': name })]))
   const tabs = element(
     'vscode-tabs',
@@ -111,7 +113,7 @@ function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>
   const views = new Map<ViewName, View>()
   const stale = new Map<ViewName, Set<string>>()
   const first = viewNames.find((name) => name === before?.view) ?? viewNames[0]
-  drawn = { page, head, names, views, stale, at: first }
+  drawn = { page, header: top, notices, names, views, stale, at: first }
   function look(name: ViewName) {
     const before = drawn!.at
     if (before !== name) views.get(before)?.hidden()
@@ -130,7 +132,7 @@ function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>
     look(name)
   }
   tabs.addEventListener('vsc-tabs-select', ({ detail }) => look(viewNames[detail.selectedIndex]!))
-  redraw(main, head, tabs, spoken)
+  redraw(main, element('header', {}, top.element, notices), tabs, spoken)
   // Where the page is narrow, its tabs stand in two rows.
   tabs.shadowRoot!.adoptedStyleSheets.push(wrapping)
   go(first)
