@@ -37,7 +37,7 @@ export function header(page: Page): Header {
       element(
         'ol',
         { class: 'models', 'aria-label': texts.models },
-        ...models.map((_, i) => element('li', {}, nameOf(page, i), states[i]!, open && counts[i]!, open && actions(page, i))),
+        ...models.map((_, i) => element('li', {}, nameOf(page, i), states[i], open && counts[i], open && actions(page, i))),
       ),
       open ? past.element : undefined,
       toggle(page, open, renew),
