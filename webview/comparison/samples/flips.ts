@@ -70,6 +70,7 @@ export function flipsPart(page: Page): Part {
     },
     (reason) => {
       found = undefined
+      isNew = changes()
       draw(reason)
     },
   )
@@ -82,6 +83,7 @@ export function flipsPart(page: Page): Part {
       drawList()
     },
     (reason) => {
+      isNew = changes()
       about.textContent = reason
     },
   )
