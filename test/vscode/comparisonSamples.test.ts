@@ -274,11 +274,16 @@ describe('the samples of a comparison', () => {
   it('keeps what was chosen through a reload', async () => {
     await part(page, 'groups').locator('select[data-key="by"]').selectOption('prediction')
     await part(page, 'flips').locator('select[data-key="flipped"]').selectOption('right')
+    const name = await part(page, 'flips').locator('.list tbody th').nth(1).innerText()
+    await part(page, 'flips').locator('input[type="search"]').fill(name)
+    const matching = await texts(part(page, 'flips').locator('.list tbody th'))
     await page.reload()
     await part(page, 'groups').locator('tbody tr').first().waitFor()
     assert.equal(await part(page, 'groups').locator('select[data-key="by"]').inputValue(), 'prediction')
     await part(page, 'flips').locator('.list tbody tr').first().waitFor()
     assert.equal(await part(page, 'flips').locator('select[data-key="flipped"]').inputValue(), 'right')
+    assert.equal(await part(page, 'flips').locator('input[type="search"]').inputValue(), name)
+    assert.deepEqual(await texts(part(page, 'flips').locator('.list tbody th')), matching)
   })
 })
 

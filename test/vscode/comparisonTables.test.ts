@@ -195,12 +195,17 @@ describe("the comparison's overview, differences and trade-off", () => {
       await page.getByLabel('Filter').fill('')
     })
 
-    it('keeps which way a metric gets better through a reload', async () => {
+    it('keeps what was filtered for, and which way a metric gets better, through a reload', async () => {
+      await page.getByLabel('Filter').fill('sparsity')
       await page.locator('.differences [data-key="direction model/sparsity"]').click()
       assert.match(await page.locator('tr[data-name="model/sparsity"]').innerText(), /worse/)
       await page.reload()
       await page.locator('.differences tr[data-name="model/sparsity"]').waitFor()
       assert.match(await page.locator('tr[data-name="model/sparsity"]').innerText(), /worse/)
+      assert.equal(await page.getByLabel('Filter').inputValue(), 'sparsity')
+      assert.equal(await page.locator('.differences tr[data-name="val/accuracy"]').count(), 0)
+      await page.getByLabel('Filter').fill('')
+      await page.locator('.differences tr[data-name="val/accuracy"]').waitFor()
     })
 
     it('has the best trades that a search through all epochs finds', async () => {
