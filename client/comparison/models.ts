@@ -31,8 +31,9 @@ export function titleOf({ models }: Pick<Comparison, 'models'>): string {
 
 const shortened = (label: string) => (label.length > LONGEST_TITLE ? `${label.slice(0, LONGEST_TITLE - 1)}…` : label)
 
-/** How people name what a page means by ids. */
+/** How people name what a page means by ids: a model, or a session of its past. */
 export function nameOf(reference: string, comparison: Comparison | undefined): string {
-  const model = comparison?.models.find(({ id }) => reference === id || reference.startsWith(`${id}@`))
-  return model ? `${model.name}${reference.slice(model.id.length)}` : reference
+  const lines = (comparison?.lines ?? []).map(({ sessionId: id, sessionName: name }) => ({ id, name }))
+  const found = [...(comparison?.models ?? []), ...lines].find(({ id }) => reference === id || reference.startsWith(`${id}@`))
+  return found ? `${found.name}${reference.slice(found.id.length)}` : reference
 }

@@ -33,9 +33,11 @@ describe('the models of a tab', () => {
   })
 
   it('are called by their names', () => {
-    const comparison = shown(['id1', 'net'], ['id2', 'net-2'])
+    const lines = [{ sessionId: 'parent', sessionName: 'first' }]
+    const comparison = { ...shown(['id1', 'net'], ['id2', 'net-2']), lines } as unknown as Comparison
     assert.equal(nameOf('id2@31', comparison), 'net-2@31')
     assert.equal(nameOf('id1', comparison), 'net')
+    assert.equal(nameOf('parent@10', comparison), 'first@10')
     assert.equal(nameOf('other@3', comparison), 'other@3')
     assert.equal(nameOf('id1@3', undefined), 'id1@3')
   })

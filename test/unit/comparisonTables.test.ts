@@ -264,6 +264,14 @@ describe('the table of differences', () => {
     assert.equal(markdown([['a|b', '<script>\n']], ['x', 'y']), '| x | y |\n| --- | --- |\n| a\\|b | &lt;script>  |\n')
     assert.equal(csv([['a,b', 'say "x"', '1\n2', 'é']]), '"a,b","say ""x""","1\n2",é\r\n')
   })
+  it('is written as a CSV in which no name or value is a formula, and every number is itself', () => {
+    const numbers = ['-0.5', '+1', '-1e-7', '-Infinity', 'NaN', '']
+    assert.equal(csv([numbers]), `${numbers.join(',')}\r\n`)
+    const formulas = ['=1+1', '+a', '-a', '@a', '＝1+1']
+    assert.equal(csv([formulas]), `${formulas.map((text) => `'${text}`).join(',')}\r\n`)
+    assert.equal(csv([['=HYPERLINK("https://a.example","b")']]), `"'=HYPERLINK(""https://a.example"",""b"")"\r\n`)
+    assert.equal(csv([['\t=1', '\r=1', '\n=1', 'a;=1', 'a\t=1']]), `"'\t=1","'\r=1","'\n=1","a;=1","a\t=1"\r\n`)
+  })
 })
 
 describe('the points of the trade-off', () => {

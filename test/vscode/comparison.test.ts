@@ -156,12 +156,16 @@ describe('the comparison page', () => {
     await until(`the view ${last}`, () => frame.locator(`vscode-tab-header[data-view="${last}"][active]`).isVisible())
   })
 
-  it('is there again after it was hidden', async () => {
+  it('is there again after it was hidden, with what was looked for', async () => {
     const before = await comparisonPage(page, ...PAIR)
+    await showView(before, 'differences')
+    await before.getByLabel('Filter').fill('accuracy')
     await openFile(page, 'network.py')
     await until('the page to be gone', () => before.isDetached())
     await page.locator('.tab', { hasText: 'digits ↔ digits-2' }).click()
-    await comparisonPage(page, ...PAIR)
+    const frame = await comparisonPage(page, ...PAIR)
+    await frame.locator('.differences tr[data-name="val/accuracy"]').waitFor()
+    assert.equal(await frame.getByLabel('Filter').inputValue(), 'accuracy')
   })
 
   it('takes the colours of another theme at once', async () => {

@@ -274,11 +274,16 @@ describe('the samples of a comparison', () => {
   it('keeps what was chosen through a reload', async () => {
     await part(page, 'groups').locator('select[data-key="by"]').selectOption('prediction')
     await part(page, 'flips').locator('select[data-key="flipped"]').selectOption('right')
+    const name = await part(page, 'flips').locator('.list tbody th').nth(1).innerText()
+    await part(page, 'flips').locator('input[type="search"]').fill(name)
+    const matching = await texts(part(page, 'flips').locator('.list tbody th'))
     await page.reload()
     await part(page, 'groups').locator('tbody tr').first().waitFor()
     assert.equal(await part(page, 'groups').locator('select[data-key="by"]').inputValue(), 'prediction')
     await part(page, 'flips').locator('.list tbody tr').first().waitFor()
     assert.equal(await part(page, 'flips').locator('select[data-key="flipped"]').inputValue(), 'right')
+    assert.equal(await part(page, 'flips').locator('input[type="search"]').inputValue(), name)
+    assert.deepEqual(await texts(part(page, 'flips').locator('.list tbody th')), matching)
   })
 })
 
@@ -372,6 +377,57 @@ describe('the samples of other comparisons', () => {
     const saved = await until('the file', () => Promise.resolve(heard.findLast((one) => one.type === 'save')))
     assert.equal(saved.content.split('\r\n').length, 1 + 1500 + 1)
     await part(page, 'confusion').getByText('Of 3,001 classes, 30 are shown').waitFor()
+  })
+
+  it('are there again once what was refused is answered', async () => {
+    const rows = Array.from({ length: 1200 }, (_, i) => i)
+    const epochs = (right: boolean) => [
+      {
+        samples: {
+          val: {
+            sample: rows.map((i) => `s${i}`),
+            label: rows.map((i) => i % 3),
+            prediction: rows.map((i) => (right ? i % 3 : 4)),
+            loss: rows,
+          },
+        },
+      },
+    ]
+    const { page, refused, renew } = await open(
+      await folder({ kind: 1, name: 'a', epochs: epochs(true) }, { kind: 2, name: 'b', epochs: epochs(false) }),
+      'a',
+      'b',
+    )
+    const filled = async () => {
+      await part(page, 'groups').locator('tbody tr').nth(2).waitFor()
+      await part(page, 'confusion').locator('figcaption').nth(1).waitFor()
+      await part(page, 'flips').locator('.list tbody tr').first().waitFor()
+      await part(page, 'histogram').locator('.area').waitFor()
+    }
+    const error = page.locator('.samples').getByText('Ask again.')
+    await filled()
+    for (const question of ['samples', 'confusion', 'flips', 'histogram'] as const) refused.add(question)
+    await renew()
+    await until('each part to be refused', async () => (await error.count()) === 4)
+    refused.clear()
+    await renew()
+    await filled()
+    assert.equal(await error.count(), 0)
+
+    // The search is among more than was sent: it is asked for by itself.
+    refused.add('flips')
+    await part(page, 'flips').locator('input[type="search"]').fill('s1')
+    await error.waitFor()
+    refused.clear()
+    await renew()
+    await part(page, 'flips').locator('.list tbody tr').first().waitFor()
+
+    refused.add('sampleFields')
+    await renew()
+    await error.waitFor()
+    refused.clear()
+    await renew()
+    await error.waitFor({ state: 'detached' })
   })
 
   it('take in what comes, and keep the place and the focus', async () => {

@@ -195,12 +195,17 @@ describe("the comparison's overview, differences and trade-off", () => {
       await page.getByLabel('Filter').fill('')
     })
 
-    it('keeps which way a metric gets better through a reload', async () => {
+    it('keeps what was filtered for, and which way a metric gets better, through a reload', async () => {
+      await page.getByLabel('Filter').fill('sparsity')
       await page.locator('.differences [data-key="direction model/sparsity"]').click()
       assert.match(await page.locator('tr[data-name="model/sparsity"]').innerText(), /worse/)
       await page.reload()
       await page.locator('.differences tr[data-name="model/sparsity"]').waitFor()
       assert.match(await page.locator('tr[data-name="model/sparsity"]').innerText(), /worse/)
+      assert.equal(await page.getByLabel('Filter').inputValue(), 'sparsity')
+      assert.equal(await page.locator('.differences tr[data-name="val/accuracy"]').count(), 0)
+      await page.getByLabel('Filter').fill('')
+      await page.locator('.differences tr[data-name="val/accuracy"]').waitFor()
     })
 
     it('has the best trades that a search through all epochs finds', async () => {
@@ -420,13 +425,24 @@ describe("the comparison's overview, differences and trade-off", () => {
       assert.ok(Math.abs(name!.x - box!.x) < 3, 'the names stay in sight')
     })
 
-    it('is reordered and made smaller', async () => {
+    it('is reordered and made smaller, and each model keeps its colour, through a reload too', async () => {
       await openHard(['fork-0', 'fork-1', 'fork-2'])
+      const colours = async () =>
+        Object.fromEntries(
+          await page
+            .locator('.top .models li')
+            .evaluateAll((all) =>
+              all.map((one) => [one.querySelector('bdi')!.textContent, getComputedStyle(one.querySelector('.swatch')!).backgroundColor]),
+            ),
+        )
+      const first = await colours()
+      assert.equal(new Set(Object.values(first)).size, 3)
       await show(page, 'differences')
       await page.locator('.differences [data-key="only"]').uncheck()
       await page.getByRole('button', { name: /^Move fork-2 up/ }).focus()
       await page.keyboard.press('Enter')
       await until('the other order', async () => String(await page.locator('.top .models bdi').allInnerTexts()) === 'fork-0,fork-2,fork-1')
+      assert.deepEqual(await colours(), first)
       // The view, what was chosen in it and the focus stay.
       await page.locator('.differences').waitFor()
       assert.equal(await page.locator('.differences [data-key="only"]').isChecked(), false)
@@ -435,6 +451,29 @@ describe("the comparison's overview, differences and trade-off", () => {
       await page.getByRole('button', { name: /^Remove fork-0/ }).click()
       await until('two models', async () => String(await page.locator('.top .models bdi').allInnerTexts()) === 'fork-2,fork-1')
       assert.equal(await page.getByRole('button', { name: /^Remove/ }).count(), 0)
+      const left = { 'fork-2': first['fork-2'], 'fork-1': first['fork-1'] }
+      assert.deepEqual(await colours(), left)
+      await page.reload()
+      await page.locator('.differences').waitFor()
+      assert.deepEqual(await colours(), left)
+      await show(page, 'curves')
+      await page.locator('.card canvas').first().waitFor()
+      await page.locator('.card').first().getByRole('button', { name: 'Save' }).click()
+      await page.getByRole('menuitem', { name: 'SVG' }).click()
+      const saved = await until('the picture', () => Promise.resolve(alone.heard.findLast((one) => one.type === 'save')))
+      const drawn = await page.evaluate(
+        (svg) =>
+          [...new DOMParser().parseFromString(svg, 'image/svg+xml').querySelectorAll('path')].map((path) => {
+            const probe = document.body.appendChild(document.createElement('i'))
+            probe.style.color = path.getAttribute('stroke') ?? ''
+            const { color } = getComputedStyle(probe)
+            probe.remove()
+            return color
+          }),
+        saved.content,
+      )
+      const its = Object.values(first).filter((colour) => drawn.includes(colour))
+      assert.deepEqual(its, [first['fork-1'], first['fork-2']])
     })
 
     it('trades among very many epochs: the best of all, and as many points as can be told apart', async () => {

@@ -10,6 +10,7 @@ import { root } from '../../scripts/vscode/root'
 import { comparison } from '../../server/comparison/comparison'
 import { answer } from '../../server/comparison/questions'
 import { explain } from '../../server/errors'
+import type { Question } from '../../server/protocol/comparison'
 import type { Context } from '../../server/requests'
 import { fromPage, type FromPage, toPage, type ToPage } from '../../webview/messages/comparison'
 import { startedBrowser } from './bench'
@@ -20,6 +21,8 @@ export interface Alone {
   /** Everything the page was told and what it asked, in order. */
   readonly heard: readonly FromPage[]
   readonly told: readonly ToPage[]
+  /** What is refused when it is asked, as while the server is started again. */
+  readonly refused: Set<Question>
   /** Tells the page that sessions went on, as the extension does. */
   readonly renew: (changed?: readonly string[]) => Promise<void>
   readonly close: () => Promise<void>
@@ -59,6 +62,7 @@ export async function openAlone(
   const page = await made.newPage()
   const heard: FromPage[] = []
   const told: ToPage[] = []
+  const refused = new Set<Question>()
   const asked = new Map<number, AbortController>()
   let compared = references
   const tell = async (message: ToPage) => {
@@ -88,6 +92,7 @@ export async function openAlone(
     const controller = new AbortController()
     asked.set(id, controller)
     try {
+      if (refused.has(question)) throw new Error('Ask again.')
       await tell({
         type: 'answer',
         id,
@@ -117,7 +122,7 @@ export async function openAlone(
   if (before) await page.addInitScript(before)
   await page.goto(`${await origin()}?${light ? 'light' : 'dark'}`)
   await page.waitForSelector('vscode-tabs')
-  return { page, heard, told, renew, close: () => made.close() }
+  return { page, heard, told, refused, renew, close: () => made.close() }
 }
 
 let serving: Promise<string> | undefined

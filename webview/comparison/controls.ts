@@ -2,6 +2,9 @@ import { element, heading } from '../parts/element'
 import { fill } from '../parts/format'
 import type { Page } from './page'
 
+/** More than anyone looks for, and little to keep. */
+const LONGEST_SEARCH = 500
+
 export function button(key: string, content: Node | string, act: () => void, kind = 'secondary'): HTMLButtonElement {
   const made = element('button', { type: 'button', class: kind, 'data-key': key }, content)
   made.addEventListener('click', act)
@@ -37,6 +40,25 @@ export function choice(
   )
   made.addEventListener('change', () => changed(made.value))
   return element('label', { class: 'pair' }, label, made)
+}
+
+/** A field to search with. Its text is kept as the choice `name`. */
+export function searchField(page: Page, name: string, label: string, searched: () => void, hint = label): HTMLInputElement {
+  const kept = page.choice(name)
+  const made = element('input', {
+    type: 'search',
+    'data-key': name,
+    placeholder: hint,
+    'aria-label': label,
+    spellcheck: 'false',
+    maxlength: LONGEST_SEARCH,
+    value: typeof kept === 'string' ? kept : null,
+  })
+  made.addEventListener('input', () => {
+    page.choose(name, made.value)
+    searched()
+  })
+  return made
 }
 
 /** A heading by which the rows below it are sorted, and which says how they are. */

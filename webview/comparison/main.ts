@@ -7,7 +7,7 @@ import { comparisonTexts } from '../messages/comparisonTexts'
 import { contentOf } from '../parts/contentOf'
 import { element } from '../parts/element'
 import { redraw } from '../parts/redraw'
-import { colourOf, watchTheme } from './colours'
+import { colourOf, coloursOf, paint, watchTheme } from './colours'
 import { curves } from './curves/curves'
 import { differences } from './differences/differences'
 import { type Header, header } from './header'
@@ -85,7 +85,9 @@ function draw(given: Pick<Page, 'comparison' | 'texts' | 'language' | 'trusted'>
   const choices: Record<string, Json> = { ...before?.choices }
   // With other models, or in another order, these would mean others.
   if (String(before?.references) !== String(references)) for (const name of BY_PLACE) delete choices[name]
-  const keep = () => host.keep((lastKept = { dir, references, view: drawn?.at ?? 'overview', choices }))
+  const colours = coloursOf(references, before)
+  paint(main, colours)
+  const keep = () => host.keep((lastKept = { dir, references, colours, view: drawn?.at ?? 'overview', choices }))
   const page: Drawn['page'] = {
     ...given,
     host,

@@ -348,6 +348,8 @@ export type FromPage =
 export const pageState = z.object({
   dir: z.string(),
   references: z.array(text).check(z.minLength(2), z.maxLength(12)),
+  /** The colour of each, 0 to 11; not kept by earlier versions. */
+  colours: z.exactOptional(z.array(place.check(z.maximum(11)))),
   view: z.string(),
   choices: z.record(z.string(), json),
 })

@@ -36,7 +36,6 @@ export class Card {
   #byPlace = new Map<string, Series>()
   #exact: { readonly at: number; readonly known: Known } | undefined
   #live: Live | undefined
-  #tableShown = false
   /** What waits until the values at the cursor are known. */
   #waiting: { readonly at: number | null; readonly done: () => void } | undefined
 
@@ -178,7 +177,7 @@ export class Card {
     this.#byPlace = new Map(this.#series.map((series) => [`${series.metric}\n${series.line.id}`, series]))
     this.#live.filled()
     this.point()
-    if (this.#tableShown) void this.showTable(true).catch(this.#shared.failed)
+    if (this.isTableShown && this.isKnown) void this.showTable(true).catch(this.#shared.failed)
   }
 
   /** Draws the part of the axis that is looked at. */
@@ -321,19 +320,19 @@ export class Card {
   }
 
   get isTableShown(): boolean {
-    return this.#tableShown
+    return this.#shared.isTableShown(this.group.name)
   }
 
   /** The values of the part of the axis that is looked at, each as it was logged. */
   async showTable(shown: boolean): Promise<void> {
-    this.#tableShown = shown
+    this.#shared.setTableShown(this.group.name, shown)
     const { page, view } = this.#shared
     const { lines, models } = page.comparison
     const range = view()
     const reduced = shown && this.isReduced(range)
     const all = reduced ? await this.#shared.everything(this.group, range) : this.#series
     // It was closed, or something else is looked at, before all were there.
-    if (this.#tableShown !== shown || String(view()) !== String(range)) return
+    if (this.isTableShown !== shown || String(view()) !== String(range)) return
     this.#live?.table(shown ? valueTable(this.group.name, valuesOf(this.group, lines, models, all, range), this.#shared) : undefined)
   }
 

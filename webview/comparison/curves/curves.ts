@@ -2,6 +2,7 @@ import type { Axis } from '../../../server/protocol/comparison'
 import type { Json } from '../../../server/protocol/model'
 import { element } from '../../parts/element'
 import { fill, short } from '../../parts/format'
+import { searchField } from '../controls'
 import type { MakeView, Page } from '../page'
 import { secondsOf, ticks, tickTexts, type TimeUnit, timeUnit } from '../ticks'
 import { Asking } from './asking'
@@ -29,6 +30,8 @@ const NARROWEST = 1e-6
 const LOGGING_MS = 2000
 /** Nothing was zoomed so far away that it is the whole again. */
 const ALMOST = 0.999
+/** Tables that are opened again after a reload: the newest. */
+const MOST_KEPT = 100
 
 interface Chosen {
   axis: AxisChoice
@@ -36,6 +39,7 @@ interface Chosen {
   range: Range | null
   log: string[]
   pinned: string[]
+  tables: string[]
 }
 
 /** The metrics of all models over their epochs: a chart for each name. */
@@ -86,13 +90,7 @@ class CurvesView implements Shared {
     })
     this.#near = this.#observe({ rootMargin: `${NEAR} 0px` }, (...moved) => this.#cameNear(...moved))
     this.#onScreen = this.#observe({}, (card, isOnScreen) => this.#cameOnScreen(card, isOnScreen))
-    this.#search = element('input', {
-      type: 'search',
-      placeholder: texts.curvesSearch,
-      'aria-label': texts.curvesSearch,
-      spellcheck: 'false',
-    })
-    this.#search.addEventListener('input', () => this.#filter())
+    this.#search = searchField(page, 'curves.search', texts.curvesSearch, () => this.#filter())
     this.#reset = element('button', { type: 'button', class: 'reset', title: texts.curvesResetHow }, texts.curvesReset)
     this.#reset.addEventListener('click', () => this.zoom(null))
     this.#key = element('ul', { class: 'key quiet', 'aria-label': texts.curvesKey })
@@ -155,6 +153,13 @@ class CurvesView implements Shared {
     if (pinned) this.#chosen.pinned.push(name)
     this.#choose()
     this.#order()
+  }
+  isTableShown = (name: string) => this.#chosen.tables.includes(name)
+  setTableShown(name: string, shown: boolean) {
+    if (shown === this.isTableShown(name)) return
+    this.#chosen.tables = this.#chosen.tables.filter((one) => one !== name)
+    if (shown) this.#chosen.tables.push(name)
+    this.#choose()
   }
   dash: Shared['dash'] = (group, split) => this.#dash(group, split)
 
@@ -462,6 +467,7 @@ class CurvesView implements Shared {
     // The tab that the view lies in opens after this task.
     await Promise.resolve()
     for (const element of this.#grid.children) {
+      if ((element as HTMLElement).hidden) continue
       const { top, width } = element.getBoundingClientRect()
       if (width === 0 || top > innerHeight) break
       this.#enter(this.#cardOf(element)!, width)
@@ -501,18 +507,24 @@ class CurvesView implements Shared {
   }
 
   #choose() {
-    const { axis, smoothing, range, log, pinned } = this.#chosen
-    this.page.choose('curves', { axis, smoothing, range: range && [...range], log: [...log], pinned: [...pinned] })
+    const { axis, smoothing, range, log, pinned, tables } = this.#chosen
+    this.page.choose('curves', {
+      axis,
+      smoothing,
+      range: range && [...range],
+      log: [...log],
+      pinned: [...pinned],
+      tables: tables.slice(-MOST_KEPT),
+    })
   }
 }
 
 /** What was chosen before, as far as it still makes sense. */
 function chosenOf(page: Page): Chosen {
   const kept = page.choice('curves')
-  const { axis, smoothing, range, log, pinned } = (typeof kept === 'object' && kept !== null && !Array.isArray(kept) ? kept : {}) as Record<
-    string,
-    Json | undefined
-  >
+  const { axis, smoothing, range, log, pinned, tables } = (
+    typeof kept === 'object' && kept !== null && !Array.isArray(kept) ? kept : {}
+  ) as Record<string, Json | undefined>
   const texts = (value: Json | undefined) => (Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [])
   const [from, to] = Array.isArray(range) ? range : []
   return {
@@ -521,5 +533,6 @@ function chosenOf(page: Page): Chosen {
     range: typeof from === 'number' && typeof to === 'number' && from < to ? [from, to] : null,
     log: texts(log),
     pinned: texts(pinned),
+    tables: texts(tables),
   }
 }

@@ -20,6 +20,8 @@ export interface Shared {
   setLog(name: string, log: boolean): void
   readonly isPinned: (name: string) => boolean
   setPinned(name: string, pinned: boolean): void
+  readonly isTableShown: (name: string) => boolean
+  setTableShown(name: string, shown: boolean): void
   readonly dash: (group: Group, split: string) => readonly number[]
   readonly view: () => Range
   readonly whole: () => Range

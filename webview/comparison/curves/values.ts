@@ -41,14 +41,8 @@ export function valuesOf(
 /** As a spreadsheet reads it; numbers in full. */
 export function csvOf({ columns, rows }: Values, axis: string, models: readonly ComparisonModel[]): string {
   const head = [axis, ...columns.map(({ metric, model }) => `${models[model]!.label} ${metric}`)]
-  return csv([
-    head.map(noFormula),
-    ...rows.map(({ x, values }) => [String(x), ...values.map((one) => (one === undefined ? '' : String(one)))]),
-  ])
+  return csv([head, ...rows.map(({ x, values }) => [String(x), ...values.map((one) => (one === undefined ? '' : String(one)))])])
 }
-
-/** A name that begins like a formula is told apart from one. */
-const noFormula = (text: string) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text)
 
 /** A name for a file, from what anyone may have called a metric. */
 export const fileName = (name: string, extension: string) =>

@@ -4,7 +4,7 @@ import { breakable, element, unseen } from '../../parts/element'
 import { fill } from '../../parts/format'
 import { redraw, redrawWhen } from '../../parts/redraw'
 import { asking } from '../asking'
-import { button, check, choice, sortable } from '../controls'
+import { button, check, choice, searchField, sortable } from '../controls'
 import { csv, rawText } from '../csv'
 import { directionButton, directionOf, judged, metricChoice } from '../judging'
 import { nameOf } from '../names'
@@ -19,9 +19,18 @@ export const differences: MakeView = (page) => {
   const { texts, host } = page
   let values: Values | undefined
   let effects: Effects | undefined
-  let text = ''
   const more = new Map<Group, number>()
   const controls = element('div', { class: 'controls', role: 'group', 'aria-label': texts.differences })
+  const filter = searchField(
+    page,
+    'differences.filter',
+    texts.filter,
+    () => {
+      more.clear()
+      draw()
+    },
+    texts.filterHint,
+  )
   const tools = element('div', { class: 'controls tools' })
   const status = element('p', { class: 'status', role: 'status' })
   const table = element('table', {})
@@ -49,7 +58,7 @@ export const differences: MakeView = (page) => {
   /** All that there is, found anew only when figures come in: a filter is asked with each letter. */
   let all: readonly Row[] = []
   const gather = () => (all = allRows(page.comparison, values, effects?.models.map(({ first }) => first) ?? []))
-  const rows = () => chosen(all, { all: page.choice('differences.all') === true, text, sorting: sortingOf(page), title })
+  const rows = () => chosen(all, { all: page.choice('differences.all') === true, text: filter.value, sorting: sortingOf(page), title })
 
   function draw() {
     const found = rows()
@@ -57,8 +66,8 @@ export const differences: MakeView = (page) => {
       ? found.length === 1
         ? texts.oneRow
         : fill(texts.rowCount, found.length.toLocaleString(page.language))
-      : text.trim()
-        ? fill(texts.noMatch, text.trim())
+      : filter.value.trim()
+        ? fill(texts.noMatch, filter.value.trim())
         : values
           ? texts.noRows
           : texts.asking
@@ -78,12 +87,6 @@ export const differences: MakeView = (page) => {
     })
   }
 
-  const filter = element('input', { type: 'search', 'data-key': 'filter', placeholder: texts.filterHint, 'aria-label': texts.filter })
-  filter.addEventListener('input', () => {
-    text = filter.value
-    more.clear()
-    draw()
-  })
   const labels = () => page.comparison.models.map(({ label }) => label)
   const asCsv = () =>
     csv([['group', texts.settingName, ...labels()], ...rows().map((row) => [texts[row.group], title(row), ...row.values.map(rawText)])])

@@ -67,6 +67,7 @@ export function confusionPart(page: Page, fieldsChosen: () => void): Part {
     },
     (reason) => {
       found = undefined
+      isNew = changes()
       draw(reason)
     },
   )

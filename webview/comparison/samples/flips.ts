@@ -3,7 +3,7 @@ import { element, heading, table as tableOf } from '../../parts/element'
 import { fill, share, valueText } from '../../parts/format'
 import { redraw } from '../../parts/redraw'
 import { asking } from '../asking'
-import { button, choice } from '../controls'
+import { button, choice, searchField } from '../controls'
 import { csv, rawText } from '../csv'
 import { nameOf } from '../names'
 import type { Page } from '../page'
@@ -26,7 +26,6 @@ export function flipsPart(page: Page): Part {
   /** All that changed, as far as it was sent; and, where that isn't all, what was searched for. */
   let found: Flips | undefined
   let searched: { readonly of: string; readonly flips: Flips } | undefined
-  let search = ''
   let rowsShown = MOST_ROWS
   let isNew = changes<Flips>()
   const controls = element('div', { class: 'controls' })
@@ -70,36 +69,32 @@ export function flipsPart(page: Page): Part {
     },
     (reason) => {
       found = undefined
+      isNew = changes()
       draw(reason)
     },
   )
   /** Only where not all that changed is here already. */
   const searching = asking(
     async (signal) => {
-      const [asked, of] = [query({ to: to(), search: search.trim(), most: MOST_ASKED }), searchKey()]
+      const [asked, of] = [query({ to: to(), search: search(), most: MOST_ASKED }), searchKey()]
       if (!asked || !found?.moreSamples || (asked.to === null && asked.search === '')) return
       searched = { of, flips: await host.ask('flips', asked, signal) }
       drawList()
     },
     (reason) => {
+      isNew = changes()
       about.textContent = reason
     },
   )
-  const searchKey = () => `${to()} ${search.trim()}`
+  const searchKey = () => `${to()} ${search()}`
   let typing: ReturnType<typeof setTimeout> | undefined
-  const input = element('input', {
-    type: 'search',
-    'data-key': 'search',
-    placeholder: texts.searchSamples,
-    'aria-label': texts.searchSamples,
-  })
-  input.addEventListener('input', () => {
-    search = input.value
+  const input = searchField(page, 'samples.search', texts.searchSamples, () => {
     rowsShown = MOST_ROWS
     drawList()
     clearTimeout(typing)
     typing = setTimeout(() => searching.anew(), TYPING_MS)
   })
+  const search = () => input.value.trim()
 
   function anew() {
     found = undefined
@@ -272,7 +267,7 @@ export function flipsPart(page: Page): Part {
   /** Those that match, also beyond what is shown. */
   async function rows(): Promise<{ text: string; count: number }> {
     const { samples, more } = matching()
-    const asked = query({ to: to(), search: search.trim(), most: MOST_SAVED })
+    const asked = query({ to: to(), search: search(), most: MOST_SAVED })
     const all = more > 0 && asked ? (await host.ask('flips', asked)).samples : samples
     const head = ['sample', 'label', ...labels(), 'now']
     return {
@@ -283,7 +278,7 @@ export function flipsPart(page: Page): Part {
 
   /** From what is here, where that is all; else what the server found, once it has. */
   function matching(): { readonly samples: readonly Flipped[]; readonly more: number; readonly waiting: boolean } {
-    const wanted = search.trim().toLocaleLowerCase()
+    const wanted = search().toLocaleLowerCase()
     if (found && found.moreSamples > 0 && (to() !== null || wanted !== '')) {
       if (searched?.of === searchKey()) return { samples: searched.flips.samples, more: searched.flips.moreSamples, waiting: false }
       return { samples: [], more: 0, waiting: true }

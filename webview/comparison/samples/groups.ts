@@ -43,6 +43,7 @@ export function groupsPart(page: Page): Part {
     },
     (reason) => {
       found = undefined
+      isNew = changes()
       draw(reason)
     },
   )

@@ -49,6 +49,7 @@ export function histogramPart(page: Page): Part {
     },
     (reason) => {
       found = undefined
+      isNew = changes()
       draw(reason)
     },
   )

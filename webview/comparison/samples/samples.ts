@@ -32,9 +32,13 @@ export const samples: MakeView = (page) => {
     async (signal) => {
       answer = await host.ask('sampleFields', null, signal)
       const differs = isNew(given())
-      if (differs) draw()
-      if (differs) anew()
-      else for (const part of parts) part.again()
+      if (differs) {
+        draw()
+        anew()
+        return
+      }
+      status.textContent = ''
+      for (const part of parts) part.again()
     },
     (reason) => {
       status.textContent = reason
