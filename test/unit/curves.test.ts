@@ -19,6 +19,8 @@ const piece = (x: readonly number[], value: readonly number[], more: Partial<Pie
   high: null,
   epoch: null,
   gaps: value.flatMap((one, i) => (Number.isFinite(one) ? [] : [i])),
+  coarser: false,
+
   ...more,
 })
 const line = (session: string, from: number, to: number, models: readonly number[], after: string | null = null): Line => ({

@@ -99,6 +99,7 @@ export const questions = {
           epoch: z.nullable(floats),
           gaps: z.array(place),
           open: z.exactOptional(z.number()),
+          coarser: z.exactOptional(z.literal(true)),
         }),
       ),
     }),

@@ -138,7 +138,10 @@ export class Asking {
     }
   }
 
-  /** Every value of some metrics in a part of the axis, however many there are: it is halved until each point stands for itself. */
+  /**
+   * Every value of some metrics in a part of the axis, however many there are: it is halved until each point stands for itself.
+   * Rejects with the reason in a sentence where they are too many, or a file has not all of them.
+   */
   async everything(metrics: readonly string[], range: Range): Promise<Found[]> {
     const { signal } = this.#all
     const axis = this.#looked.axis()
@@ -147,6 +150,7 @@ export class Asking {
     const collect = async ([from, to]: Range) => {
       if (++questions > MOST_QUESTIONS) throw new Error(this.#looked.page.texts.curvesTooMany)
       const part = await this.#find({ metrics, axis, range: [from, to], buckets: MOST_BUCKETS }, signal)
+      if (part.some(({ piece }) => piece.coarser)) throw new Error(this.#looked.page.texts.notInFile)
       const middle = (from + to) / 2
       if (part.some(({ piece }) => piece.count > MOST_BUCKETS) && middle > from && middle < to) {
         await collect([from, middle])

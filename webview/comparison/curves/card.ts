@@ -9,7 +9,7 @@ import { Live } from './live'
 import type { Drawing } from './paint'
 import { paintPicture, type Picture, PICTURE_WIDTH, pictureHeight } from './picture'
 import { isReduced, nearestPlace, type Piece, type Range } from './points'
-import { atEpoch, last, nearest, type Reading, step } from './reading'
+import { atEpoch, isUnsure, last, nearest, type Reading, step } from './reading'
 import { type Readings, readoutRows } from './readout'
 import type { Shared } from './shared'
 import { SvgPainter } from './svg'
@@ -226,6 +226,7 @@ export class Card {
         const found = axis === 'epoch' ? atEpoch(path, seriesOf, cursor) : nearest(path, seriesOf, cursor, (to - from) * REACH)
         if (!found || found.value !== undefined || this.#exact?.at !== cursor) return found
         const exact = this.#exact.known.get(metric)?.get(found.line.id)
+        if (exact?.coarser) return { ...found, leftOut: true }
         const place = exact ? nearestPlace(exact.x, cursor) : -1
         if (!exact || place < 0 || (axis === 'epoch' && exact.x[place] !== cursor)) return undefined
         return { line: found.line, x: exact.x[place]!, epoch: (exact.epoch ?? exact.x)[place], value: exact.value[place] }
@@ -237,7 +238,7 @@ export class Card {
 
   /** Whether the value at the cursor is one that only the server knows. */
   get isUnsure(): boolean {
-    return this.#shared.cursor !== null && isUnsure(this.readings())
+    return this.#shared.cursor !== null && this.readings().flat().some(isUnsure)
   }
 
   /** Shows the values at the cursor. */
@@ -246,7 +247,7 @@ export class Card {
     const readings = this.readings()
     this.#live.point(readings)
     const waiting = this.#waiting
-    if (!waiting || isUnsure(readings)) return
+    if (!waiting || readings.flat().some(isUnsure)) return
     this.#waiting = undefined
     if (waiting.at === this.#shared.cursor) waiting.done()
   }
@@ -386,8 +387,6 @@ export class Card {
     page.host.save(name, canvas.toDataURL('image/png').split(',')[1]!, true)
   }
 }
-
-const isUnsure = (readings: Readings) => readings.some((ofMetric) => ofMetric.some((reading) => reading && reading.value === undefined))
 
 function knownOf(metrics: readonly string[], found: readonly Found[]): Known {
   const known: Known = new Map(metrics.map((metric) => [metric, new Map<string, Piece>()]))
