@@ -46,7 +46,8 @@ export class Asking {
   #exact = new AbortController()
   #resting: ReturnType<typeof setTimeout> | undefined
   #pointing: ReturnType<typeof setTimeout> | undefined
-  #awaited = new Set<Card>()
+  /** What was asked of charts that know nothing yet. */
+  #awaited = new Map<Card, Promise<void>>()
   #renewing = false
   readonly #toRenew = new Set<string>()
 
@@ -62,19 +63,19 @@ export class Asking {
     this.#exact.abort()
     clearTimeout(this.#resting)
     clearTimeout(this.#pointing)
-    this.#awaited = new Set()
+    this.#awaited = new Map()
   }
 
   /** The charts that are seen and know nothing yet. */
   load(): void {
     const missing = this.#looked.cards().filter((card) => !card.isKnown && !this.#awaited.has(card))
     const awaited = this.#awaited
-    for (const card of missing) awaited.add(card)
     for (const some of batches(missing)) {
-      void this.#ask(some, { range: null, buckets: this.#buckets(some, 1) }, this.#all.signal).then((done) => {
+      const asked = this.#ask(some, { range: null, buckets: this.#buckets(some, 1) }, this.#all.signal).then((done) => {
         for (const card of some) awaited.delete(card)
         if (done && !this.#looked.isWhole()) this.sharpen()
       })
+      for (const card of some) awaited.set(card, asked)
     }
   }
 
@@ -114,28 +115,44 @@ export class Asking {
     }, REST_MS)
   }
 
-  /** Lines of sessions that went on, and only those. One question at a time: what comes meanwhile is asked after it. */
+  /**
+   * Lines of sessions that went on, and only those. One question at a time: what comes meanwhile is asked after it, and what was not
+   * answered when they are renewed next.
+   */
   async renew(sessions: readonly string[]): Promise<void> {
     for (const session of sessions) this.#toRenew.add(session)
     if (this.#renewing) return
     this.#renewing = true
     try {
-      while (this.#toRenew.size > 0) {
-        const changed = this.#looked.page.comparison.lines.filter(({ sessionId }) => this.#toRenew.has(sessionId))
+      for (let done = true; done && this.#toRenew.size > 0;) {
+        const changed = new Set(this.#toRenew)
         this.#toRenew.clear()
-        if (changed.length === 0) continue
-        const lines = changed.map(({ id }) => id)
-        const { signal } = this.#all
-        for (const some of batches(this.#looked.cards().filter((card) => card.isKnown))) {
-          await this.#ask(some, { range: null, buckets: this.#buckets(some, 1), lines }, signal)
-          const fine = some.find(({ fineRange }) => fineRange)?.fineRange
-          const finely = some.filter(({ fineRange }) => fineRange)
-          if (fine) await this.#ask(finely, { range: fine.range, buckets: this.#buckets(finely, 1 + 2 * BEYOND), lines }, signal, fine)
-        }
+        done = await this.#renewLines(changed)
+        if (!done) for (const session of changed) this.#toRenew.add(session)
       }
     } finally {
       this.#renewing = false
     }
+  }
+
+  /** Whether all was answered. */
+  async #renewLines(sessions: ReadonlySet<string>): Promise<boolean> {
+    const { signal } = this.#all
+    // What is on its way may have been read before they went on.
+    await Promise.all(this.#awaited.values())
+    if (signal.aborted) return false
+    const lines = this.#looked.page.comparison.lines.filter(({ sessionId }) => sessions.has(sessionId)).map(({ id }) => id)
+    if (lines.length === 0) return true
+    let done = true
+    for (const some of batches(this.#looked.cards().filter((card) => card.isKnown))) {
+      done = (await this.#ask(some, { range: null, buckets: this.#buckets(some, 1), lines }, signal)) && done
+      for (const finely of byFineRange(some)) {
+        const fine = finely[0]!.fineRange!
+        const asked = { range: fine.range, buckets: this.#buckets(finely, 1 + 2 * BEYOND), lines }
+        done = (await this.#ask(finely, asked, signal, fine)) && done
+      }
+    }
+    return done
   }
 
   /**
@@ -210,6 +227,16 @@ const metricsOf = (cards: readonly Card[]) => cards.flatMap(({ metrics }) => met
 
 function of({ metrics }: Card, found: readonly Found[]): Found[] {
   return found.filter(({ metric }) => metrics.includes(metric))
+}
+
+/** Cards that know a part of the axis finely, those that know the same together. */
+function byFineRange(cards: readonly Card[]): Card[][] {
+  const found = new Map<string, Card[]>()
+  for (const card of cards) {
+    const { fineRange } = card
+    if (fineRange) found.set(String(fineRange.range), [...(found.get(String(fineRange.range)) ?? []), card])
+  }
+  return [...found.values()]
 }
 
 /** Cards whose metrics make a question together. */

@@ -127,6 +127,8 @@ class CurvesView implements Shared {
     if (this.#seen.size === 0) void this.#enterFirst()
     this.#asking.load()
     if (this.#chosen.range) this.#asking.sharpen()
+    // What was called off when it was hidden.
+    void this.#asking.renew([])
     this.#follow()
   }
   hidden(): void {
@@ -139,6 +141,8 @@ class CurvesView implements Shared {
     this.#follow()
     this.#arrange()
     this.#whole = undefined
+    // Those that could not be had before, too.
+    this.#asking.load()
     void this.#asking.renew(sessions)
     for (const card of this.#seen) card.renew()
   }
@@ -294,11 +298,11 @@ class CurvesView implements Shared {
       ...offered.map((axis) => element('option', { value: axis, selected: axis === this.#chosen.axis }, names[axis])),
     )
     select.addEventListener('change', () => {
-      this.#asking.stop()
       const before = this.axis
       this.#chosen.axis = select.value as AxisChoice
       this.#whole = undefined
       if (this.axis !== before) {
+        this.#asking.stop()
         this.#chosen.range = null
         this.cursor = null
         for (const card of this.#seen) card.forget()
