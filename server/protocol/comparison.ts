@@ -131,6 +131,8 @@ export interface Curve {
 }
 export interface Curves {
   readonly curves: readonly Curve[]
+  /** Of all lines, whatever was logged in them: where on the axis their last epoch ends, or the one that is not committed yet has come to. */
+  readonly ends: readonly { readonly line: string; readonly at: number }[]
 }
 
 /** At which epoch of each model values are set against each other. */

@@ -377,7 +377,7 @@ describe('the curves of the demo', () => {
     await settled(page)
     const forked = (await rows(page, 'accuracy')).map(([at]) => Number(at))
     assert.match(await card(page, 'accuracy').locator('.values thead th').first().innerText(), /^Time since the fork/)
-    assert.ok(forked[0]! < 0 && forked.at(-1)! > 0 && forked.includes(0))
+    assert.ok(forked[0]! < 0 && forked.at(-1)! > 0)
     await plot(page, 'accuracy').focus()
     await page.keyboard.press('End')
     assert.match((await legend(page, 'accuracy')).of, /^[\d.,]+ (s|min)$/)
@@ -474,6 +474,28 @@ describe('curves of forks of forks', () => {
       ['f', 50],
     ] as const)
       assert.match(key, new RegExp(`${name} forks after epoch ${at}`))
+    await shown.end()
+  })
+
+  it('count the time since the fork from where it is, whatever chart comes first', async () => {
+    const log = (e: number) => ({ val: { loss: 1 / e, ...(e <= 10 ? { early: e } : {}) } })
+    const dir = await runs({ name: 'a', epochs: [1, 40], log }, { name: 'b', forkOf: { name: 'a', at: 30 }, epochs: [31, 40], log })
+    const shown = await show(dir, ['a', 'b'])
+    const { page } = shown
+    await tool(page, 'early', 'Pin to the top').click()
+    assert.deepEqual(await page.locator('.curves .card h2').allTextContents(), ['early', 'loss'])
+    await page.locator('vscode-tab-header[data-view="curves"]').click()
+    await page.getByRole('combobox', { name: 'Horizontal axis' }).selectOption('sinceFork')
+    await tool(page, 'loss', 'Table of values').click()
+    const past = await until('the values by time', async () => {
+      const at = (await rows(page, 'loss')).map(([time]) => Number(time!.replaceAll(',', '')))
+      return at.length > 40 && at.filter((time) => time < 0).length
+    })
+    assert.equal(past, 30)
+    const { content } = await save(shown, 'early', 'SVG')
+    const [mark] = /(?<=<path d="M)[\d.]+(?= [^"]*"[^>]*stroke-dasharray="2 3")/.exec(content)!
+    const [end] = /(?<=<circle cx=")[\d.]+/.exec(content)!
+    assert.ok(Number(mark) > Number(end) + 10, `${mark} after ${end}`)
     await shown.end()
   })
 

@@ -73,14 +73,14 @@ function curvesFrom(
   { metrics, range, lines, axis, buckets }: CurvesQuery,
   find: (asked: CurvesQuery) => RecordedCurves | undefined,
 ): Curves | undefined {
-  const whole = metrics.map((metric) => find({ axis, buckets, metrics: [metric], range: null }))
-  if (metrics.length > 0 && whole.every((one) => one === undefined)) return undefined
+  const whole = metrics.flatMap((metric) => find({ axis, buckets, metrics: [metric], range: null }) ?? [])
+  const [first] = whole
+  if (metrics.length > 0 && !first) return undefined
   const curves = whole.flatMap((one) => {
-    if (!one) return []
     const known = one.answer.curves.filter(({ line }) => !lines || lines.includes(line))
     return known.map((curve): Curve => (curve.count > one.asked.buckets ? { ...curve, coarser: true } : curve))
   })
-  return { curves: range ? curves.map((curve) => cut(curve, range)) : curves }
+  return { curves: range ? curves.map((curve) => cut(curve, range)) : curves, ends: first?.answer.ends ?? [] }
 }
 
 /**

@@ -102,6 +102,7 @@ export const questions = {
           coarser: z.exactOptional(z.literal(true)),
         }),
       ),
+      ends: z.array(z.object({ line: z.string(), at: z.number() })),
     }),
   },
   values: {

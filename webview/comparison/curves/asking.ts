@@ -1,4 +1,4 @@
-import type { Axis, CurvesQuery } from '../../../server/protocol/comparison'
+import type { Axis, Curves, CurvesQuery } from '../../../server/protocol/comparison'
 import type { Page } from '../page'
 import type { Card } from './card'
 import { cut, type Piece, piecesOf, type Range } from './points'
@@ -25,6 +25,12 @@ export interface Found {
   readonly piece: Piece
 }
 
+/** What the server answered. */
+interface Answered {
+  readonly found: readonly Found[]
+  readonly ends: Curves['ends']
+}
+
 export interface Looked {
   readonly page: Page
   readonly axis: () => Axis
@@ -33,8 +39,8 @@ export interface Looked {
   readonly cursor: () => number | null
   /** The charts that are seen. */
   readonly cards: () => readonly Card[]
-  /** Something came that may change how far the axis goes. */
-  readonly came: () => void
+  /** Something came that may change how far the axis goes, and where on it lines end. */
+  readonly came: (ends: Curves['ends']) => void
   readonly failed: (error: unknown) => void
 }
 
@@ -108,9 +114,9 @@ export class Asking {
     this.#pointing = setTimeout(async () => {
       const unsure = this.#looked.cards().filter((card) => card.isUnsure)
       for (const some of batches(unsure)) {
-        const curves = await this.#curves({ metrics: metricsOf(some), axis, range: [cursor, cursor], buckets: 1 }, signal)
-        if (!curves || this.#looked.cursor() !== cursor) return
-        for (const card of some) card.learnAt(cursor, of(card, curves))
+        const answered = await this.#curves({ metrics: metricsOf(some), axis, range: [cursor, cursor], buckets: 1 }, signal)
+        if (!answered || this.#looked.cursor() !== cursor) return
+        for (const card of some) card.learnAt(cursor, of(card, answered))
       }
     }, REST_MS)
   }
@@ -166,7 +172,7 @@ export class Asking {
     let questions = 0
     const collect = async ([from, to]: Range) => {
       if (++questions > MOST_QUESTIONS) throw new Error(this.#looked.page.texts.curvesTooMany)
-      const part = await this.#find({ metrics, axis, range: [from, to], buckets: MOST_BUCKETS }, signal)
+      const { found: part } = await this.#find({ metrics, axis, range: [from, to], buckets: MOST_BUCKETS }, signal)
       if (part.some(({ piece }) => piece.coarser)) throw new Error(this.#looked.page.texts.notInFile)
       const middle = (from + to) / 2
       if (part.some(({ piece }) => piece.count > MOST_BUCKETS) && middle > from && middle < to) {
@@ -198,34 +204,34 @@ export class Asking {
     signal: AbortSignal,
     fine?: { readonly range: Range; readonly width: number },
   ): Promise<boolean> {
-    const curves = await this.#curves({ ...asked, metrics: metricsOf(cards), axis: this.#looked.axis() }, signal)
-    if (!curves) return false
-    for (const card of cards) if (card.isSeen) card.learn(of(card, curves), asked.lines, fine)
-    this.#looked.came()
+    const answered = await this.#curves({ ...asked, metrics: metricsOf(cards), axis: this.#looked.axis() }, signal)
+    if (!answered) return false
+    for (const card of cards) if (card.isSeen) card.learn(of(card, answered), asked.lines, fine)
+    this.#looked.came(answered.ends)
     return true
   }
 
   /** Undefined where they are no longer wanted, or could not be had, which is said. */
-  async #curves(asked: CurvesQuery, signal: AbortSignal): Promise<readonly Found[] | undefined> {
+  async #curves(asked: CurvesQuery, signal: AbortSignal): Promise<Answered | undefined> {
     try {
-      const found = await this.#find(asked, signal)
-      return signal.aborted ? undefined : found
+      const answered = await this.#find(asked, signal)
+      return signal.aborted ? undefined : answered
     } catch (error) {
       if (!signal.aborted) this.#looked.failed(error)
       return undefined
     }
   }
 
-  async #find(asked: CurvesQuery, signal: AbortSignal): Promise<readonly Found[]> {
-    const { curves } = await this.#looked.page.host.ask('curves', { ...asked, once: true }, signal)
+  async #find(asked: CurvesQuery, signal: AbortSignal): Promise<Answered> {
+    const { curves, ends } = await this.#looked.page.host.ask('curves', { ...asked, once: true }, signal)
     const pieces = piecesOf(curves)
-    return curves.map(({ metric, line }, i) => ({ metric, line, piece: pieces[i]! }))
+    return { found: curves.map(({ metric, line }, i) => ({ metric, line, piece: pieces[i]! })), ends }
   }
 }
 
 const metricsOf = (cards: readonly Card[]) => cards.flatMap(({ metrics }) => metrics)
 
-function of({ metrics }: Card, found: readonly Found[]): Found[] {
+function of({ metrics }: Card, { found }: Answered): Found[] {
   return found.filter(({ metric }) => metrics.includes(metric))
 }
 

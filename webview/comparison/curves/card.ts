@@ -13,7 +13,7 @@ import { atEpoch, isUnsure, last, nearest, type Reading, step } from './reading'
 import { type Readings, readoutRows } from './readout'
 import type { Shared } from './shared'
 import { SvgPainter } from './svg'
-import { extent, marksOf, pathOf, type Remark, remarksOf, type Series, seriesOf } from './tree'
+import { extent, pathOf, placedMarks, type Remark, remarksOf, type Series, seriesOf } from './tree'
 import { fileName, valuesOf } from './values'
 import { valueTable } from './valueTable'
 
@@ -154,12 +154,6 @@ export class Card {
     return from <= to ? [from, to] : undefined
   }
 
-  /** Where the values of a line end. */
-  endOf(line: string): number | undefined {
-    const ends = [...this.#coarse.values()].flatMap((pieces) => pieces.get(line)?.x.at(-1) ?? [])
-    return ends.length ? Math.max(...ends) : undefined
-  }
-
   /** Makes the curves anew soon. */
   renew(): void {
     // Before charts that are only made: of those nothing is seen yet.
@@ -187,12 +181,11 @@ export class Card {
   }
 
   drawing(): Drawing {
-    const { dash, axis, page } = this.#shared
+    const { dash, endOf, page } = this.#shared
     return {
       series: this.#series,
-      marks: marksOf(page.comparison),
+      marks: placedMarks(page.comparison, endOf),
       dash: (metric) => dash(this.group, this.group.metrics.find((one) => one.metric === metric)!.split),
-      byEpoch: axis === 'epoch',
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Axis } from '../../../server/protocol/comparison'
+import type { Axis, Curves, Line } from '../../../server/protocol/comparison'
 import type { Json } from '../../../server/protocol/model'
 import { element } from '../../parts/element'
 import { fill, short } from '../../parts/format'
@@ -65,6 +65,8 @@ class CurvesView implements Shared {
   #dash: ReturnType<typeof dashesOf>
   #hidden = false
   #whole: Range | undefined
+  /** By their lines, on the axis that is shown. */
+  #ends = new Map<string, number>()
   #keep: ReturnType<typeof setTimeout> | undefined
   #logging: ReturnType<typeof setInterval> | undefined
 
@@ -81,7 +83,7 @@ class CurvesView implements Shared {
       isWhole: () => this.#chosen.range === null,
       cursor: () => this.cursor,
       cards: () => (this.#hidden ? [] : [...this.#seen]),
-      came: () => this.#came(),
+      came: (ends) => this.#came(ends),
       failed: (error) => this.failed(error),
     })
     this.#near = this.#observe({ rootMargin: `${NEAR} 0px` }, (...moved) => this.#cameNear(...moved))
@@ -161,6 +163,8 @@ class CurvesView implements Shared {
     this.#order()
   }
   dash: Shared['dash'] = (group, split) => this.#dash(group, split)
+
+  endOf = (line: Line) => (this.axis === 'epoch' ? line.to : this.#ends.get(line.id))
 
   view = (): Range => this.#chosen.range ?? this.whole()
 
@@ -276,12 +280,7 @@ class CurvesView implements Shared {
   /** Where the past that all share ends. */
   #forkedAt(): number {
     const line = this.#sharedByAll()
-    if (!line) return 0
-    for (const card of this.#seen) {
-      const end = card.endOf(line.id)
-      if (end !== undefined) return end
-    }
-    return 0
+    return (line && this.endOf(line)) ?? 0
   }
   #sharedByAll() {
     const { lines, models } = this.page.comparison
@@ -304,6 +303,7 @@ class CurvesView implements Shared {
       if (this.axis !== before) {
         this.#asking.stop()
         this.#chosen.range = null
+        this.#ends.clear()
         this.cursor = null
         for (const card of this.#seen) card.forget()
         this.#asking.load()
@@ -481,13 +481,13 @@ class CurvesView implements Shared {
     this.paced.soon(this.#asking, () => this.#asking.load())
   }
 
-  /** Data came: the whole may be more than it was. */
-  #came() {
+  /** Data came: the whole may be more than it was, and lines may end elsewhere. */
+  #came(ends: Curves['ends']) {
     this.#trouble.hidden = true
-    const [from, to] = this.whole()
+    const before = String([...this.whole(), ...this.#ends])
     this.#whole = undefined
-    const [first, last] = this.whole()
-    if (from !== first || to !== last) for (const card of this.#seen) if (card.isKnown) card.renew()
+    this.#ends = new Map(ends.map(({ line, at }) => [line, at]))
+    if (String([...this.whole(), ...this.#ends]) !== before) for (const card of this.#seen) if (card.isKnown) card.renew()
   }
 
   #zoomed() {
