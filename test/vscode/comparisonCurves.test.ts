@@ -806,6 +806,42 @@ describe('curves of a training that goes on', () => {
     await shown.end()
   })
 
+  it('leave who reads their table where it is read', async () => {
+    const log = (e: number) => ({ val: { loss: 1 / e } })
+    const dir = await runs({ name: 'a', epochs: [1, 150], log }, { name: 'b', epochs: [1, 250], log, running: true })
+    const shown = await show(dir, ['a', 'b'])
+    const { page, stores, renew } = shown
+    await tool(page, 'loss', 'Table of values').click()
+    const later = card(page, 'loss').getByRole('button', { name: 'Later' })
+    const where = async () => {
+      const focused = await page.evaluate(() => document.activeElement!.textContent)
+      const scrolled = await card(page, 'loss')
+        .locator('.values .scroll')
+        .evaluate((region) => region.scrollTop)
+      return [(await rows(page, 'loss'))[0]![0], await card(page, 'loss').locator('.pages span').innerText(), focused, scrolled]
+    }
+    await later.focus()
+    await page.keyboard.press('Enter')
+    await card(page, 'loss')
+      .locator('.values .scroll')
+      .evaluate((region) => (region.scrollTop = 50))
+    assert.deepEqual(await where(), ['101', '101 to 200 of 250', 'Later', 50])
+    append(dir, 251, 1, log(251))
+    await stores.ingest()
+    await renew([sessionId(1)])
+    await until('the row that came', async () => String(await where()) === String(['101', '101 to 200 of 251', 'Later', 50]))
+    // On the last page there is nothing later.
+    await page.keyboard.press('Enter')
+    assert.deepEqual(await where(), ['201', '201 to 251 of 251', 'Earlier', 0])
+    assert.deepEqual((await rows(page, 'loss')).at(-1), ['251', '', String(1 / 251)])
+    // Another part of the axis is read from its beginning.
+    await drag(page, plot(page, 'loss'), 0.2, 0.9)
+    await until('the part that is zoomed to', async () =>
+      (await card(page, 'loss').locator('.pages span').innerText()).startsWith('1 to 100'),
+    )
+    await shown.end()
+  })
+
   it('keep of each chart the part that it knows finely', async () => {
     const log = (e: number) => ({ val: { loss: 1 / e, accuracy: e } })
     const dir = await runs({ name: 'a', epochs: [1, 3000], log }, { name: 'b', epochs: [1, 3000], log, running: true })

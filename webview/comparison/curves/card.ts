@@ -15,7 +15,6 @@ import type { Shared } from './shared'
 import { SvgPainter } from './svg'
 import { extent, pathOf, placedMarks, type Remark, remarksOf, type Series, seriesOf } from './tree'
 import { fileName, valuesOf } from './values'
-import { valueTable } from './valueTable'
 
 type Known = Map<string, Map<string, Piece>>
 
@@ -328,7 +327,7 @@ export class Card {
     const all = reduced ? await this.#shared.everything(this.group, range) : this.#series
     // It was closed, or something else is looked at, before all were there.
     if (this.#tableShown !== shown || String(view()) !== String(range)) return
-    this.#live?.table(shown ? valueTable(this.group.name, valuesOf(this.group, lines, models, all, range), this.#shared) : undefined)
+    this.#live?.table(shown ? valuesOf(this.group, lines, models, all, range) : undefined)
   }
 
   picture(): Picture {
