@@ -42,7 +42,8 @@ export async function curves(
     }),
   )
   const answer = found.flat()
-  return { curves: once ? withoutCopies(answer) : answer }
+  const ends = placed.map(({ line, last }) => ({ line: line.id, at: last }))
+  return { curves: once ? withoutCopies(answer) : answer, ends }
 }
 
 function written(

@@ -174,7 +174,7 @@ async function record(
   return { recorded, answers, metrics: drawn }
 }
 
-const only = ({ curves }: Curves, metric: string): Curves => ({ curves: curves.filter((curve) => curve.metric === metric) })
+const only = ({ curves, ends }: Curves, metric: string): Curves => ({ curves: curves.filter((curve) => curve.metric === metric), ends })
 
 /** A script that can stand inside a script element: in its texts and patterns a backslash changes nothing. */
 const code = (text: string) =>

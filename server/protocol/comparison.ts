@@ -126,9 +126,13 @@ export interface Curve {
   readonly gaps: readonly number[]
   /** Of a session that is running: the epoch that is not committed yet, whose points so far are the last of the curve; not on the axis of epochs. */
   readonly open?: number
+  /** In a file only: it was recorded in fewer points than were asked for, and none of them is known for itself. */
+  readonly coarser?: true
 }
 export interface Curves {
   readonly curves: readonly Curve[]
+  /** Of all lines, whatever was logged in them: where on the axis their last epoch ends, or the one that is not committed yet has come to. */
+  readonly ends: readonly { readonly line: string; readonly at: number }[]
 }
 
 /** At which epoch of each model values are set against each other. */

@@ -84,6 +84,18 @@ describe("the answers to a comparison's page", () => {
     assert.deepEqual(numbers(of(times, 'val/acc', NEW).x), [1])
   })
 
+  it('say where each line ends, whatever is asked of it', async () => {
+    const ends = async (axis: Axis, metrics: readonly string[]) => {
+      const told = await answer(context, { references }, 'curves', { metrics, axis, range: [0, 0], buckets: 1, lines: [NEW] })
+      return Object.fromEntries(told.ends.map(({ line, at }) => [line, at]))
+    }
+    for (const metrics of [['val/acc'], ['nothing/like-it'], []]) {
+      assert.deepEqual(await ends('epoch', metrics), { [SHARED]: 2, [OLD]: 3, [NEW]: 3 })
+      assert.deepEqual(await ends('step', metrics), { [SHARED]: 11, [OLD]: 15, [NEW]: 15 })
+      assert.deepEqual(await ends('time', metrics), { [SHARED]: 1, [OLD]: 2, [NEW]: 1 })
+    }
+  })
+
   it('are the same for a line alone, and columns that are alike come once where that is asked for', async () => {
     for (const axis of ['epoch', 'step', 'time'] as const)
       for (const buckets of [100, 2]) {

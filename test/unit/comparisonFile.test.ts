@@ -2,7 +2,17 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { globSync, readFileSync } from 'node:fs'
 import { curveQuestions, fileQuestions, sampleQuestions } from '../../server/comparison/fileQuestions'
-import type { Comparison, ComparisonMetric, ComparisonModel, Curve, Floats, Recorded, SavedAnswer } from '../../server/protocol/comparison'
+import type {
+  Comparison,
+  ComparisonMetric,
+  ComparisonModel,
+  Curve,
+  Curves,
+  CurvesQuery,
+  Floats,
+  Recorded,
+  SavedAnswer,
+} from '../../server/protocol/comparison'
 import { questions } from '../../webview/messages/comparison'
 import { answerFrom, cut } from '../../webview/comparison/fileAnswers'
 
@@ -27,6 +37,10 @@ const comparison = {
   ],
   lines: [{ to: 30 }, { to: 40 }],
 } as unknown as Comparison
+const ENDS: Curves['ends'] = [
+  { line: 'l', at: 5 },
+  { line: 'other', at: 9 },
+]
 const curve: Curve = {
   metric: 'val/m0',
   line: 'l',
@@ -90,8 +104,8 @@ describe('the answers of a file', () => {
   ]
   const said: readonly SavedAnswer[] = [
     { answer: { nodes: [] } as never },
-    { answer: { curves: [curve] } },
-    { answer: { curves: [{ ...curve, metric: 'val/m1', line: 'other' }] } },
+    { answer: { curves: [curve], ends: ENDS } },
+    { answer: { curves: [{ ...curve, metric: 'val/m1', line: 'other' }], ends: ENDS } },
     { answer: { edges: [], models: [], epochs: [] } },
     { answer: { groups: [], epochs: [], moreGroups: 0 } },
     { refused: 'It has no graph.' },
@@ -126,19 +140,38 @@ describe('the answers of a file', () => {
   it('put curves together from those of each metric', () => {
     const asked = { metrics: ['val/m1', 'val/m0', 'val/gone'], axis: 'epoch', range: null, buckets: 200 }
     assert.deepEqual(
-      (ask('curves', asked) as { curves: Curve[] }).curves.map((one) => one.metric),
+      (ask('curves', asked) as Curves).curves.map((one) => one.metric),
       ['val/m1', 'val/m0'],
     )
-    assert.deepEqual((ask('curves', { ...asked, lines: ['other'] }) as { curves: Curve[] }).curves.length, 1)
+    assert.deepEqual((ask('curves', { ...asked, lines: ['other'] }) as Curves).curves.length, 1)
+    assert.deepEqual((ask('curves', { ...asked, range: [2, 3], lines: ['other'] }) as Curves).ends, ENDS)
     assert.equal(ask('curves', { ...asked, metrics: ['val/gone'] }), undefined)
     assert.equal(ask('curves', { ...asked, axis: 'step' }), undefined)
+  })
+
+  it('say of curves that were recorded in fewer points than they have that they are coarser, also of a part without one', () => {
+    const long = { ...curve, count: 1001 }
+    const part = (range: CurvesQuery['range']) => {
+      const told = answerFrom(comparison, recorded, () => ({ answer: { curves: [long], ends: ENDS } }), 'curves', {
+        metrics: ['val/m0'],
+        axis: 'epoch',
+        range,
+        buckets: 1,
+      })!
+      return told.curves.map(({ coarser, count }) => [coarser, count])
+    }
+    assert.deepEqual(part(null), [[true, 1001]])
+    assert.deepEqual(part([2, 3]), [[true, 400]])
+    assert.deepEqual(part([2.4, 2.6]), [[true, 1]])
+    const whole = ask('curves', { metrics: ['val/m0'], axis: 'epoch', range: [3, 3], buckets: 1 }) as Curves
+    assert.deepEqual([whole.curves[0]!.coarser, whole.curves[0]!.count], [undefined, 1])
   })
 
   it('cut a part out of a curve, with a point on either side', () => {
     const part = cut(curve, [2.5, 3.5])
     assert.deepEqual(
       [values(part.x), values(part.value), values(part.low!), part.high, part.gaps, part.count],
-      [[2, 3, 4], [NaN, 0.3, -0], [0, 0, 0], null, [0], 30],
+      [[2, 3, 4], [NaN, 0.3, -0], [0, 0, 0], null, [0], 1],
     )
     assert.deepEqual(values(cut(curve, [0, 9]).x), [1, 2, 3, 4, 5])
     assert.deepEqual(values(cut(curve, [9, 10]).x), [5])

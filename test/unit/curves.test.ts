@@ -6,7 +6,7 @@ import { isReduced, merge, nearestPlace, piecesOf, type Piece, placeFrom } from 
 import { atEpoch, last, nearest, step } from '../../webview/comparison/curves/reading'
 import { smooth } from '../../webview/comparison/curves/smooth'
 import { SvgPainter } from '../../webview/comparison/curves/svg'
-import { extent, labelRows, marksOf, pathOf, remarksOf, type Series, seriesOf } from '../../webview/comparison/curves/tree'
+import { extent, labelRows, marksOf, pathOf, placedMarks, remarksOf, type Series, seriesOf } from '../../webview/comparison/curves/tree'
 import { csvOf, fileName, valuesOf } from '../../webview/comparison/curves/values'
 import { floats } from '../../webview/comparison/floats'
 import { limits, logTicks, ticks, tickTexts, timeUnit } from '../../webview/comparison/ticks'
@@ -19,6 +19,8 @@ const piece = (x: readonly number[], value: readonly number[], more: Partial<Pie
   high: null,
   epoch: null,
   gaps: value.flatMap((one, i) => (Number.isFinite(one) ? [] : [i])),
+  coarser: false,
+
   ...more,
 })
 const line = (session: string, from: number, to: number, models: readonly number[], after: string | null = null): Line => ({
@@ -443,7 +445,7 @@ describe('a chart as SVG', () => {
       font: 'x',
       colour: (models: readonly number[]) => `#m${models.join('')}`,
     }
-    paint(painter, FRAME, { series, marks: marksOf({ lines, models: MODELS }), dash: () => [4, 2], byEpoch: true }, look)
+    paint(painter, FRAME, { series, marks: placedMarks({ lines, models: MODELS }, ({ to }) => to), dash: () => [4, 2] }, look)
     const file = painter.done(100, 100, '#fff', 'a\u0000<b>')
     assert.match(file, /<path d="M30 70L40 58L50 48" fill="none" stroke="#m12"[^>]*stroke-dasharray="4 2"/)
     assert.match(file, /&lt;script&gt;/)

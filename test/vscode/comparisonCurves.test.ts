@@ -377,7 +377,7 @@ describe('the curves of the demo', () => {
     await settled(page)
     const forked = (await rows(page, 'accuracy')).map(([at]) => Number(at))
     assert.match(await card(page, 'accuracy').locator('.values thead th').first().innerText(), /^Time since the fork/)
-    assert.ok(forked[0]! < 0 && forked.at(-1)! > 0 && forked.includes(0))
+    assert.ok(forked[0]! < 0 && forked.at(-1)! > 0)
     await plot(page, 'accuracy').focus()
     await page.keyboard.press('End')
     assert.match((await legend(page, 'accuracy')).of, /^[\d.,]+ (s|min)$/)
@@ -480,6 +480,28 @@ describe('curves of forks of forks', () => {
       ['f', 50],
     ] as const)
       assert.match(key, new RegExp(`${name} forks after epoch ${at}`))
+    await shown.end()
+  })
+
+  it('count the time since the fork from where it is, whatever chart comes first', async () => {
+    const log = (e: number) => ({ val: { loss: 1 / e, ...(e <= 10 ? { early: e } : {}) } })
+    const dir = await runs({ name: 'a', epochs: [1, 40], log }, { name: 'b', forkOf: { name: 'a', at: 30 }, epochs: [31, 40], log })
+    const shown = await show(dir, ['a', 'b'])
+    const { page } = shown
+    await tool(page, 'early', 'Pin to the top').click()
+    assert.deepEqual(await page.locator('.curves .card h2').allTextContents(), ['early', 'loss'])
+    await page.locator('vscode-tab-header[data-view="curves"]').click()
+    await page.getByRole('combobox', { name: 'Horizontal axis' }).selectOption('sinceFork')
+    await tool(page, 'loss', 'Table of values').click()
+    const past = await until('the values by time', async () => {
+      const at = (await rows(page, 'loss')).map(([time]) => Number(time!.replaceAll(',', '')))
+      return at.length > 40 && at.filter((time) => time < 0).length
+    })
+    assert.equal(past, 30)
+    const { content } = await save(shown, 'early', 'SVG')
+    const [mark] = /(?<=<path d="M)[\d.]+(?= [^"]*"[^>]*stroke-dasharray="2 3")/.exec(content)!
+    const [end] = /(?<=<circle cx=")[\d.]+/.exec(content)!
+    assert.ok(Number(mark) > Number(end) + 10, `${mark} after ${end}`)
     await shown.end()
   })
 
@@ -667,7 +689,39 @@ describe('curves of a thousand metrics', () => {
   })
 })
 
+describe('curves that could not be had', () => {
+  it('come with the server, without a touch of the page', async () => {
+    const log = (e: number) => ({ val: { loss: 1 / e } })
+    const dir = await runs({ name: 'a', epochs: [1, 4], log }, { name: 'b', epochs: [1, 4], log })
+    const context = { stores: new LocalStores(dir), dir }
+    await context.stores.ingest()
+    const { page, renew, close } = await openAlone(context, { references: ['a', 'b'] })
+    const { stores } = context
+    context.stores = new LocalStores(join(await emptyFolder(), '.epochtree'))
+    await page.locator('vscode-tab-header[data-view="curves"]').click()
+    await page.locator('.curves .failed').waitFor()
+    assert.equal(await page.locator('.curves canvas').count(), 0)
+    await context.stores.close()
+    context.stores = stores
+    await renew([0, 1].map(sessionId))
+    await card(page, 'loss').locator('canvas').waitFor()
+    assert.ok(await page.locator('.curves .failed').isHidden())
+    assert.equal((await legend(page, 'loss')).models['a']!['val']!.value, '0.25')
+    await close()
+    await stores.close()
+  })
+})
+
 describe('curves of a training that goes on', () => {
+  /** A further epoch of the second run, whose own epochs begin with `first`. */
+  const append = (dir: string, epoch: number, first: number, logged: ReturnType<Trained['log']>) =>
+    appendFileSync(
+      join(dir, 'runs', sessionId(1), 'journal.jsonl'),
+      epochLines(1, epoch, first, 1_764_003_600, logged)
+        .map((line) => `${JSON.stringify(line)}\n`)
+        .join(''),
+    )
+
   it('grow, only the lines of that session asked again; a zoom stays', async () => {
     const log = (seed: number) => (e: number) => ({ val: { loss: seed + 1 / e } })
     const dir = await runs(
@@ -676,14 +730,8 @@ describe('curves of a training that goes on', () => {
     )
     const shown = await show(dir, ['a', 'b'])
     const { page, heard, stores, renew } = shown
-    const journal = join(dir, 'runs', sessionId(1), 'journal.jsonl')
     const go = async (epoch: number) => {
-      appendFileSync(
-        journal,
-        epochLines(1, epoch, 11, 1_764_003_600, log(1)(epoch))
-          .map((line) => `${JSON.stringify(line)}\n`)
-          .join(''),
-      )
+      append(dir, epoch, 11, log(1)(epoch))
       await stores.ingest()
       const from = heard.length
       await renew([sessionId(1)])
@@ -713,6 +761,124 @@ describe('curves of a training that goes on', () => {
     assert.deepEqual(await go(27), [])
     await page.locator('vscode-tab-header[data-view="curves"]').click()
     assert.deepEqual(await seen(page, 'loss'), ['1', '27'])
+    await shown.end()
+  })
+
+  it('are asked for again when the view that called them off is seen again', async () => {
+    const log = (e: number) => ({ val: { loss: 1 / e } })
+    const dir = await runs({ name: 'a', epochs: [1, 20], log }, { name: 'b', epochs: [1, 15], log, running: true })
+    const shown = await show(dir, ['a', 'b'])
+    const { page, stores, renew } = shown
+    append(dir, 16, 1, log(16))
+    await stores.ingest()
+    // The page hears it first, and asks; then another view is looked at, before there is an answer.
+    await page.evaluate(() =>
+      window.addEventListener('message', () => document.querySelector<HTMLElement>('[data-view="overview"]')!.click(), { once: true }),
+    )
+    const from = shown.heard.length
+    await renew([sessionId(1)])
+    await settled(page)
+    const calledOff = shown.heard.slice(from).flatMap((one) => (one.type === 'cancel' ? [one.id] : []))
+    const question = shown.heard.slice(from).find((one) => one.type === 'ask' && one.question === 'curves')
+    assert.ok(question?.type === 'ask' && calledOff.includes(question.id))
+    await page.locator('vscode-tab-header[data-view="curves"]').click()
+    await settled(page)
+    assert.equal((await legend(page, 'loss')).models['b']!['val']!.value, String(1 / 16))
+    await shown.end()
+  })
+
+  it('leave nothing behind of a question that was answered', async () => {
+    const log = (e: number) => ({ val: { loss: 1 / e } })
+    const before = () => {
+      const { addEventListener: add, removeEventListener: remove } = AbortSignal.prototype
+      const heard = new Set<unknown>()
+      AbortSignal.prototype.addEventListener = function (this: AbortSignal, ...given: Parameters<typeof add>) {
+        heard.add(given[1])
+        add.apply(this, given)
+      }
+      AbortSignal.prototype.removeEventListener = function (this: AbortSignal, ...given: Parameters<typeof remove>) {
+        heard.delete(given[1])
+        remove.apply(this, given)
+      }
+      Object.assign(window, { heard })
+    }
+    const shown = await show(await runs({ name: 'a', epochs: [1, 9], log }, { name: 'b', epochs: [1, 9], log }), ['a', 'b'], { before })
+    const from = shown.heard.length
+    for (let i = 0; i < 3; i++) await shown.renew([sessionId(1)])
+    await until('no listener to be left', async () => {
+      const left = await shown.page.evaluate(() => (window as unknown as { heard: Set<unknown> }).heard.size)
+      return asked(shown.heard, from).length > 0 && left === 0
+    })
+    await shown.end()
+  })
+
+  it('leave who reads their table where it is read', async () => {
+    const log = (e: number) => ({ val: { loss: 1 / e } })
+    const dir = await runs({ name: 'a', epochs: [1, 150], log }, { name: 'b', epochs: [1, 250], log, running: true })
+    const shown = await show(dir, ['a', 'b'])
+    const { page, stores, renew } = shown
+    await tool(page, 'loss', 'Table of values').click()
+    const later = card(page, 'loss').getByRole('button', { name: 'Later' })
+    const where = async () => {
+      const focused = await page.evaluate(() => document.activeElement!.textContent)
+      const scrolled = await card(page, 'loss')
+        .locator('.values .scroll')
+        .evaluate((region) => region.scrollTop)
+      return [(await rows(page, 'loss'))[0]![0], await card(page, 'loss').locator('.pages span').innerText(), focused, scrolled]
+    }
+    await later.focus()
+    await page.keyboard.press('Enter')
+    await card(page, 'loss')
+      .locator('.values .scroll')
+      .evaluate((region) => (region.scrollTop = 50))
+    assert.deepEqual(await where(), ['101', '101 to 200 of 250', 'Later', 50])
+    append(dir, 251, 1, log(251))
+    await stores.ingest()
+    await renew([sessionId(1)])
+    await until('the row that came', async () => String(await where()) === String(['101', '101 to 200 of 251', 'Later', 50]))
+    // On the last page there is nothing later.
+    await page.keyboard.press('Enter')
+    assert.deepEqual(await where(), ['201', '201 to 251 of 251', 'Earlier', 0])
+    assert.deepEqual((await rows(page, 'loss')).at(-1), ['251', '', String(1 / 251)])
+    // Another part of the axis is read from its beginning.
+    await drag(page, plot(page, 'loss'), 0.2, 0.9)
+    await until('the part that is zoomed to', async () =>
+      (await card(page, 'loss').locator('.pages span').innerText()).startsWith('1 to 100'),
+    )
+    await shown.end()
+  })
+
+  it('keep of each chart the part that it knows finely', async () => {
+    const log = (e: number) => ({ val: { loss: 1 / e, accuracy: e } })
+    const dir = await runs({ name: 'a', epochs: [1, 3000], log }, { name: 'b', epochs: [1, 3000], log, running: true })
+    const shown = await show(dir, ['a', 'b'])
+    const { page, stores, heard, renew } = shown
+    await drag(page, plot(page, 'loss'), 0.4, 0.6)
+    await settled(page)
+    // A chart that comes back where another already knows enough.
+    const search = page.getByRole('searchbox', { name: 'Search metrics' })
+    await search.fill('loss')
+    await settled(page)
+    const again = heard.length
+    await plot(page, 'loss').focus()
+    await page.keyboard.press('Shift+ArrowRight')
+    await search.fill('')
+    const ranges = (from: number) => {
+      const found: Record<string, readonly [number, number]> = {}
+      for (const { metrics, range } of asked(heard, from))
+        if (range && range[0] < range[1]) for (const metric of metrics) found[metric] = range
+      return found
+    }
+    await until('both to be known finely', () => Promise.resolve(ranges(again)['val/accuracy']))
+    await settled(page)
+    const before = ranges(0)
+    assert.notDeepEqual(before['val/loss'], before['val/accuracy'])
+    append(dir, 3001, 1, log(3001))
+    await stores.ingest()
+    const from = heard.length
+    await renew([sessionId(1)])
+    await until('both to be asked for again', () => Promise.resolve(Object.keys(ranges(from)).length === 2))
+    assert.deepEqual(ranges(from), before)
     await shown.end()
   })
 

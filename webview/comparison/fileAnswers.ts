@@ -29,10 +29,15 @@ export function answerFrom<Name extends Question>(
   const find = (wanted: unknown) => {
     const key = keyOf(question, wanted, models)
     const place = recorded.findIndex((one) => one.question === question && keyOf(question, one.asked, models) === key)
-    return place < 0 ? undefined : unwrapped(read(place))
+    return place < 0 ? undefined : { asked: recorded[place]!.asked, answer: unwrapped(read(place)) }
   }
-  if (question === 'curves') return curvesFrom(asked as CurvesQuery, (wanted) => find(wanted) as Curves | undefined)
-  return find(asked)
+  if (question === 'curves') return curvesFrom(asked as CurvesQuery, (wanted) => find(wanted) as RecordedCurves | undefined)
+  return find(asked)?.answer
+}
+
+interface RecordedCurves {
+  readonly asked: CurvesQuery
+  readonly answer: Curves
 }
 
 function unwrapped(said: SavedAnswer): Answer<Question> {
@@ -66,15 +71,22 @@ function meant(reference: string, models: Comparison['models']): string {
 /** Each metric was recorded alone and whole, with all its columns; a part of it is cut out, as sharp as the whole was. */
 function curvesFrom(
   { metrics, range, lines, axis, buckets }: CurvesQuery,
-  find: (asked: CurvesQuery) => Curves | undefined,
+  find: (asked: CurvesQuery) => RecordedCurves | undefined,
 ): Curves | undefined {
-  const whole = metrics.map((metric) => find({ axis, buckets, metrics: [metric], range: null }))
-  if (metrics.length > 0 && whole.every((one) => one === undefined)) return undefined
-  const curves = whole.flatMap((one) => one?.curves ?? []).filter(({ line }) => !lines || lines.includes(line))
-  return { curves: range ? curves.map((curve) => cut(curve, range)) : curves }
+  const whole = metrics.flatMap((metric) => find({ axis, buckets, metrics: [metric], range: null }) ?? [])
+  const [first] = whole
+  if (metrics.length > 0 && !first) return undefined
+  const curves = whole.flatMap((one) => {
+    const known = one.answer.curves.filter(({ line }) => !lines || lines.includes(line))
+    return known.map((curve): Curve => (curve.count > one.asked.buckets ? { ...curve, coarser: true } : curve))
+  })
+  return { curves: range ? curves.map((curve) => cut(curve, range)) : curves, ends: first?.answer.ends ?? [] }
 }
 
-/** The part of a curve in a range, and one point on either side, so that its line goes on to the edge. */
+/**
+ * The part of a curve in a range, and one point on either side, so that its line goes on to the edge. How many points a coarser one
+ * had there is a guess, but always more than are left.
+ */
 export function cut(curve: Curve, [from, to]: readonly [from: number, to: number]): Curve {
   const x = floats(curve.x)
   const inside = x.findIndex((at) => at >= from)
@@ -82,9 +94,10 @@ export function cut(curve: Curve, [from, to]: readonly [from: number, to: number
   const beyond = x.findIndex((at) => at > to)
   const end = beyond < 0 ? x.length : beyond + 1
   const part = (values: Floats | null) => values && encoded(floats(values).subarray(first, end))
+  const within = x.filter((at) => at >= from && at <= to).length
   return {
     ...curve,
-    count: x.length === 0 ? 0 : Math.round((curve.count * Math.max(0, end - first)) / x.length),
+    count: curve.coarser ? Math.max(within + 1, Math.round((curve.count * within) / x.length)) : within,
     x: part(curve.x)!,
     value: part(curve.value)!,
     low: part(curve.low),

@@ -31,11 +31,20 @@ declare function acquireVsCodeApi(): {
   setState(state: PageState): void
 }
 
+/** A question that was sent. */
+interface Waiting {
+  readonly question: Question
+  readonly done: (answer: never) => void
+  readonly refused: (error: Error) => void
+  /** Nobody can call it off any more. */
+  readonly settled: () => void
+}
+
 /** The extension, which asks the language server. */
 export function editorHost(listener: Listener): Host {
   const editor = acquireVsCodeApi()
   const send = (message: FromPage) => editor.postMessage(fromPage.parse(message) as FromPage)
-  const waiting = new Map<number, { readonly question: Question; readonly done: (answer: never) => void; refused(error: Error): void }>()
+  const waiting = new Map<number, Waiting>()
   let last = 0
   const hear = (data: unknown) => {
     const parsed = toPage.safeParse(data)
@@ -55,6 +64,7 @@ export function editorHost(listener: Listener): Host {
         const one = waiting.get(message.id)
         waiting.delete(message.id)
         if (!one) return
+        one.settled()
         if (message.type === 'refused') return one.refused(new Error(message.message))
         const answer = questions[one.question].answer.safeParse(message.answer)
         if (answer.success) one.done(answer.data as never)
@@ -77,8 +87,9 @@ export function editorHost(listener: Listener): Host {
           refused(new DOMException('No longer wanted', 'AbortError'))
         }
         if (signal?.aborted) return refused(new DOMException('No longer wanted', 'AbortError'))
+        // A signal may outlive its questions by far.
         signal?.addEventListener('abort', abort, { once: true })
-        waiting.set(id, { question, done, refused })
+        waiting.set(id, { question, done, refused, settled: () => signal?.removeEventListener('abort', abort) })
         send({ type: 'ask', id, question, asked } as FromPage)
       }),
     act: (action, reference) => send({ type: 'act', action, reference }),

@@ -99,8 +99,10 @@ export const questions = {
           epoch: z.nullable(floats),
           gaps: z.array(place),
           open: z.exactOptional(z.number()),
+          coarser: z.exactOptional(z.literal(true)),
         }),
       ),
+      ends: z.array(z.object({ line: z.string(), at: z.number() })),
     }),
   },
   values: {

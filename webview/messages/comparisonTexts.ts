@@ -38,6 +38,7 @@ export const comparisonTexts = {
   curvesNoMetrics: 'Nothing was logged yet. Log metrics with epoch.log({"loss": loss}), and their curves appear here.',
   curvesFailed: 'The curves could not be read: {0}',
   curvesTooMany: 'there are more values than can be listed; zoom in to fewer.',
+  curvesNotInFile: 'not in this file',
   curvesChart: 'chart',
   curvesChartOf: '{0}. {1}',
   curvesValuesOf: 'Values of {0}',

@@ -1,4 +1,4 @@
-import type { Axis, CurvesQuery } from '../../../server/protocol/comparison'
+import type { Axis, Curves, CurvesQuery } from '../../../server/protocol/comparison'
 import type { Page } from '../page'
 import type { Card } from './card'
 import { cut, type Piece, piecesOf, type Range } from './points'
@@ -25,6 +25,12 @@ export interface Found {
   readonly piece: Piece
 }
 
+/** What the server answered. */
+interface Answered {
+  readonly found: readonly Found[]
+  readonly ends: Curves['ends']
+}
+
 export interface Looked {
   readonly page: Page
   readonly axis: () => Axis
@@ -33,8 +39,8 @@ export interface Looked {
   readonly cursor: () => number | null
   /** The charts that are seen. */
   readonly cards: () => readonly Card[]
-  /** Something came that may change how far the axis goes. */
-  readonly came: () => void
+  /** Something came that may change how far the axis goes, and where on it lines end. */
+  readonly came: (ends: Curves['ends']) => void
   readonly failed: (error: unknown) => void
 }
 
@@ -46,7 +52,8 @@ export class Asking {
   #exact = new AbortController()
   #resting: ReturnType<typeof setTimeout> | undefined
   #pointing: ReturnType<typeof setTimeout> | undefined
-  #awaited = new Set<Card>()
+  /** What was asked of charts that know nothing yet. */
+  #awaited = new Map<Card, Promise<void>>()
   #renewing = false
   readonly #toRenew = new Set<string>()
 
@@ -62,19 +69,19 @@ export class Asking {
     this.#exact.abort()
     clearTimeout(this.#resting)
     clearTimeout(this.#pointing)
-    this.#awaited = new Set()
+    this.#awaited = new Map()
   }
 
   /** The charts that are seen and know nothing yet. */
   load(): void {
     const missing = this.#looked.cards().filter((card) => !card.isKnown && !this.#awaited.has(card))
     const awaited = this.#awaited
-    for (const card of missing) awaited.add(card)
     for (const some of batches(missing)) {
-      void this.#ask(some, { range: null, buckets: this.#buckets(some, 1) }, this.#all.signal).then((done) => {
+      const asked = this.#ask(some, { range: null, buckets: this.#buckets(some, 1) }, this.#all.signal).then((done) => {
         for (const card of some) awaited.delete(card)
         if (done && !this.#looked.isWhole()) this.sharpen()
       })
+      for (const card of some) awaited.set(card, asked)
     }
   }
 
@@ -107,38 +114,57 @@ export class Asking {
     this.#pointing = setTimeout(async () => {
       const unsure = this.#looked.cards().filter((card) => card.isUnsure)
       for (const some of batches(unsure)) {
-        const curves = await this.#curves({ metrics: metricsOf(some), axis, range: [cursor, cursor], buckets: 1 }, signal)
-        if (!curves || this.#looked.cursor() !== cursor) return
-        for (const card of some) card.learnAt(cursor, of(card, curves))
+        const answered = await this.#curves({ metrics: metricsOf(some), axis, range: [cursor, cursor], buckets: 1 }, signal)
+        if (!answered || this.#looked.cursor() !== cursor) return
+        for (const card of some) card.learnAt(cursor, of(card, answered))
       }
     }, REST_MS)
   }
 
-  /** Lines of sessions that went on, and only those. One question at a time: what comes meanwhile is asked after it. */
+  /**
+   * Lines of sessions that went on, and only those. One question at a time: what comes meanwhile is asked after it, and what was not
+   * answered when they are renewed next.
+   */
   async renew(sessions: readonly string[]): Promise<void> {
     for (const session of sessions) this.#toRenew.add(session)
     if (this.#renewing) return
     this.#renewing = true
     try {
-      while (this.#toRenew.size > 0) {
-        const changed = this.#looked.page.comparison.lines.filter(({ sessionId }) => this.#toRenew.has(sessionId))
+      for (let done = true; done && this.#toRenew.size > 0;) {
+        const changed = new Set(this.#toRenew)
         this.#toRenew.clear()
-        if (changed.length === 0) continue
-        const lines = changed.map(({ id }) => id)
-        const { signal } = this.#all
-        for (const some of batches(this.#looked.cards().filter((card) => card.isKnown))) {
-          await this.#ask(some, { range: null, buckets: this.#buckets(some, 1), lines }, signal)
-          const fine = some.find(({ fineRange }) => fineRange)?.fineRange
-          const finely = some.filter(({ fineRange }) => fineRange)
-          if (fine) await this.#ask(finely, { range: fine.range, buckets: this.#buckets(finely, 1 + 2 * BEYOND), lines }, signal, fine)
-        }
+        done = await this.#renewLines(changed)
+        if (!done) for (const session of changed) this.#toRenew.add(session)
       }
     } finally {
       this.#renewing = false
     }
   }
 
-  /** Every value of some metrics in a part of the axis, however many there are: it is halved until each point stands for itself. */
+  /** Whether all was answered. */
+  async #renewLines(sessions: ReadonlySet<string>): Promise<boolean> {
+    const { signal } = this.#all
+    // What is on its way may have been read before they went on.
+    await Promise.all(this.#awaited.values())
+    if (signal.aborted) return false
+    const lines = this.#looked.page.comparison.lines.filter(({ sessionId }) => sessions.has(sessionId)).map(({ id }) => id)
+    if (lines.length === 0) return true
+    let done = true
+    for (const some of batches(this.#looked.cards().filter((card) => card.isKnown))) {
+      done = (await this.#ask(some, { range: null, buckets: this.#buckets(some, 1), lines }, signal)) && done
+      for (const finely of byFineRange(some)) {
+        const fine = finely[0]!.fineRange!
+        const asked = { range: fine.range, buckets: this.#buckets(finely, 1 + 2 * BEYOND), lines }
+        done = (await this.#ask(finely, asked, signal, fine)) && done
+      }
+    }
+    return done
+  }
+
+  /**
+   * Every value of some metrics in a part of the axis, however many there are: it is halved until each point stands for itself.
+   * Rejects with the reason in a sentence where they are too many, or a file has not all of them.
+   */
   async everything(metrics: readonly string[], range: Range): Promise<Found[]> {
     const { signal } = this.#all
     const axis = this.#looked.axis()
@@ -146,7 +172,8 @@ export class Asking {
     let questions = 0
     const collect = async ([from, to]: Range) => {
       if (++questions > MOST_QUESTIONS) throw new Error(this.#looked.page.texts.curvesTooMany)
-      const part = await this.#find({ metrics, axis, range: [from, to], buckets: MOST_BUCKETS }, signal)
+      const { found: part } = await this.#find({ metrics, axis, range: [from, to], buckets: MOST_BUCKETS }, signal)
+      if (part.some(({ piece }) => piece.coarser)) throw new Error(this.#looked.page.texts.notInFile)
       const middle = (from + to) / 2
       if (part.some(({ piece }) => piece.count > MOST_BUCKETS) && middle > from && middle < to) {
         await collect([from, middle])
@@ -177,35 +204,45 @@ export class Asking {
     signal: AbortSignal,
     fine?: { readonly range: Range; readonly width: number },
   ): Promise<boolean> {
-    const curves = await this.#curves({ ...asked, metrics: metricsOf(cards), axis: this.#looked.axis() }, signal)
-    if (!curves) return false
-    for (const card of cards) if (card.isSeen) card.learn(of(card, curves), asked.lines, fine)
-    this.#looked.came()
+    const answered = await this.#curves({ ...asked, metrics: metricsOf(cards), axis: this.#looked.axis() }, signal)
+    if (!answered) return false
+    for (const card of cards) if (card.isSeen) card.learn(of(card, answered), asked.lines, fine)
+    this.#looked.came(answered.ends)
     return true
   }
 
   /** Undefined where they are no longer wanted, or could not be had, which is said. */
-  async #curves(asked: CurvesQuery, signal: AbortSignal): Promise<readonly Found[] | undefined> {
+  async #curves(asked: CurvesQuery, signal: AbortSignal): Promise<Answered | undefined> {
     try {
-      const found = await this.#find(asked, signal)
-      return signal.aborted ? undefined : found
+      const answered = await this.#find(asked, signal)
+      return signal.aborted ? undefined : answered
     } catch (error) {
       if (!signal.aborted) this.#looked.failed(error)
       return undefined
     }
   }
 
-  async #find(asked: CurvesQuery, signal: AbortSignal): Promise<readonly Found[]> {
-    const { curves } = await this.#looked.page.host.ask('curves', { ...asked, once: true }, signal)
+  async #find(asked: CurvesQuery, signal: AbortSignal): Promise<Answered> {
+    const { curves, ends } = await this.#looked.page.host.ask('curves', { ...asked, once: true }, signal)
     const pieces = piecesOf(curves)
-    return curves.map(({ metric, line }, i) => ({ metric, line, piece: pieces[i]! }))
+    return { found: curves.map(({ metric, line }, i) => ({ metric, line, piece: pieces[i]! })), ends }
   }
 }
 
 const metricsOf = (cards: readonly Card[]) => cards.flatMap(({ metrics }) => metrics)
 
-function of({ metrics }: Card, found: readonly Found[]): Found[] {
+function of({ metrics }: Card, { found }: Answered): Found[] {
   return found.filter(({ metric }) => metrics.includes(metric))
+}
+
+/** Cards that know a part of the axis finely, those that know the same together. */
+function byFineRange(cards: readonly Card[]): Card[][] {
+  const found = new Map<string, Card[]>()
+  for (const card of cards) {
+    const { fineRange } = card
+    if (fineRange) found.set(String(fineRange.range), [...(found.get(String(fineRange.range)) ?? []), card])
+  }
+  return [...found.values()]
 }
 
 /** Cards whose metrics make a question together. */

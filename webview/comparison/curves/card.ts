@@ -9,13 +9,12 @@ import { Live } from './live'
 import type { Drawing } from './paint'
 import { paintPicture, type Picture, PICTURE_WIDTH, pictureHeight } from './picture'
 import { isReduced, nearestPlace, type Piece, type Range } from './points'
-import { atEpoch, last, nearest, type Reading, step } from './reading'
+import { atEpoch, isUnsure, last, nearest, type Reading, step } from './reading'
 import { type Readings, readoutRows } from './readout'
 import type { Shared } from './shared'
 import { SvgPainter } from './svg'
-import { extent, marksOf, pathOf, type Remark, remarksOf, type Series, seriesOf } from './tree'
+import { extent, pathOf, placedMarks, type Remark, remarksOf, type Series, seriesOf } from './tree'
 import { fileName, valuesOf } from './values'
-import { valueTable } from './valueTable'
 
 type Known = Map<string, Map<string, Piece>>
 
@@ -153,12 +152,6 @@ export class Card {
     return from <= to ? [from, to] : undefined
   }
 
-  /** Where the values of a line end. */
-  endOf(line: string): number | undefined {
-    const ends = [...this.#coarse.values()].flatMap((pieces) => pieces.get(line)?.x.at(-1) ?? [])
-    return ends.length ? Math.max(...ends) : undefined
-  }
-
   /** Makes the curves anew soon. */
   renew(): void {
     // Before charts that are only made: of those nothing is seen yet.
@@ -186,12 +179,11 @@ export class Card {
   }
 
   drawing(): Drawing {
-    const { dash, axis, page } = this.#shared
+    const { dash, endOf, page } = this.#shared
     return {
       series: this.#series,
-      marks: marksOf(page.comparison),
+      marks: placedMarks(page.comparison, endOf),
       dash: (metric) => dash(this.group, this.group.metrics.find((one) => one.metric === metric)!.split),
-      byEpoch: axis === 'epoch',
     }
   }
 
@@ -225,6 +217,7 @@ export class Card {
         const found = axis === 'epoch' ? atEpoch(path, seriesOf, cursor) : nearest(path, seriesOf, cursor, (to - from) * REACH)
         if (!found || found.value !== undefined || this.#exact?.at !== cursor) return found
         const exact = this.#exact.known.get(metric)?.get(found.line.id)
+        if (exact?.coarser) return { ...found, leftOut: true }
         const place = exact ? nearestPlace(exact.x, cursor) : -1
         if (!exact || place < 0 || (axis === 'epoch' && exact.x[place] !== cursor)) return undefined
         return { line: found.line, x: exact.x[place]!, epoch: (exact.epoch ?? exact.x)[place], value: exact.value[place] }
@@ -236,7 +229,7 @@ export class Card {
 
   /** Whether the value at the cursor is one that only the server knows. */
   get isUnsure(): boolean {
-    return this.#shared.cursor !== null && isUnsure(this.readings())
+    return this.#shared.cursor !== null && this.readings().flat().some(isUnsure)
   }
 
   /** Shows the values at the cursor. */
@@ -245,7 +238,7 @@ export class Card {
     const readings = this.readings()
     this.#live.point(readings)
     const waiting = this.#waiting
-    if (!waiting || isUnsure(readings)) return
+    if (!waiting || readings.flat().some(isUnsure)) return
     this.#waiting = undefined
     if (waiting.at === this.#shared.cursor) waiting.done()
   }
@@ -333,7 +326,7 @@ export class Card {
     const all = reduced ? await this.#shared.everything(this.group, range) : this.#series
     // It was closed, or something else is looked at, before all were there.
     if (this.isTableShown !== shown || String(view()) !== String(range)) return
-    this.#live?.table(shown ? valueTable(this.group.name, valuesOf(this.group, lines, models, all, range), this.#shared) : undefined)
+    this.#live?.table(shown ? valuesOf(this.group, lines, models, all, range) : undefined)
   }
 
   picture(): Picture {
@@ -385,8 +378,6 @@ export class Card {
     page.host.save(name, canvas.toDataURL('image/png').split(',')[1]!, true)
   }
 }
-
-const isUnsure = (readings: Readings) => readings.some((ofMetric) => ofMetric.some((reading) => reading && reading.value === undefined))
 
 function knownOf(metrics: readonly string[], found: readonly Found[]): Known {
   const known: Known = new Map(metrics.map((metric) => [metric, new Map<string, Piece>()]))

@@ -1,4 +1,4 @@
-import type { Axis } from '../../../server/protocol/comparison'
+import type { Axis, Curves, Line } from '../../../server/protocol/comparison'
 import type { Json } from '../../../server/protocol/model'
 import { element } from '../../parts/element'
 import { fill, short } from '../../parts/format'
@@ -69,6 +69,8 @@ class CurvesView implements Shared {
   #dash: ReturnType<typeof dashesOf>
   #hidden = false
   #whole: Range | undefined
+  /** By their lines, on the axis that is shown. */
+  #ends = new Map<string, number>()
   #keep: ReturnType<typeof setTimeout> | undefined
   #logging: ReturnType<typeof setInterval> | undefined
 
@@ -85,7 +87,7 @@ class CurvesView implements Shared {
       isWhole: () => this.#chosen.range === null,
       cursor: () => this.cursor,
       cards: () => (this.#hidden ? [] : [...this.#seen]),
-      came: () => this.#came(),
+      came: (ends) => this.#came(ends),
       failed: (error) => this.failed(error),
     })
     this.#near = this.#observe({ rootMargin: `${NEAR} 0px` }, (...moved) => this.#cameNear(...moved))
@@ -125,6 +127,8 @@ class CurvesView implements Shared {
     if (this.#seen.size === 0) void this.#enterFirst()
     this.#asking.load()
     if (this.#chosen.range) this.#asking.sharpen()
+    // What was called off when it was hidden.
+    void this.#asking.renew([])
     this.#follow()
   }
   hidden(): void {
@@ -137,6 +141,8 @@ class CurvesView implements Shared {
     this.#follow()
     this.#arrange()
     this.#whole = undefined
+    // Those that could not be had before, too.
+    this.#asking.load()
     void this.#asking.renew(sessions)
     for (const card of this.#seen) card.renew()
   }
@@ -162,6 +168,8 @@ class CurvesView implements Shared {
     this.#choose()
   }
   dash: Shared['dash'] = (group, split) => this.#dash(group, split)
+
+  endOf = (line: Line) => (this.axis === 'epoch' ? line.to : this.#ends.get(line.id))
 
   view = (): Range => this.#chosen.range ?? this.whole()
 
@@ -277,12 +285,7 @@ class CurvesView implements Shared {
   /** Where the past that all share ends. */
   #forkedAt(): number {
     const line = this.#sharedByAll()
-    if (!line) return 0
-    for (const card of this.#seen) {
-      const end = card.endOf(line.id)
-      if (end !== undefined) return end
-    }
-    return 0
+    return (line && this.endOf(line)) ?? 0
   }
   #sharedByAll() {
     const { lines, models } = this.page.comparison
@@ -299,12 +302,13 @@ class CurvesView implements Shared {
       ...offered.map((axis) => element('option', { value: axis, selected: axis === this.#chosen.axis }, names[axis])),
     )
     select.addEventListener('change', () => {
-      this.#asking.stop()
       const before = this.axis
       this.#chosen.axis = select.value as AxisChoice
       this.#whole = undefined
       if (this.axis !== before) {
+        this.#asking.stop()
         this.#chosen.range = null
+        this.#ends.clear()
         this.cursor = null
         for (const card of this.#seen) card.forget()
         this.#asking.load()
@@ -483,13 +487,13 @@ class CurvesView implements Shared {
     this.paced.soon(this.#asking, () => this.#asking.load())
   }
 
-  /** Data came: the whole may be more than it was. */
-  #came() {
+  /** Data came: the whole may be more than it was, and lines may end elsewhere. */
+  #came(ends: Curves['ends']) {
     this.#trouble.hidden = true
-    const [from, to] = this.whole()
+    const before = String([...this.whole(), ...this.#ends])
     this.#whole = undefined
-    const [first, last] = this.whole()
-    if (from !== first || to !== last) for (const card of this.#seen) if (card.isKnown) card.renew()
+    this.#ends = new Map(ends.map(({ line, at }) => [line, at]))
+    if (String([...this.whole(), ...this.#ends]) !== before) for (const card of this.#seen) if (card.isKnown) card.renew()
   }
 
   #zoomed() {

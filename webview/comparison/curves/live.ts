@@ -10,6 +10,8 @@ import { Plot } from './plot'
 import { readout, type Readings, type Readout } from './readout'
 import type { Shared } from './shared'
 import type { Series } from './tree'
+import type { Values } from './values'
+import { type ValueTable, valueTable } from './valueTable'
 
 /** CSS pixels. */
 const LEAST_WIDTH = 120
@@ -25,6 +27,7 @@ export class Live {
   readonly #box: HTMLElement
   readonly #note: HTMLElement
   readonly #values = element('div')
+  #table: ValueTable | undefined
   readonly #line = element('div', { class: 'cursor' })
   readonly #dots: HTMLElement[] = []
   readonly #resized: ResizeObserver
@@ -158,8 +161,15 @@ export class Live {
     for (const dot of this.#dots.slice(used)) dot.hidden = true
   }
 
-  table(made: HTMLElement | undefined) {
-    this.#values.replaceChildren(...(made ? [made] : []))
+  /** Shows values in a table, in the one that is there; undefined: none. */
+  table(values: Values | undefined) {
+    if (values) {
+      if (!this.#table) this.#values.append((this.#table = valueTable(this.#card.group.name, this.#shared)).element)
+      this.#table.show(values)
+    } else {
+      this.#table?.element.remove()
+      this.#table = undefined
+    }
   }
 
   #tools(): HTMLElement {

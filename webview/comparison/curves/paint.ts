@@ -1,5 +1,5 @@
 import { placeFrom } from './points'
-import { labelRows, type Mark, markPlace, type Series } from './tree'
+import { labelRows, type PlacedMark, type Series } from './tree'
 
 /** What a line is drawn with: a canvas has it, and so has the text of an SVG. */
 export interface Pen {
@@ -55,10 +55,8 @@ export interface Look {
 
 export interface Drawing {
   readonly series: readonly Series[]
-  readonly marks: readonly Mark[]
+  readonly marks: readonly PlacedMark[]
   readonly dash: (metric: string) => readonly number[]
-  /** Whether the axis is that of epochs. */
-  readonly byEpoch: boolean
 }
 
 export const placeX = ({ left, width, xMin, xMax }: Frame, x: number) => left + ((x - xMin) / (xMax - xMin)) * width
@@ -79,12 +77,10 @@ const MANY_POINTS = 1500
 
 /** The curves of a chart, with the marks of forks and ends. */
 export function paint(painter: Painter, frame: Frame, drawing: Drawing, look: Look): void {
-  const { series, dash, marks, byEpoch } = drawing
+  const { series, dash, marks } = drawing
   const { pixel, top, height } = frame
   painter.inside(frame, () => {
-    for (const mark of marks) {
-      const at = markPlace(mark, series, byEpoch)
-      if (at === undefined) continue
+    for (const { at } of marks) {
       const x = placeX(frame, at)
       painter.stroke({ colour: look.quiet, width: pixel, dash: [2 * pixel, 3 * pixel], opacity: 0.7 }, (pen) => {
         pen.moveTo(x, top)
@@ -125,12 +121,10 @@ function pointsIn({ xMin, xMax }: Frame, series: readonly Series[]): number {
 }
 
 /** The names of forks and ends, above their places. */
-function labels(painter: Painter, frame: Frame, { marks, series, byEpoch }: Drawing, look: Look) {
+function labels(painter: Painter, frame: Frame, { marks }: Drawing, look: Look) {
   const { pixel, left, width, top } = frame
   const shown = marks.flatMap((mark) => {
-    const at = markPlace(mark, series, byEpoch)
-    if (at === undefined) return []
-    const x = placeX(frame, at)
+    const x = placeX(frame, mark.at)
     if (x < left - 1 || x > left + width + 1) return []
     const text = mark.labels.join(', ')
     const size = Math.min(painter.widthOf(text), LABEL_WIDTH * pixel)
@@ -151,12 +145,10 @@ function labels(painter: Painter, frame: Frame, { marks, series, byEpoch }: Draw
 }
 
 /** How many rows of labels the whole picture needs, so that they don't come and go as one zooms. */
-export function rowsOf(painter: Painter, frame: Frame, { marks, series, byEpoch }: Drawing): number {
-  const places = marks.flatMap((mark) => {
-    const at = markPlace(mark, series, byEpoch)
-    if (at === undefined) return []
-    const width = Math.min(painter.widthOf(mark.labels.join(', ')), LABEL_WIDTH * frame.pixel)
-    return [{ width, left: Math.max(frame.left, Math.min(placeX(frame, at) - width / 2, frame.left + frame.width - width)) }]
+export function rowsOf(painter: Painter, frame: Frame, { marks }: Drawing): number {
+  const places = marks.map(({ at, labels: names }) => {
+    const width = Math.min(painter.widthOf(names.join(', ')), LABEL_WIDTH * frame.pixel)
+    return { width, left: Math.max(frame.left, Math.min(placeX(frame, at) - width / 2, frame.left + frame.width - width)) }
   })
   return Math.max(0, ...labelRows(places, MOST_ROWS, 8 * frame.pixel).map((row) => row + 1))
 }

@@ -12,6 +12,8 @@ export interface Piece {
   /** Null where x is the epoch's number. */
   readonly epoch: Float64Array | null
   readonly gaps: readonly number[]
+  /** It can't be had more finely: it comes from a file. */
+  readonly coarser: boolean
 }
 
 export type Range = readonly [from: number, to: number]
@@ -21,7 +23,7 @@ export function piecesOf(curves: readonly Curve[]): Piece[] {
   const pieces: Piece[] = []
   const column = (text: Floats, of: (piece: Piece) => Float64Array | null) =>
     text.startsWith('=') ? of(pieces[Number(text.slice(1))]!)! : floats(text)
-  for (const { count, x, value, low, high, epoch, gaps } of curves)
+  for (const { count, x, value, low, high, epoch, gaps, coarser = false } of curves)
     pieces.push({
       count,
       x: column(x, (piece) => piece.x),
@@ -30,6 +32,7 @@ export function piecesOf(curves: readonly Curve[]): Piece[] {
       high: high === null ? null : floats(high),
       epoch: epoch === null ? null : column(epoch, (piece) => piece.epoch),
       gaps,
+      coarser,
     })
   return pieces
 }
@@ -73,7 +76,7 @@ export function cut(piece: Piece, range: Range): Piece {
   const part = (all: Float64Array) => all.subarray(first, end)
   const { x, value, low, high, epoch, gaps } = piece
   return {
-    count: piece.count,
+    ...piece,
     x: part(x),
     value: part(value),
     low: low && part(low),

@@ -10,7 +10,12 @@ export interface Reading {
   readonly epoch: number | undefined
   /** Undefined where what is known here stands for several points: the server knows the one. */
   readonly value: number | undefined
+  /** There is no server to ask: the file was not saved with it. */
+  readonly leftOut?: true
 }
+
+/** Whether its value is still to be asked for. */
+export const isUnsure = (reading: Reading | undefined) => reading !== undefined && reading.value === undefined && !reading.leftOut
 
 /** By its line. */
 export type SeriesOf = (line: string) => Series | undefined

@@ -46,6 +46,7 @@ export function readout(group: Group, shared: Shared): Readout {
           for (const [i, { value, by }] of cells.entries()) {
             const reading = found[i]
             if (!reading) set(value, '–')
+            else if (reading.leftOut) set(value, '?', texts.notInFile)
             else if (reading.value === undefined) set(value, '…')
             else set(value, short(asJson(reading.value), language), String(reading.value))
             const difference = model === 0 ? undefined : differenceOf(readings[metrics[i]!]![0], reading, language)
@@ -59,8 +60,9 @@ export function readout(group: Group, shared: Shared): Readout {
         place,
         ...models.map(({ label }, model) => {
           const values = group.metrics.map(({ split }, i) => {
-            const value = readings[i]![model]?.value
-            return `${split} ${value === undefined ? '–' : short(asJson(value), language)}`
+            const reading = readings[i]![model]
+            if (reading?.leftOut) return `${split} ${texts.curvesNotInFile}`
+            return `${split} ${reading?.value === undefined ? '–' : short(asJson(reading.value), language)}`
           })
           return `${label}: ${values.join(', ')}`
         }),

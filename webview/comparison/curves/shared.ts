@@ -1,4 +1,4 @@
-import type { Axis } from '../../../server/protocol/comparison'
+import type { Axis, Line } from '../../../server/protocol/comparison'
 import type { Page } from '../page'
 import type { Group } from './groups'
 import type { Look } from './paint'
@@ -23,6 +23,8 @@ export interface Shared {
   readonly isTableShown: (name: string) => boolean
   setTableShown(name: string, shown: boolean): void
   readonly dash: (group: Group, split: string) => readonly number[]
+  /** Where a line ends on the axis, whatever was logged in it; undefined until that is answered. */
+  readonly endOf: (line: Line) => number | undefined
   readonly view: () => Range
   readonly whole: () => Range
   /** Looks at a part of the axis; null: at all. */

@@ -81,13 +81,17 @@ export function marksOf({ lines, models }: Pick<Comparison, 'lines' | 'models'>)
   return all.sort((a, b) => a.line.to - b.line.to)
 }
 
-/** Where the mark is on the axis: at its epoch, or where the values of its line end. */
-export function markPlace({ line }: Mark, series: readonly Series[], byEpoch: boolean): number | undefined {
-  if (byEpoch) return line.to
-  let last: number | undefined
-  for (const one of series) if (one.line.id === line.id) last = Math.max(last ?? -Infinity, one.x.at(-1)!)
-  return last
+export interface PlacedMark extends Mark {
+  /** On the axis. */
+  readonly at: number
 }
+
+/** The marks of all lines of which it is known where they end on the axis. */
+export const placedMarks = (comparison: Pick<Comparison, 'lines' | 'models'>, endOf: (line: Line) => number | undefined): PlacedMark[] =>
+  marksOf(comparison).flatMap((mark) => {
+    const at = endOf(mark.line)
+    return at === undefined ? [] : [{ ...mark, at }]
+  })
 
 /** In which row each label stands so that none covers another; -1 where there is no room. Labels in the order of their places. */
 export function labelRows(labels: readonly { readonly left: number; readonly width: number }[], rows: number, gap: number): number[] {

@@ -1,48 +1,74 @@
 import { element, heading, table } from '../../parts/element'
 import { fill } from '../../parts/format'
+import { redrawWhen } from '../../parts/redraw'
 import type { Shared } from './shared'
 import type { Values } from './values'
 
 const PAGE = 100
 
 /** The values of a chart, as they were logged, some rows at a time. */
-export function valueTable(name: string, { columns, rows }: Values, shared: Shared, at = 0): HTMLElement {
-  const { texts, comparison, language } = shared.page
-  const label = fill(texts.curvesValuesOf, name)
-  const head = [
-    heading(shared.axisText()),
-    ...columns.map(({ split, model }) =>
-      heading(element('span', {}, element('bdi', {}, comparison.models[model]!.label), ' ', element('bdi', {}, split)), {
-        class: 'figure',
-      }),
-    ),
-  ]
-  const shown = rows
-    .slice(at, at + PAGE)
-    .map(({ x, values }) =>
-      element(
-        'tr',
-        {},
-        element('th', { scope: 'row' }, shared.placeNumber(x).toLocaleString(language, { maximumFractionDigits: 3 })),
-        ...values.map((value) => element('td', { class: 'figure' }, value === undefined ? '' : String(value))),
+export interface ValueTable {
+  readonly element: HTMLElement
+  /** Who reads a page of them stays there while values come, and begins anew where they begin elsewhere. */
+  show(values: Values): void
+}
+
+export function valueTable(name: string, shared: Shared): ValueTable {
+  const { texts, language } = shared.page
+  const region = table(fill(texts.curvesValuesOf, name), [], [])
+  const head = region.querySelector('tr')!
+  const body = region.querySelector('tbody')!
+  const told = element('span')
+  const earlier = element('button', { type: 'button' }, texts.curvesEarlier)
+  const later = element('button', { type: 'button' }, texts.curvesLater)
+  const pages = element('p', { class: 'pages' }, earlier, told, later)
+  let known: Values = { columns: [], rows: [] }
+  let at = 0
+  const tell = () => {
+    const { columns, rows } = known
+    const models = columns.map(({ split, model }) => [shared.page.comparison.models[model]!.label, split] as const)
+    redrawWhen(head, [shared.axisText(), ...models], () => [
+      heading(shared.axisText()),
+      ...models.map(([label, split]) =>
+        heading(element('span', {}, element('bdi', {}, label), ' ', element('bdi', {}, split)), { class: 'figure' }),
       ),
-    )
-  const box = element('div', { class: 'values' }, table(label, head, shown))
-  if (rows.length > PAGE) {
-    const page = (to: number, text: string) => {
-      const button = element('button', { type: 'button', disabled: to < 0 || to >= rows.length }, text)
-      button.addEventListener('click', () => box.replaceWith(valueTable(name, { columns, rows }, shared, to)))
-      return button
-    }
-    box.append(
-      element(
-        'p',
-        { class: 'pages' },
-        page(at - PAGE, texts.curvesEarlier),
-        element('span', {}, fill(texts.curvesRows, at + 1, Math.min(rows.length, at + PAGE), rows.length)),
-        page(at + PAGE, texts.curvesLater),
-      ),
-    )
+    ])
+    const shown = rows.slice(at, at + PAGE)
+    while (body.rows.length > shown.length) body.deleteRow(-1)
+    for (const [place, { x, values }] of shown.entries())
+      refill(body.rows[place] ?? body.insertRow(), [
+        shared.placeNumber(x).toLocaleString(language, { maximumFractionDigits: 3 }),
+        ...values.map((value) => (value === undefined ? '' : String(value))),
+      ])
+    pages.hidden = rows.length <= PAGE
+    told.textContent = fill(texts.curvesRows, at + 1, at + shown.length, rows.length)
+    const focused = document.activeElement
+    earlier.disabled = at === 0
+    later.disabled = at + PAGE >= rows.length
+    // A button that does no more lets go of the focus.
+    if (focused === earlier && earlier.disabled) later.focus()
+    if (focused === later && later.disabled) earlier.focus()
   }
-  return box
+  const turn = (by: number) => {
+    at += by
+    region.scrollTop = 0
+    tell()
+  }
+  earlier.addEventListener('click', () => turn(-PAGE))
+  later.addEventListener('click', () => turn(PAGE))
+  return {
+    element: element('div', { class: 'values' }, region, pages),
+    show(values) {
+      if (values.rows[0]?.x !== known.rows[0]?.x || at >= values.rows.length) at = 0
+      known = values
+      tell()
+    },
+  }
+}
+
+/** Only what changed is written: a screen reader keeps its place. */
+function refill(row: HTMLTableRowElement, texts: readonly string[]) {
+  if (row.cells.length !== texts.length)
+    row.replaceChildren(...texts.map((_, place) => (place === 0 ? element('th', { scope: 'row' }) : element('td', { class: 'figure' }))))
+  for (const [place, text] of texts.entries()) if (row.cells[place]!.textContent !== text) row.cells[place]!.textContent = text
 }
