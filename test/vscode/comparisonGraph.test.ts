@@ -395,7 +395,13 @@ describe('the graph view of a comparison', () => {
 
   it('asks for no layout while it is hidden, and draws what came when it is looked at again', async () => {
     const made = join(await emptyFolder(), '.epochtree')
-    writeGraphPair(made, 200, 2)
+    // Circles: what goes straight down is laid out without a worker.
+    const round = (...ids: readonly string[]) => ({
+      id: 'round',
+      nodes: Object.fromEntries(ids.map((id, i) => [id, { id, name: id, data: {}, outputs: { [ids[(i + 1) % ids.length]!]: {} } }])),
+    })
+    writeGraphRun(made, 1, 'wide', [round('a', 'b', 'c')])
+    writeGraphRun(made, 2, 'narrow', [round('a', 'b')])
     const { page, told } = await pageOf(made, {
       ...large,
       before: () => {
