@@ -7,21 +7,25 @@ import { writeComparison } from '../../server/comparison/htmlFile'
 import { compare } from '../../server/requests'
 import { LocalStores } from '../../server/storage/local/stores'
 import { bench, demoCopy, emptyFolder } from './bench'
-import { writeGraphPair, writeGraphRun } from './graphRuns'
+import { addGraphEpoch, runId, transformer, writeGraphPair, writeGraphRun } from './graphRuns'
 import { type Alone, type AloneOptions, openAlone } from './pageAlone'
 import { until } from './until'
 
 const open: (() => Promise<void>)[] = []
 
-async function graphOf(dir: string, options: AloneOptions): Promise<Alone & { readonly stores: LocalStores }> {
+async function pageOf(dir: string, options: AloneOptions): Promise<Alone & { readonly stores: LocalStores }> {
   const stores = new LocalStores(dir)
   const alone = await openAlone({ stores, dir }, options)
   open.push(async () => {
     await alone.close()
     await stores.close()
   })
-  await alone.page.locator('vscode-tab-header[data-view=graph]').click()
   return { ...alone, stores }
+}
+async function graphOf(dir: string, options: AloneOptions) {
+  const alone = await pageOf(dir, options)
+  await alone.page.locator('vscode-tab-header[data-view=graph]').click()
+  return alone
 }
 const box = (page: Page, name: string) => page.locator(`.stage .box[data-node="${name}"]`)
 /** Waits until so many boxes were laid out and drawn. */
@@ -33,6 +37,29 @@ const boxCount = async (page: Page) => Number(await page.locator('.graph-view').
 const world = (page: Page) => page.locator('.canvas > g').getAttribute('transform')
 const demo = { references: ['digits', 'digits-2'] }
 const large = { references: ['wide', 'narrow'] }
+/** A transformer whose blocks have so much of their units left. */
+const pruned = (left: number, nodes = 30) => transformer({ nodes, left: () => left })
+/** The questions that were asked since. */
+const asked = ({ heard }: Alone, from: number) => heard.slice(from).flatMap((one) => (one.type === 'ask' ? [one.question] : []))
+/** Where a box lies on the screen, by its layer. */
+const lies = async (page: Page, name: string) => {
+  const { x, y, width } = (await box(page, name).boundingBox())!
+  return [x, y, width]
+}
+const assertNear = (now: readonly number[], before: readonly number[]) =>
+  assert.ok(
+    now.every((value, i) => Math.abs(value - before[i]!) < 1),
+    `${now.join()} is not ${before.join()}`,
+  )
+/** The part of the whole layout that is in sight, as the world is moved and enlarged. */
+const inSight = async (page: Page) => {
+  const [x, y, scale] = /translate\((\S+) (\S+)\) scale\((\S+)\)/
+    .exec((await world(page))!)!
+    .slice(1)
+    .map(Number) as [number, number, number]
+  const { width, height } = (await page.locator('.canvas').boundingBox())!
+  return { x: -x / scale, y: -y / scale, width: width / scale, height: height / scale }
+}
 
 describe('the graph view of a comparison', () => {
   let demoDir: string
@@ -185,6 +212,247 @@ describe('the graph view of a comparison', () => {
     await page.locator('.search input').fill('blocks.1400.norm2')
     await page.keyboard.press('Enter')
     await page.waitForFunction(() => (document.activeElement as SVGElement | null)?.dataset['node'] === 'blocks.1400.norm2')
+  })
+
+  it('moves to where its small picture is clicked or dragged, and shows there what is looked at', async () => {
+    const { page } = await graphOf(largeDir, large)
+    await drawn(page)
+    await page.locator('[data-key=expand]').click()
+    await drawn(page, 2005)
+    const map = page.locator('.minimap')
+    const { x, y, width, height } = (await map.boundingBox())!
+    /** The middle of what is looked at, in shares of the small picture and of the whole. */
+    const middles = async () => {
+      const sight = (await map.locator('.sight').boundingBox())!
+      const inMap = [(sight.x + sight.width / 2 - x) / width, (sight.y + sight.height / 2 - y) / height]
+      const [wide, high] = (await map.locator('g').getAttribute('transform'))!.match(/[\d.]+/g)!.map(Number) as [number, number]
+      const seen = await inSight(page)
+      return { inMap, seen: [((seen.x + seen.width / 2) * wide) / width, ((seen.y + seen.height / 2) * high) / height] }
+    }
+    const isAt = (wanted: readonly number[]) =>
+      until(`the middle at ${wanted.join()}`, async () => {
+        const { inMap, seen } = await middles()
+        return [inMap, seen].every((at) => at.every((value, axis) => Math.abs(value - wanted[axis]!) < 0.03))
+      })
+    await page.mouse.move(x + width * 0.5, y + height * 0.25)
+    await page.mouse.down()
+    await isAt([0.5, 0.25])
+    await page.mouse.move(x + width * 0.6, y + height * 0.7, { steps: 4 })
+    await isAt([0.6, 0.7])
+    await page.mouse.up()
+    // It is not held any more.
+    await page.mouse.move(x + width * 0.3, y + height * 0.3)
+    await page.waitForTimeout(100)
+    await isAt([0.6, 0.7])
+    // Where all is in sight, there is nothing to show in small.
+    await page.locator('[data-key=fit]').click()
+    await until('no small picture', async () => !(await map.isVisible()))
+  })
+
+  it('stays as it was left when the page is made again: groups, the layer that is looked at, place and size', async () => {
+    const { page } = await graphOf(largeDir, large)
+    await drawn(page)
+    await page.locator('[data-key=collapse]').click()
+    await page.waitForFunction(() => Number(document.querySelector<HTMLElement>('.graph-view')!.dataset['boxes']) < 100)
+    await page.locator('.search input').fill('blocks.10.mlp.up')
+    await page.keyboard.press('Enter')
+    await page.waitForFunction(() => (document.activeElement as SVGElement | null)?.dataset['node'] === 'blocks.10.mlp.up')
+    await page.keyboard.press('-')
+    await page.keyboard.press('Shift+ArrowDown')
+    const count = await boxCount(page)
+    await page.waitForFunction(() => sessionStorage.getItem('state')?.includes('graph.place'))
+    await page.waitForTimeout(300)
+    const place = await lies(page, 'blocks.10.mlp.up')
+    await page.reload()
+    await drawn(page, count)
+    assert.equal(await page.locator('.node-panel h2').innerText(), 'blocks.10.mlp.up')
+    assertNear(await lies(page, 'blocks.10.mlp.up'), place)
+    // It goes on from the box that was in hand.
+    await page.locator('.canvas').focus()
+    await page.keyboard.press('ArrowDown')
+    assert.equal(await focused(page), 'blocks.10.mlp.gelu')
+    // What was closed stays closed.
+    await page.locator('.node-panel button').click()
+    await page.reload()
+    await drawn(page, count)
+    assert.equal(await page.locator('.node-panel').count(), 0)
+  })
+
+  it('opens no more than it can show of what was open in other graphs', async () => {
+    const dir = join(await emptyFolder(), '.epochtree')
+    writeGraphPair(dir, 20_000, 1)
+    writeGraphRun(dir, 3, 'small', [pruned(1)])
+    writeGraphRun(dir, 4, 'smaller', [pruned(0.5)])
+    const { page } = await graphOf(dir, { references: ['small', 'smaller', 'wide'] })
+    await drawn(page)
+    await page.locator('[data-key=expand]').click()
+    await page.locator('select[data-side=b]').selectOption({ label: 'wide' })
+    await page.getByText('more than 5,000 boxes').waitFor()
+    await drawn(page)
+    await page.waitForFunction(() => document.querySelector('.graph-view .legend')?.textContent?.match(/\d\d,\d+ added/))
+    assert.ok((await boxCount(page)) < 240)
+  })
+
+  it('keeps the place, the focus and what was opened while a model goes on', async () => {
+    const dir = join(await emptyFolder(), '.epochtree')
+    // More layers that differ than the list shows at first.
+    const nodes = 400
+    writeGraphRun(dir, 1, 'whole', [pruned(1, nodes)])
+    writeGraphRun(dir, 2, 'pruned', [pruned(1, nodes), pruned(0.5, nodes)])
+    writeGraphRun(dir, 3, 'third', [pruned(1, nodes)])
+    const alone = await graphOf(dir, { references: ['whole', 'pruned', 'third'] })
+    const { page, stores, heard, renew } = alone
+    await drawn(page)
+    await page.waitForSelector('.bars + .bars')
+    /** Whether it is the very one that was there when it was marked. */
+    const mark = (selector: string) =>
+      page
+        .locator(selector)
+        .first()
+        .evaluate((one) => one.classList.add('marked'))
+    const marked = async (selector: string) =>
+      page
+        .locator(selector)
+        .first()
+        .evaluate((one) => one.classList.contains('marked'))
+    const goesOn = async (session: number, number: number, left: number) => {
+      addGraphEpoch(dir, session, number, pruned(left, nodes))
+      await stores.ingest()
+      await renew([runId(session)])
+    }
+
+    // The panel, by keyboard; and a third model goes on.
+    await page.locator('.search input').fill('blocks.10.mlp.up')
+    await page.keyboard.press('Enter')
+    await page.waitForFunction(() => (document.activeElement as SVGElement | null)?.dataset['node'] === 'blocks.10.mlp.up')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    assert.equal(await page.evaluate(() => (document.activeElement as HTMLElement).dataset['key']), 'close')
+    for (const one of ['.legend button', '.node-panel', '.stage .box']) await mark(one)
+    const place = await lies(page, 'blocks.10.mlp.up')
+    let from = heard.length
+    await goesOn(3, 2, 0.9)
+    await page.waitForTimeout(300)
+    assert.deepEqual(asked(alone, from), [])
+    for (const one of ['.legend button', '.node-panel', '.stage .box']) assert.ok(await marked(one), one)
+
+    // One of the two logs, and its graph stays as it was.
+    await page.locator('.differing-list summary').click()
+    await page.locator('.differing button.plain').click()
+    const rows = page.locator('.differing tbody tr')
+    await until('more rows', async () => (await rows.count()) > 100)
+    const count = await rows.count()
+    const link = page.locator('.differing button.link').nth(120)
+    await link.focus()
+    const name = await link.innerText()
+    const tall = await page.evaluate(() => window.scrollY)
+    await mark('.differing .scroll')
+    await goesOn(2, 3, 0.5)
+    await page.waitForFunction(() => document.querySelector('.node-panel')?.textContent.includes('pruned@3'))
+    assert.equal(await rows.count(), count)
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), name)
+    assert.equal(await page.evaluate(() => window.scrollY), tall)
+    assert.ok(await marked('.differing .scroll'))
+    assert.ok(await marked('.legend button'))
+
+    // It is pruned further, while one is in the panel.
+    await page.locator('.node-panel button').focus()
+    await goesOn(2, 4, 0.25)
+    await page.waitForFunction(() => document.querySelector('.node-panel')?.textContent.includes('4,160'))
+    await page.waitForFunction(() => document.querySelector('[data-node="blocks.10.mlp.up"] title')?.textContent.includes('4,160'))
+    assert.equal(await page.evaluate(() => (document.activeElement as HTMLElement).dataset['key']), 'close')
+    assertNear(await lies(page, 'blocks.10.mlp.up'), place)
+
+    // The bars: more rows, the table, and a drag along one of them.
+    const bars = page.locator('.bars').nth(1)
+    await bars.locator('button.plain').click()
+    await bars.locator('summary').click()
+    const shown = await bars.locator('.bar-row').count()
+    assert.ok(shown > 30, String(shown))
+    await until('the table', async () => (await bars.locator('tbody tr').count()) === 3)
+    const strip = bars.locator('[data-strip="All layers"]')
+    await strip.scrollIntoViewIfNeeded()
+    const { x, y, width } = (await strip.boundingBox())!
+    const slider = bars.locator('input[type=range]')
+    await page.mouse.move(x + width * 0.9, y + 10)
+    await page.mouse.down()
+    from = heard.length
+    await goesOn(2, 5, 0.125)
+    await until('the new epoch', async () => (await bars.locator('tbody tr').count()) === 4)
+    assert.equal(await bars.locator('.bar-row').count(), shown)
+    await page.mouse.move(x + width - 2, y + 10)
+    await until('the drag goes on', async () => (await slider.inputValue()) === '5')
+    // Beside it the strip is held still.
+    await page.mouse.move(x + 2, y + 200)
+    await until('the drag to the beginning', async () => (await slider.inputValue()) === '1')
+    await page.mouse.up()
+    await slider.focus()
+    await goesOn(2, 6, 0.1)
+    await until('one more epoch', async () => (await bars.locator('tbody tr').count()) === 5)
+    assert.equal(await slider.evaluate((one) => one === document.activeElement), true)
+    assert.equal(await slider.inputValue(), '1')
+  })
+
+  it('asks for no layout while it is hidden, and draws what came when it is looked at again', async () => {
+    const made = join(await emptyFolder(), '.epochtree')
+    // Circles: what goes straight down is laid out without a worker.
+    const round = (...ids: readonly string[]) => ({
+      id: 'round',
+      nodes: Object.fromEntries(ids.map((id, i) => [id, { id, name: id, data: {}, outputs: { [ids[(i + 1) % ids.length]!]: {} } }])),
+    })
+    writeGraphRun(made, 1, 'wide', [round('a', 'b', 'c')])
+    writeGraphRun(made, 2, 'narrow', [round('a', 'b')])
+    const { page, told } = await pageOf(made, {
+      ...large,
+      before: () => {
+        const counted = window as unknown as { started: number; ended: number }
+        counted.started = counted.ended = 0
+        const { Worker } = window
+        window.Worker = class extends Worker {
+          constructor(...given: ConstructorParameters<typeof Worker>) {
+            super(...given)
+            counted.started++
+          }
+
+          override terminate() {
+            counted.ended++
+            super.terminate()
+          }
+        }
+      },
+    })
+    const running = () =>
+      page.evaluate(() => {
+        const { started, ended } = window as unknown as { started: number; ended: number }
+        return started - ended
+      })
+    // Away again before the answer is there.
+    await page.evaluate(() => {
+      const tab = (view: string) => document.querySelector<HTMLElement>(`vscode-tab-header[data-view=${view}]`)!
+      new MutationObserver((_, observer) => {
+        if (!document.querySelector('.graph-view')) return
+        observer.disconnect()
+        tab('overview').click()
+      }).observe(document.body, { childList: true, subtree: true })
+      tab('graph').click()
+    })
+    await until('the answer', () => told.some((one) => one.type === 'answer' && 'nodes' in (one.answer as object)))
+    await page.waitForTimeout(500)
+    assert.equal(await running(), 0)
+    await page.locator('vscode-tab-header[data-view=graph]').click()
+    await drawn(page)
+    assert.equal(await running(), 1)
+    // The models in another order make a view of their own: nothing of the one before goes on.
+    await page.evaluate(() => {
+      const side = document.querySelector<HTMLSelectElement>('select[data-side=b]')!
+      side.value = '0'
+      side.dispatchEvent(new Event('change'))
+    })
+    await page.locator('[data-key="up narrow"]').click()
+    await until('the other order', async () => (await page.locator('select[data-side=a] option').allInnerTexts()).join() === 'narrow,wide')
+    await drawn(page)
+    await page.waitForTimeout(500)
+    assert.equal(await running(), 1)
   })
 
   it('takes graphs as they come: circles, connections to nowhere, names that are markup, and none at all', async () => {

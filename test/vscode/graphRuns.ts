@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GraphNode, JsonObject, ModelGraph } from '../../server/protocol/model'
 
@@ -63,6 +63,23 @@ export function transformer({ nodes: wanted, left = () => 1, unmasked = () => 1,
 
 export const runId = (session: number, epoch = 0) => session.toString(16).padStart(6, '0') + epoch.toString(16).padStart(18, '0')
 
+function epochLines(session: number, number: number, graph: string): object[] {
+  const epoch = runId(session, number)
+  return [
+    { type: 'epoch', epoch, number, time: number },
+    { type: 'metrics', epoch, split: 'val', step: null, time: [number], values: { acc: [1 - 1 / number] } },
+    { type: 'commit', epoch, graph, weights: null, state: null, pruned: false, time: number },
+  ]
+}
+
+/** One more epoch of such a session, as when it is resumed. */
+export function addGraphEpoch(dir: string, session: number, number: number, graph: ModelGraph) {
+  const run = join(dir, 'runs', runId(session))
+  writeFileSync(join(run, 'graphs', `${number}.json`), JSON.stringify(graph))
+  const lines = [{ type: 'started', time: number }, ...epochLines(session, number, `graphs/${number}.json`)]
+  appendFileSync(join(run, 'journal.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+}
+
 /** A finished session that committed these graphs, one an epoch; the same object is written once. */
 export function writeGraphRun(dir: string, session: number, name: string, graphs: readonly ModelGraph[]) {
   const run = join(dir, 'runs', runId(session))
@@ -90,12 +107,7 @@ export function writeGraphRun(dir: string, session: number, name: string, graphs
       files.set(graph, `graphs/${number}.json`)
       writeFileSync(join(run, 'graphs', `${number}.json`), JSON.stringify(graph))
     }
-    const epoch = runId(session, number)
-    lines.push(
-      { type: 'epoch', epoch, number, time: number },
-      { type: 'metrics', epoch, split: 'val', step: null, time: [number], values: { acc: [number / graphs.length] } },
-      { type: 'commit', epoch, graph: files.get(graph), weights: null, state: null, pruned: false, time: number },
-    )
+    lines.push(...epochLines(session, number, files.get(graph)!))
   }
   lines.push({ type: 'finished', status: 'completed', error: null, time: 1 })
   writeFileSync(join(run, 'journal.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''))

@@ -22,6 +22,13 @@ export function redraw(box: Element, ...content: readonly (Node | undefined)[]) 
   if (key !== null) box.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true })
 }
 
+/** Puts these and no others inside, in this order. What is there already stays where it is, with the focus and what is dragged in it. */
+export function arrange(box: Element, ...content: readonly Element[]) {
+  const wanted = new Set(content)
+  for (const one of [...box.children].filter((child) => !wanted.has(child))) one.remove()
+  for (const [i, one] of content.entries()) if (box.children[i] !== one) box.insertBefore(one, box.children[i] ?? null)
+}
+
 let held: Node | undefined
 const waiting = new Map<Element, readonly (Node | undefined)[]>()
 

@@ -1,10 +1,12 @@
-import type { LayersOverEpochs } from '../../../server/protocol/comparison'
+import type { ComparedGraph, LayersOverEpochs } from '../../../server/protocol/comparison'
 import { element } from '../../parts/element'
 import { fill, whole } from '../../parts/format'
+import { arrange, redrawWhen } from '../../parts/redraw'
 import { button } from '../controls'
 import type { MakeView } from '../page'
 import { type Bars, bars } from './bars'
 import { changeText, signs } from './boxes'
+import { keepLooked, keepOpened, keepPlace, keptOf, type Opened } from './kept'
 import { Layouts } from './layout'
 import { list } from './list'
 import { countSeen, type Item, openAtFirst, outline, seen } from './outline'
@@ -26,21 +28,26 @@ export const graph: MakeView = (page) => {
   const { texts, language, host } = page
   const layouts = new Layouts()
   let sides = chosenSides(page.choice('graph.sides'), page.comparison)
+  const kept = keptOf(page)
+  /** What `known` was made from; undefined where the last question was refused. */
+  let answered: ComparedGraph | undefined
   let known: Graph | undefined
   let top: readonly Item[] = []
-  /** What is open where nobody said otherwise. */
-  let open: 'some' | 'all' | 'none' = 'some'
+  let { open } = kept.opened
   let first: ReadonlySet<string> = new Set()
-  /** What somebody opened or closed. */
-  const toggled = new Map<string, boolean>()
+  const toggled = new Map(kept.opened.toggled)
   let scene: Scene | undefined
-  let looked: Node | undefined
+  /** Id of the node that is looked at, also while the graphs that are shown have none of it. */
+  let { looked } = kept
+  let hidden = true
   let drawing = new AbortController()
   /** Whether what is to be seen was not drawn to its end, as when another view is gone to meanwhile. */
   let unfinished = false
   let asking = false
   let askAgain = false
   const layersOf = new Map<number, LayersOverEpochs>()
+  /** Models whose layers are known as they are now, or are asked for. */
+  const fresh = new Set<number>()
   const awaited = new Set<number>()
   const shownBars = new Map<number, Bars>()
 
@@ -49,13 +56,15 @@ export const graph: MakeView = (page) => {
   const about = element('p', { class: 'quiet about' })
   const legend = element('div', { class: 'legend', role: 'group', 'aria-label': texts.graphLegend })
   const aside = element('div', { class: 'beside' })
-  const differing = element('details', { class: 'differing-list' })
+  const differingCount = element('summary', {})
+  const rows = list(page, (node) => void go(node))
+  const differing = element('details', { class: 'differing-list' }, differingCount, rows.element)
   const barsPlace = element('div', { class: 'bars-place' })
   const pickers: readonly [SidePicker, SidePicker] = [
     sidePicker(page, 'a', sides[0], (choice) => choose(0, choice)),
     sidePicker(page, 'b', sides[1], (choice) => choose(1, choice)),
   ]
-  const stage = new Stage(page, { look, toggle, back })
+  const stage = new Stage(page, { look, toggle, back, moved: (place) => keepPlace(page, place) }, kept.place)
   const box = element(
     'div',
     { class: 'graph-view' },
@@ -107,7 +116,7 @@ export const graph: MakeView = (page) => {
   }
 
   function loadLayers() {
-    for (const { model } of sides) void askLayers(model)
+    if (!hidden) for (const { model } of sides) void askLayers(model)
   }
 
   /** The last pair that was chosen; those passed over on the way to it are not asked for. */
@@ -121,16 +130,23 @@ export const graph: MakeView = (page) => {
         const asked = { a: referenceOf(sides[0], page.comparison), b: referenceOf(sides[1], page.comparison) }
         const answer = await host.ask('graph', asked)
         await breath()
+        // Most of what a training logs changes no graph.
+        if (answered && JSON.stringify(answered) === JSON.stringify(answer)) continue
         known = readGraph(answer)
+        answered = answer
         await breath()
         top = outline(known)
         first = openAtFirst(top)
-        looked = known.nodes.find(({ id }) => id === looked?.id)
         tell('')
         tellAbout()
+        // Before the picture, which has the room that is left.
+        showPanel()
+        // What was opened in another graph may be too much in this one.
+        if ((open !== 'some' || toggled.size > 0) && !fits()) reopen({ open: 'some', toggled: new Map() })
         await draw()
       }
     } catch (error) {
+      answered = undefined
       fail(error)
     } finally {
       asking = false
@@ -138,14 +154,19 @@ export const graph: MakeView = (page) => {
   }
 
   async function askLayers(model: number) {
-    if (layersOf.has(model) || awaited.has(model)) return
+    if (awaited.has(model)) return
     awaited.add(model)
     try {
-      const answer = await host.ask('layers', { reference: page.comparison.models[model]!.reference })
-      layersOf.set(model, answer)
-      shownBars.delete(model)
-      showSides()
+      // Again where it went on meanwhile.
+      while (!fresh.has(model)) {
+        fresh.add(model)
+        const answer = await host.ask('layers', { reference: page.comparison.models[model]!.reference })
+        layersOf.set(model, answer)
+        shownBars.get(model)?.update(answer)
+        showSides()
+      }
     } catch (error) {
+      fresh.delete(model)
       fail(error)
     } finally {
       awaited.delete(model)
@@ -162,10 +183,9 @@ export const graph: MakeView = (page) => {
   }
 
   function tellAbout() {
-    const graph = known!
-    const { a, b, summary, counts, moreNodes, moreEdges, looseEdges } = graph.about
-    legend.replaceChildren(
-      ...changes.map((change) => {
+    const { a, b, summary, counts, moreNodes, moreEdges, looseEdges } = known!.about
+    redrawWhen(legend, [counts], () =>
+      changes.map((change) => {
         const content = [
           element('span', { class: `sign ${change}`, 'aria-hidden': 'true' }, signs[change]),
           `${whole(counts[change], language)} ${changeText(texts, change)}`,
@@ -173,12 +193,20 @@ export const graph: MakeView = (page) => {
         if (change === 'kept') return element('span', { class: 'entry' }, ...content)
         const made = element(
           'button',
-          { type: 'button', class: 'plain entry', 'data-next': change, title: texts.graphNextOf, disabled: counts[change] === 0 },
+          {
+            type: 'button',
+            class: 'plain entry',
+            'data-key': `next ${change}`,
+            'data-next': change,
+            title: texts.graphNextOf,
+            disabled: counts[change] === 0,
+          },
           ...content,
         )
         made.addEventListener('click', () => {
-          const all = graph.nodes.filter((node) => node.change === change)
-          void go(all.find(({ place }) => looked !== undefined && place > looked.place) ?? all[0]!)
+          const all = known!.nodes.filter((node) => node.change === change)
+          const at = lookedNode()
+          void go(all.find(({ place }) => at !== undefined && place > at.place) ?? all[0]!)
         })
         return made
       }),
@@ -194,20 +222,21 @@ export const graph: MakeView = (page) => {
       .join(' ')
     about.hidden = about.textContent === ''
     const count = counts.changed + counts.removed + counts.added
-    differing.replaceChildren(element('summary', {}, fill(texts.graphDifferingCount, whole(count, language))))
-    if (differing.open) fillList()
+    differingCount.textContent = fill(texts.graphDifferingCount, whole(count, language))
+    tellDiffering()
   }
 
-  function fillList() {
-    if (known && differing.childElementCount === 1) differing.append(list(page, known, (node) => void go(node)))
+  function tellDiffering() {
+    if (known && differing.open) rows.update(known)
   }
-  differing.addEventListener('toggle', () => differing.open && fillList())
+  differing.addEventListener('toggle', tellDiffering)
 
-  /** Draws what is to be seen; false when it would be too much, or something else is to be drawn by now. */
+  /** Draws what is to be seen; false when something else is to be drawn by now, or when it waits until the view is looked at again. */
   async function draw(): Promise<boolean> {
     drawing.abort()
-    const { signal } = (drawing = new AbortController())
     unfinished = true
+    if (hidden) return false
+    const { signal } = (drawing = new AbortController())
     const next = seen(known!, top, isOpen)
     await breath()
     const boxes = await boxesOf(next, page, signal)
@@ -228,7 +257,6 @@ export const graph: MakeView = (page) => {
       if (signal.aborted) return false
       scene = made
       unfinished = false
-      showPanel()
       return true
     } catch (error) {
       fail(error)
@@ -255,14 +283,16 @@ export const graph: MakeView = (page) => {
   function openAll(which: 'all' | 'none') {
     if (!known) return
     const before = { open, toggled: new Map(toggled) }
-    open = which
+    reopen({ open: which, toggled: new Map() })
+    if (fits()) void draw()
+    else reopen(before)
+  }
+
+  function reopen(to: Opened) {
+    open = to.open
     toggled.clear()
-    if (fits()) {
-      void draw()
-      return
-    }
-    open = before.open
-    for (const [key, value] of before.toggled) toggled.set(key, value)
+    for (const [key, value] of to.toggled) toggled.set(key, value)
+    keepOpened(page, to)
   }
 
   function toggle(item: Item) {
@@ -272,35 +302,51 @@ export const graph: MakeView = (page) => {
       toggled.set(item.key, before)
       return
     }
+    keepOpened(page, { open, toggled })
     page.say(fill(before ? texts.graphClosed : texts.graphOpened, item.title))
     void draw().then((drawn) => {
       if (!drawn) return
-      const inside = scene!.seen.opened.find((one) => one.item === item)
-      stage.focus(inside ? inside.from : scene!.seen.items.indexOf(item))
+      const inside = scene!.seen.opened.find((one) => one.item.key === item.key)
+      stage.focus(inside ? inside.from : scene!.seen.items.findIndex(({ key }) => key === item.key))
     })
   }
 
   function look(item: Item, byKey: boolean) {
-    looked = item.node ?? undefined
+    lookAt(item.node?.id)
     showPanel()
     if (byKey) aside.querySelector<HTMLElement>('.node-panel')?.focus()
   }
 
   function back(): boolean {
-    if (!looked) return false
-    const place = scene?.seen.items.findIndex(({ node }) => node?.id === looked?.id) ?? -1
-    looked = undefined
+    const node = lookedNode()
+    if (!node) return false
+    const place = scene?.seen.items.findIndex((item) => item.node?.id === node.id) ?? -1
+    lookAt(undefined)
     showPanel()
     if (place >= 0) stage.focus(place, false)
     return true
   }
 
+  function lookAt(id: string | undefined) {
+    looked = id
+    keepLooked(page, id)
+  }
+
+  const lookedNode = () => (looked === undefined ? undefined : known?.nodes.find(({ id }) => id === looked))
+
   function showPanel() {
-    aside.replaceChildren(...(looked && known ? [panel(page, known, looked, back)] : []))
+    const node = lookedNode()
+    const within = aside.contains(document.activeElement)
+    const { a, b } = known?.about ?? {}
+    redrawWhen(aside, node ? [node, known!.differences.get(node.place), a, b] : [], () => (node ? [panel(page, known!, node, back)] : []))
+    if (within && !aside.contains(document.activeElement)) stage.enter()
   }
 
   /** Opens what a node lies in, and goes to it. */
-  async function go(node: Node) {
+  async function go({ id: wanted }: Node) {
+    // What was found may be from before a training went on.
+    const node = known?.nodes.find(({ id }) => id === wanted)
+    if (!node) return
     const way: Item[] = []
     for (let level = top; ;) {
       const around = level.find((item) => item.nodes.includes(node))
@@ -314,10 +360,11 @@ export const graph: MakeView = (page) => {
       for (const { key } of closed) toggled.delete(key)
       return
     }
-    looked = node
+    if (closed.length > 0) keepOpened(page, { open, toggled })
+    lookAt(node.id)
     if (closed.length > 0 && !(await draw())) return
     showPanel()
-    stage.focus(scene!.seen.items.findIndex((item) => item.node === node))
+    stage.focus(scene!.seen.items.findIndex((item) => item.node?.id === node.id))
   }
 
   function drawBars() {
@@ -332,16 +379,11 @@ export const graph: MakeView = (page) => {
       if (!shownBars.has(model))
         shownBars.set(
           model,
-          bars(page, answer, page.comparison.models[model]!.label, model, epoch, (to) =>
-            choose(sides[1].model === model ? 1 : 0, { model, epoch: to }),
-          ),
+          bars(page, answer, model, epoch, (to) => choose(sides[1].model === model ? 1 : 0, { model, epoch: to })),
         )
       shownBars.get(model)!.mark(epoch)
     }
-    const elements = models.flatMap((model) => shownBars.get(model)?.element ?? [])
-    // What is there stays, with the slider that is just being moved.
-    if (elements.length !== barsPlace.childElementCount || elements.some((one, i) => barsPlace.children[i] !== one))
-      barsPlace.replaceChildren(...elements)
+    arrange(barsPlace, ...models.flatMap((model) => shownBars.get(model)?.element ?? []))
   }
 
   tell('')
@@ -349,19 +391,24 @@ export const graph: MakeView = (page) => {
   return {
     element: box,
     shown: () => {
+      hidden = false
       layouts.warm()
       showSides()
       // The picture first: the bars below it are looked at later.
       const shown = !known ? ask() : !scene || unfinished ? draw() : Promise.resolve()
       void shown.then(loadLayers)
     },
-    hidden: () => layouts.close(),
+    hidden: () => {
+      hidden = true
+      drawing.abort()
+      layouts.close()
+      stage.settle()
+    },
     renewed: (sessions) => {
-      const { lines } = page.comparison
-      for (const model of layersOf.keys())
-        if (lines.some((line) => line.models.includes(model) && sessions.includes(line.sessionId))) layersOf.delete(model)
+      const wentOn = new Set(page.comparison.lines.flatMap(({ models, sessionId }) => (sessions.includes(sessionId) ? models : [])))
+      for (const model of wentOn) fresh.delete(model)
       showSides()
-      void ask().then(loadLayers)
+      void (!answered || sides.some(({ model }) => wentOn.has(model)) ? ask() : Promise.resolve()).then(loadLayers)
     },
   }
 }

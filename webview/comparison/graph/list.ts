@@ -1,5 +1,7 @@
 import { element, heading, table } from '../../parts/element'
 import { fill, shapeText, whole } from '../../parts/format'
+import { redraw } from '../../parts/redraw'
+import { button } from '../controls'
 import type { Page } from '../page'
 import { changeText, signs } from './boxes'
 import type { Graph, Node } from './read'
@@ -8,43 +10,46 @@ const AT_ONCE = 100
 /** A difference that is not one of connections, in the text of a node's differences. */
 const OTHER = /"path":"(?!inputs|outputs)/
 
+export interface List {
+  readonly element: HTMLElement
+  /** Shows what differs now: as many rows as there were, and what has the focus keeps it. */
+  update(graph: Graph): void
+}
+
 /** What differs as a table: read out, and read quickly. */
-export function list(page: Page, graph: Graph, go: (node: Node) => void): HTMLElement {
-  const { texts, language } = page
-  const all = graph.nodes.filter(({ change }) => change !== 'kept')
-  if (all.length === 0) return element('p', { class: 'quiet' }, texts.graphNoChange)
-  let shown = 0
-  const place = element('div', {})
+export function list({ texts, language }: Page, go: (node: Node) => void): List {
+  let all: readonly Node[] = []
+  let wanted = AT_ONCE
+  const body = element('tbody')
+  const none = element('p', { class: 'quiet' }, texts.graphNoChange)
+  const scroll = table(
+    texts.graphDiffering,
+    [
+      texts.graphLayer,
+      texts.graphChange,
+      heading(texts.graphShape, { class: 'figure' }),
+      heading(texts.graphParametersName, { class: 'figure' }),
+      heading(texts.graphMaskedName, { class: 'figure' }),
+    ],
+    [],
+  )
+  scroll.querySelector('tbody')!.replaceWith(body)
   const more = element('button', { type: 'button', class: 'plain' })
-  const body: HTMLTableRowElement[] = []
-  const draw = () => {
-    for (const node of all.slice(shown, shown + AT_ONCE)) body.push(rowOf(node))
-    shown = Math.min(all.length, shown + AT_ONCE)
-    place.replaceChildren(
-      table(
-        texts.graphDiffering,
-        [
-          texts.graphLayer,
-          texts.graphChange,
-          heading(texts.graphShape, { class: 'figure' }),
-          heading(texts.graphParametersName, { class: 'figure' }),
-          heading(texts.graphMaskedName, { class: 'figure' }),
-        ],
-        body,
-      ),
-    )
-    more.hidden = shown === all.length
-    more.textContent = fill(
-      texts.graphShowMore,
-      whole(Math.min(AT_ONCE, all.length - shown), language),
-      whole(all.length - shown, language),
-    )
+  let differences: Graph['differences'] = new Map()
+  more.addEventListener('click', () => {
+    body.append(...all.slice(wanted, wanted + AT_ONCE).map(rowOf))
+    wanted += AT_ONCE
+    tellMore()
+  })
+  function tellMore() {
+    const left = Math.max(0, all.length - wanted)
+    more.hidden = left === 0
+    more.textContent = fill(texts.graphShowMore, whole(Math.min(AT_ONCE, left), language), whole(left, language))
   }
   const arrow = (a: string | null, b: string | null) => (a === b ? (a ?? '–') : `${a ?? '–'} → ${b ?? '–'}`)
   function rowOf(node: Node): HTMLTableRowElement {
-    const name = element('button', { type: 'button', class: 'link' }, node.name)
-    name.addEventListener('click', () => go(node))
-    const text = graph.differences.get(node.place)
+    const name = button(node.id, node.name, () => go(node), 'link')
+    const text = differences.get(node.place)
     const connections = text !== undefined && !OTHER.test(text)
     const figure = (tell: (side: NonNullable<Node['a']>) => string | null) =>
       element('td', { class: 'figure' }, arrow(node.a && tell(node.a), node.b && tell(node.b)))
@@ -63,7 +68,15 @@ export function list(page: Page, graph: Graph, go: (node: Node) => void): HTMLEl
       figure(({ parameters, nonzero }) => (parameters === null || nonzero === null ? null : whole(parameters - nonzero, language))),
     )
   }
-  more.addEventListener('click', draw)
-  draw()
-  return element('div', { class: 'differing' }, place, more)
+  return {
+    element: element('div', { class: 'differing' }, none, scroll, more),
+    update: (graph) => {
+      all = graph.nodes.filter(({ change }) => change !== 'kept')
+      ;({ differences } = graph)
+      none.hidden = all.length > 0
+      scroll.hidden = all.length === 0
+      redraw(body, ...all.slice(0, wanted).map(rowOf))
+      tellMore()
+    },
+  }
 }

@@ -35,7 +35,7 @@ export function panel(page: Page, graph: Graph, node: Node, close: () => void): 
   const closer = signButton('close', '✕', texts.graphClosePanel, close, 'plain closing')
   const made = element(
     'aside',
-    { class: 'node-panel', 'aria-label': node.name, tabindex: -1 },
+    { class: 'node-panel', 'aria-label': node.name, tabindex: -1, 'data-key': 'panel' },
     element('div', { class: 'head' }, element('h2', {}, ...breakable(node.name)), closer),
     element(
       'p',

@@ -3,6 +3,7 @@ import { fill } from '../../parts/format'
 import { signButton } from '../controls'
 import type { Page } from '../page'
 import { type Box, boxOf, drawBox } from './boxes'
+import type { Place } from './kept'
 import type { Layout } from './layout'
 import type { Item, Seen } from './outline'
 import { inSlices } from '../slices'
@@ -20,6 +21,8 @@ export interface StageActions {
   readonly back: () => boolean
   /** Several are to be opened, or closed again. */
   readonly toggle: (item: Item) => void
+  /** Another place is looked at; undefined where nobody moved there. */
+  readonly moved: (place: Place | undefined) => void
 }
 
 const CHANGES = ['kept', 'changed', 'removed', 'added', 'mixed'] as const
@@ -41,6 +44,8 @@ const LARGEST = 2.5
 const SMALLEST = 0.0005
 /** Of a long narrow graph too its places can be told apart. */
 const MINIMAP = { least: 56, most: 150 }
+/** A place that is passed over on the way to another is not told of. */
+const STILL_MS = 150
 
 interface Chunk {
   readonly element: SVGGElement
@@ -77,9 +82,13 @@ export class Stage {
   #frame = 0
   /** Whether the user moved it: then it stays where it is. */
   #moved = false
+  /** Where to begin, until there is something to be seen. */
+  #begin: Place | undefined
+  #still: ReturnType<typeof setTimeout> | undefined
 
-  constructor(page: Page, actions: StageActions) {
+  constructor(page: Page, actions: StageActions, begin: Place | undefined) {
     this.#page = page
+    this.#begin = begin
     this.#actions = actions
     const { texts } = page
     this.#world.append(this.#frames, this.#edges, this.#far, this.#lit, this.#near)
@@ -155,12 +164,14 @@ export class Stage {
     this.#drawMap(outlines.map(([, inMap]) => inMap))
     const kept = anchor && seen.items.findIndex(({ key }) => key === anchor.key)
     if (kept === undefined || kept < 0 || !this.#moved) this.#first()
-    else {
-      this.#x = anchor!.x - scene.layout.x[kept]! * this.#scale
-      this.#y = anchor!.y - scene.layout.y[kept]! * this.#scale
-    }
+    else this.#put(kept, anchor!)
     this.#draw()
     if (focused) this.focus(Math.max(0, this.#current), false)
+  }
+
+  /** To the picture, with no box in it. */
+  enter() {
+    this.#canvas.focus({ preventScroll: true })
   }
 
   /** All of it at once. */
@@ -175,9 +186,10 @@ export class Stage {
     this.#draw()
   }
 
-  /** At first all of it where that can be read; else where the first change is. */
+  /** At first where it was before; else all of it where that can be read, or where the first change is. */
   #first() {
     const { layout, boxes } = this.#scene!
+    if (this.#resume()) return
     this.fit()
     this.#moved = false
     if (this.#scale >= 0.6) return
@@ -191,6 +203,42 @@ export class Stage {
     this.#y = height / 3 - layout.y[change]! * this.#scale
     if (layout.width * this.#scale <= width - 2 * MARGIN) this.#x = (width - layout.width * this.#scale) / 2
     this.#draw()
+  }
+
+  /** Goes to the place to begin at, if there is one in this scene. */
+  #resume(): boolean {
+    const begin = this.#begin
+    const { width, height } = this.#size()
+    if (!begin || width === 0) return false
+    this.#begin = undefined
+    const i = this.#scene!.seen.items.findIndex(({ key }) => key === begin.key)
+    if (i < 0) return false
+    if (begin.held) this.#current = i
+    this.#scale = clamp(begin.scale, SMALLEST, LARGEST)
+    this.#put(i, { x: begin.x + width / 2, y: begin.y + height / 2 })
+    this.#moved = true
+    this.#draw()
+    return true
+  }
+
+  /** Moves all so that a box lies there on the screen. */
+  #put(i: number, { x, y }: { readonly x: number; readonly y: number }) {
+    const { layout } = this.#scene!
+    this.#x = x - layout.x[i]! * this.#scale
+    this.#y = y - layout.y[i]! * this.#scale
+  }
+
+  /** Tells where it is, if that is still to be told. */
+  settle() {
+    if (this.#still === undefined) return
+    clearTimeout(this.#still)
+    this.#still = undefined
+    const { width, height } = this.#size()
+    if (!this.#scene || width === 0) return
+    const anchor = this.#moved ? this.#anchor(this.#scene) : undefined
+    this.#actions.moved(
+      anchor && { key: anchor.key, held: this.#current >= 0, x: anchor.x - width / 2, y: anchor.y - height / 2, scale: this.#scale },
+    )
   }
 
   /** Goes to a box: into sight, and with the keyboard. */
@@ -301,6 +349,8 @@ export class Stage {
     }
     this.#light()
     this.#drawSight(x0, y0, x1, y1)
+    clearTimeout(this.#still)
+    this.#still = setTimeout(() => this.settle(), STILL_MS)
   }
 
   /** What leads to and from the box in hand. */
@@ -467,7 +517,7 @@ export class Stage {
       const around = this.#scene.seen.opened.findLast(({ from, to }) => from <= this.#current && this.#current < to)
       if (around) this.#actions.toggle(around.item)
     } else if (key === 'Escape' && event.target !== this.#canvas) {
-      if (!this.#actions.back()) this.#canvas.focus({ preventScroll: true })
+      if (!this.#actions.back()) this.enter()
     } else return
     event.preventDefault()
     event.stopPropagation()
