@@ -221,8 +221,7 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
     const place = async (file: FileRecord | null, called: string) => {
       if (!file) return null
       const path = `parent/${called}${file.format && /^\w{1,40}$/.test(file.format) ? `.${file.format}` : ''}`
-      const how = await stores.weights.placeAt(file.sha256, join(runFolder, path))
-      if (how === 'copied') flush(join(runFolder, path))
+      await stores.weights.placeAt(file.sha256, join(runFolder, path))
       return { file: path, sha256: file.sha256, bytes: file.bytes, format: file.format }
     }
     const start = {

@@ -22,10 +22,12 @@ export const folders = (dir: string) => ({
   weightsFile: (sha256: string) => join(dir, 'weights', sha256.slice(0, 2), sha256),
 })
 
+/** Makes a file, or the names in a folder, survive a power cut. On Windows the file must not be read-only yet. */
 export function flush(path: string) {
-  // Windows has no way to flush a folder, and refuses to open it.
-  if (process.platform === 'win32' && lstatSync(path).isDirectory()) return
-  const fd = openSync(path, 'r')
+  const windows = process.platform === 'win32'
+  // Windows has no way to flush a folder, and refuses to open it; a file it flushes only for who may write it.
+  if (windows && lstatSync(path).isDirectory()) return
+  const fd = openSync(path, windows ? 'r+' : 'r')
   try {
     fsyncSync(fd)
   } finally {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, closeSync, constants, existsSync, linkSync, mkdirSync, openSync, readSync, renameSync } from 'node:fs'
+import { chmodSync, closeSync, constants, existsSync, linkSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { flush } from './runFiles'
 
@@ -30,8 +30,11 @@ export function takeIn(from: string, to: string) {
       const { code } = error as NodeJS.ErrnoException
       if (code !== 'EEXIST') renameSync(from, to) // no hard links here
     }
+  }
+  // Read-only once it is flushed: Windows flushes nothing that is.
+  if (statSync(to).mode & 0o222) {
+    flush(to)
     chmodSync(to, 0o444)
   }
-  flush(to)
   flush(dirname(to))
 }

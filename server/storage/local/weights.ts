@@ -1,5 +1,6 @@
-import { constants, copyFileSync, linkSync, rmSync } from 'node:fs'
+import { chmodSync, constants, copyFileSync, linkSync, rmSync } from 'node:fs'
 import { EpochtreeError } from '../../errors'
+import { flush } from '../../journal/runFiles'
 
 /** Gives a content-addressed file a second name; its bytes are touched only where the file system can neither link nor clone. */
 export function placeFile(from: string, to: string): 'linked' | 'cloned' | 'copied' {
@@ -19,6 +20,15 @@ export function placeFile(from: string, to: string): 'linked' | 'cloned' | 'copi
       return placeFile(from, to)
     }
   }
+  const how = copy(from, to)
+  // It came read-only like its source, and Windows flushes nothing that is.
+  chmodSync(to, 0o644)
+  flush(to)
+  chmodSync(to, 0o444)
+  return how
+}
+
+function copy(from: string, to: string): 'cloned' | 'copied' {
   try {
     copyFileSync(from, to, constants.COPYFILE_FICLONE_FORCE)
     return 'cloned'
