@@ -157,6 +157,7 @@ describe('the curves of the demo', () => {
     await tool(page, 'loss', 'Table of values').click()
     const all = await rows(page, 'loss')
     assert.equal(all.length, 40)
+    assert.ok(await card(page, 'loss').locator('.pages').isHidden())
     assert.deepEqual(await card(page, 'loss').locator('.values thead th').allInnerTexts(), [
       'Epoch',
       'digits val',
@@ -784,15 +785,14 @@ describe('curves of a training that goes on', () => {
   it('leave nothing behind of a question that was answered', async () => {
     const log = (e: number) => ({ val: { loss: 1 / e } })
     const before = () => {
-      const { addEventListener: add, removeEventListener: remove } = AbortSignal.prototype
       const heard = new Set<unknown>()
-      AbortSignal.prototype.addEventListener = function (this: AbortSignal, ...given: Parameters<typeof add>) {
+      AbortSignal.prototype.addEventListener = function (...given: Parameters<EventTarget['addEventListener']>) {
         heard.add(given[1])
-        add.apply(this, given)
+        EventTarget.prototype.addEventListener.apply(this, given)
       }
-      AbortSignal.prototype.removeEventListener = function (this: AbortSignal, ...given: Parameters<typeof remove>) {
+      AbortSignal.prototype.removeEventListener = function (...given: Parameters<EventTarget['removeEventListener']>) {
         heard.delete(given[1])
-        remove.apply(this, given)
+        EventTarget.prototype.removeEventListener.apply(this, given)
       }
       Object.assign(window, { heard })
     }
