@@ -483,10 +483,13 @@ describe('curves of forks of forks', () => {
     const dir = await runs({ name: 'a', epochs: [1, 40], log }, { name: 'b', forkOf: { name: 'a', at: 30 }, epochs: [31, 40], log })
     const shown = await show(dir, ['a', 'b'])
     const { page } = shown
-    await tool(page, 'early', 'Pin to the top').click()
-    assert.deepEqual(await page.locator('.curves .card h2').allTextContents(), ['early', 'loss'])
-    await page.locator('vscode-tab-header[data-view="curves"]').click()
+    const search = page.getByRole('searchbox', { name: 'Search metrics' })
+    await search.fill('early')
+    await settled(page)
     await page.getByRole('combobox', { name: 'Horizontal axis' }).selectOption('sinceFork')
+    await tool(page, 'early', 'Table of values').click()
+    await until('the early values by time', async () => Number((await rows(page, 'early'))[9]?.[0]?.replaceAll(',', '')) < 0)
+    await search.fill('')
     await tool(page, 'loss', 'Table of values').click()
     const past = await until('the values by time', async () => {
       const at = (await rows(page, 'loss')).map(([time]) => Number(time!.replaceAll(',', '')))
