@@ -157,6 +157,7 @@ describe('the curves of the demo', () => {
     await tool(page, 'loss', 'Table of values').click()
     const all = await rows(page, 'loss')
     assert.equal(all.length, 40)
+    assert.ok(await card(page, 'loss').locator('.pages').isHidden())
     assert.deepEqual(await card(page, 'loss').locator('.values thead th').allInnerTexts(), [
       'Epoch',
       'digits val',
@@ -488,10 +489,13 @@ describe('curves of forks of forks', () => {
     const dir = await runs({ name: 'a', epochs: [1, 40], log }, { name: 'b', forkOf: { name: 'a', at: 30 }, epochs: [31, 40], log })
     const shown = await show(dir, ['a', 'b'])
     const { page } = shown
-    await tool(page, 'early', 'Pin to the top').click()
-    assert.deepEqual(await page.locator('.curves .card h2').allTextContents(), ['early', 'loss'])
-    await page.locator('vscode-tab-header[data-view="curves"]').click()
+    const search = page.getByRole('searchbox', { name: 'Search metrics' })
+    await search.fill('early')
+    await settled(page)
     await page.getByRole('combobox', { name: 'Horizontal axis' }).selectOption('sinceFork')
+    await tool(page, 'early', 'Table of values').click()
+    await until('the early values by time', async () => Number((await rows(page, 'early'))[9]?.[0]?.replaceAll(',', '')) < 0)
+    await search.fill('')
     await tool(page, 'loss', 'Table of values').click()
     const past = await until('the values by time', async () => {
       const at = (await rows(page, 'loss')).map(([time]) => Number(time!.replaceAll(',', '')))
@@ -790,15 +794,14 @@ describe('curves of a training that goes on', () => {
   it('leave nothing behind of a question that was answered', async () => {
     const log = (e: number) => ({ val: { loss: 1 / e } })
     const before = () => {
-      const { addEventListener: add, removeEventListener: remove } = AbortSignal.prototype
       const heard = new Set<unknown>()
-      AbortSignal.prototype.addEventListener = function (this: AbortSignal, ...given: Parameters<typeof add>) {
+      AbortSignal.prototype.addEventListener = function (...given: Parameters<EventTarget['addEventListener']>) {
         heard.add(given[1])
-        add.apply(this, given)
+        EventTarget.prototype.addEventListener.apply(this, given)
       }
-      AbortSignal.prototype.removeEventListener = function (this: AbortSignal, ...given: Parameters<typeof remove>) {
+      AbortSignal.prototype.removeEventListener = function (...given: Parameters<EventTarget['removeEventListener']>) {
         heard.delete(given[1])
-        remove.apply(this, given)
+        EventTarget.prototype.removeEventListener.apply(this, given)
       }
       Object.assign(window, { heard })
     }
