@@ -6,7 +6,7 @@ import type { Json } from '../../server/protocol/model'
 import { comparisonTexts } from '../messages/comparisonTexts'
 import { contentOf } from '../parts/contentOf'
 import { element } from '../parts/element'
-import { redraw } from '../parts/redraw'
+import { redraw, watchPointer } from '../parts/redraw'
 import { colourOf, coloursOf, paint, watchTheme } from './colours'
 import { curves } from './curves/curves'
 import { differences } from './differences/differences'
@@ -148,6 +148,7 @@ function renewed(sessions: readonly string[]) {
   }
 }
 
+watchPointer()
 watchTheme(() => {
   for (const listener of themed) listener()
 })

@@ -1,7 +1,7 @@
 import { fromPage, type FromPage, pageState, type PageState, toPage } from '../messages/epoch'
 import { epochTexts } from '../messages/epochTexts'
 import { element } from '../parts/element'
-import { redraw } from '../parts/redraw'
+import { redraw, watchPointer } from '../parts/redraw'
 import { forks } from './forks'
 import { graph } from './graph'
 import { header } from './header'
@@ -53,4 +53,5 @@ window.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
   trouble.toggleAttribute('hidden', message.type !== 'trouble')
   if (message.type === 'show') show({ ...message, texts: { ...epochTexts, ...message.texts } })
 })
+watchPointer()
 send({ type: 'ready' })

@@ -32,18 +32,21 @@ export function arrange(box: Element, ...content: readonly Element[]) {
 let held: Node | undefined
 const waiting = new Map<Element, readonly (Node | undefined)[]>()
 
-addEventListener('pointerdown', ({ target }) => (held = target instanceof Node ? target : undefined), true)
-// A pointer that is let go outside of the page is noticed when it comes back.
-for (const event of ['pointerup', 'pointercancel', 'pointermove'] as const)
-  addEventListener(
-    event,
-    ({ buttons }) => {
-      if (held === undefined || buttons !== 0) return
-      held = undefined
-      // What is pressed comes first.
-      setTimeout(() => {
-        for (const [box, content] of waiting) redraw(box, ...content)
-      })
-    },
-    true,
-  )
+/** Called once by a page that goes on while a training does. */
+export function watchPointer() {
+  addEventListener('pointerdown', ({ target }) => (held = target instanceof Node ? target : undefined), true)
+  // A pointer that is let go outside of the page is noticed when it comes back.
+  for (const event of ['pointerup', 'pointercancel', 'pointermove'] as const)
+    addEventListener(
+      event,
+      ({ buttons }) => {
+        if (held === undefined || buttons !== 0) return
+        held = undefined
+        // What is pressed comes first.
+        setTimeout(() => {
+          for (const [box, content] of waiting) redraw(box, ...content)
+        })
+      },
+      true,
+    )
+}
