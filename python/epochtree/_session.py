@@ -120,7 +120,7 @@ class Recorder:
             if not self._ending:
                 self._ending = True
                 if status is None:
-                    asked = self._stop_seen or isinstance(error, KeyboardInterrupt)
+                    asked = self._stop_seen or _is_interrupt(error)
                     status = "stopped" if asked else "failed" if error is not None else "completed"
                 line = {
                     "type": "finished",
@@ -505,8 +505,19 @@ def _graph_bytes(graph: Any) -> bytes | None:
     return data
 
 
+def _is_interrupt(error: BaseException | str | None) -> bool:
+    """Whether it is Ctrl-C, or what went wrong on the way out after it."""
+    seen: set[int] = set()
+    while isinstance(error, BaseException) and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _error_text(error: BaseException | str | None) -> str | None:
-    if error is None or isinstance(error, KeyboardInterrupt):
+    if error is None or _is_interrupt(error):
         return None
     if isinstance(error, str):
         return error[:_ERROR_CHARACTERS]

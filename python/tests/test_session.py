@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import hmac
 import json
@@ -324,6 +325,21 @@ class Ends(FolderCase):
             raise KeyboardInterrupt
         self.assertEqual(self.ending(), ("stopped", None))
 
+    def test_ctrl_c_stops_whatever_goes_wrong_on_the_way_out(self) -> None:
+        with self.assertRaises(RuntimeError), epochtree.session("m"):
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise RuntimeError("a worker is gone")
+        self.assertEqual(self.ending(), ("stopped", None))
+
+    def test_ctrl_c_that_a_script_took_care_of_stops_nothing(self) -> None:
+        with self.assertRaises(RuntimeError), epochtree.session("m"):
+            with contextlib.suppress(KeyboardInterrupt):
+                raise KeyboardInterrupt
+            raise RuntimeError("it went on")
+        self.assertEqual(self.ending(), ("failed", "RuntimeError: it went on"))
+
     @unittest.skipIf(sys.platform == "win32", "Windows sends no such signal to one process")
     def test_ctrl_c_at_any_moment_leaves_whole_epochs_and_no_litter(self) -> None:
         code = """
@@ -341,7 +357,7 @@ class Ends(FolderCase):
             child.send_signal(signal.SIGINT)
             _, errors = child.communicate(timeout=60)
             self.assertIn("KeyboardInterrupt", errors)
-            self.assertEqual(self.lines(run)[-1]["status"], "stopped")
+            self.assertEqual(self.lines(run)[-1]["status"], "stopped", errors)
         numbers = {line["epoch"]: line["number"] for line in self.lines(run, "epoch")}
         commits = self.lines(run, "commit")
         told = [numbers[commit["epoch"]] for commit in commits]

@@ -58,7 +58,7 @@ export const graph: MakeView = (page) => {
   const aside = element('div', { class: 'beside' })
   const differingCount = element('summary', {})
   const rows = list(page, (node) => void go(node))
-  const differing = element('details', { class: 'differing-list' }, differingCount, rows.element)
+  const differing = element('details', { class: 'differing-list', hidden: true }, differingCount, rows.element)
   const barsPlace = element('div', { class: 'bars-place' })
   const pickers: readonly [SidePicker, SidePicker] = [
     sidePicker(page, 'a', sides[0], (choice) => choose(0, choice)),
@@ -223,6 +223,7 @@ export const graph: MakeView = (page) => {
     about.hidden = about.textContent === ''
     const count = counts.changed + counts.removed + counts.added
     differingCount.textContent = fill(texts.graphDifferingCount, whole(count, language))
+    differing.hidden = false
     tellDiffering()
   }
 
