@@ -40,3 +40,14 @@ export function asking(ask: (signal: AbortSignal) => Promise<void>, refused: (re
     stop,
   }
 }
+
+/** Tells whether an answer is another than the one before: the same is not drawn again, so what is looked at stays as it is. */
+export function newAnswers<Answer>(): (answer: Answer) => boolean {
+  let last: string | undefined | null = null
+  return (answer) => {
+    const text = JSON.stringify(answer)
+    const differs = text !== last
+    last = text
+    return differs
+  }
+}

@@ -47,7 +47,7 @@ export function header(page: Page): Header {
       states[i]!.lastElementChild!.textContent = texts[status]
       counts[i]!.textContent = epochs === 1 ? texts.oneEpoch : fill(texts.epochCount, epochs.toLocaleString(language))
     }
-    past.renew()
+    if (open) past.renew()
   }
   renew()
   return { element: top, renew }

@@ -2,6 +2,7 @@ import type { ComparedGraph, LayersOverEpochs } from '../../../server/protocol/c
 import { element } from '../../parts/element'
 import { fill, whole } from '../../parts/format'
 import { arrange, redrawWhen } from '../../parts/redraw'
+import { newAnswers } from '../asking'
 import { button } from '../controls'
 import type { MakeView } from '../page'
 import { type Bars, bars } from './bars'
@@ -29,8 +30,9 @@ export const graph: MakeView = (page) => {
   const layouts = new Layouts()
   let sides = chosenSides(page.choice('graph.sides'), page.comparison)
   const kept = keptOf(page)
-  /** What `known` was made from; undefined where the last question was refused. */
-  let answered: ComparedGraph | undefined
+  let isNew = newAnswers<ComparedGraph>()
+  /** Whether the last question was. */
+  let refused = false
   let known: Graph | undefined
   let top: readonly Item[] = []
   let { open } = kept.opened
@@ -130,10 +132,10 @@ export const graph: MakeView = (page) => {
         const asked = { a: referenceOf(sides[0], page.comparison), b: referenceOf(sides[1], page.comparison) }
         const answer = await host.ask('graph', asked)
         await breath()
+        refused = false
         // Most of what a training logs changes no graph.
-        if (answered && JSON.stringify(answered) === JSON.stringify(answer)) continue
+        if (!isNew(answer)) continue
         known = readGraph(answer)
-        answered = answer
         await breath()
         top = outline(known)
         first = openAtFirst(top)
@@ -146,7 +148,8 @@ export const graph: MakeView = (page) => {
         await draw()
       }
     } catch (error) {
-      answered = undefined
+      refused = true
+      isNew = newAnswers()
       fail(error)
     } finally {
       asking = false
@@ -409,7 +412,7 @@ export const graph: MakeView = (page) => {
       const wentOn = new Set(page.comparison.lines.flatMap(({ models, sessionId }) => (sessions.includes(sessionId) ? models : [])))
       for (const model of wentOn) fresh.delete(model)
       showSides()
-      void (!answered || sides.some(({ model }) => wentOn.has(model)) ? ask() : Promise.resolve()).then(loadLayers)
+      void (!known || refused || sides.some(({ model }) => wentOn.has(model)) ? ask() : Promise.resolve()).then(loadLayers)
     },
   }
 }

@@ -20,7 +20,6 @@ export interface List {
 export function list({ texts, language }: Page, go: (node: Node) => void): List {
   let all: readonly Node[] = []
   let wanted = AT_ONCE
-  const body = element('tbody')
   const none = element('p', { class: 'quiet' }, texts.graphNoChange)
   const scroll = table(
     texts.graphDiffering,
@@ -33,7 +32,7 @@ export function list({ texts, language }: Page, go: (node: Node) => void): List 
     ],
     [],
   )
-  scroll.querySelector('tbody')!.replaceWith(body)
+  const body = scroll.querySelector('tbody')!
   const more = element('button', { type: 'button', class: 'plain' })
   let differences: Graph['differences'] = new Map()
   more.addEventListener('click', () => {

@@ -2,12 +2,12 @@ import type { Confusion } from '../../../server/protocol/comparison'
 import { element, heading, table as tableOf, unseen } from '../../parts/element'
 import { fill, share, valueText } from '../../parts/format'
 import { redraw } from '../../parts/redraw'
-import { asking } from '../asking'
+import { asking, newAnswers } from '../asking'
 import { check, choice } from '../controls'
 import { colourClass, nameOf } from '../names'
 import type { Page } from '../page'
 import { fieldOf } from './fields'
-import { changes, epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
+import { epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
 
 /** Longer names of classes stand upright over their columns. */
 const SHORT_NAME = 4
@@ -27,7 +27,7 @@ export function confusionPart(page: Page, fieldsChosen: () => void): Part {
   let found: Confusion | undefined
   let at: Cell = [0, 0]
   let marked: readonly HTMLElement[] = []
-  let isNew = changes<Confusion>()
+  let isNew = newAnswers<Confusion>()
   const controls = element('div', { class: 'controls' })
   const status = element('div', { class: 'status', role: 'status' })
   const body = element('div', { class: 'matrices' })
@@ -67,7 +67,7 @@ export function confusionPart(page: Page, fieldsChosen: () => void): Part {
     },
     (reason) => {
       found = undefined
-      isNew = changes()
+      isNew = newAnswers()
       draw(reason)
     },
   )
@@ -295,7 +295,7 @@ export function confusionPart(page: Page, fieldsChosen: () => void): Part {
       given = next
       found = undefined
       drawn.clear()
-      isNew = changes()
+      isNew = newAnswers()
       drawControls()
       draw()
       questions.anew()

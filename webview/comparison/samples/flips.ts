@@ -2,13 +2,13 @@ import type { Flips, FlipsQuery } from '../../../server/protocol/comparison'
 import { element, heading, table as tableOf } from '../../parts/element'
 import { fill, share, valueText } from '../../parts/format'
 import { redraw } from '../../parts/redraw'
-import { asking } from '../asking'
+import { asking, newAnswers } from '../asking'
 import { button, choice, searchField } from '../controls'
 import { csv, rawText } from '../csv'
 import { nameOf } from '../names'
 import type { Page } from '../page'
 import { fieldOf } from './fields'
-import { changes, epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
+import { epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
 
 /** Samples that are asked for at once, and shown at once. */
 const MOST_ASKED = 1000
@@ -27,7 +27,7 @@ export function flipsPart(page: Page): Part {
   let found: Flips | undefined
   let searched: { readonly of: string; readonly flips: Flips } | undefined
   let rowsShown = MOST_ROWS
-  let isNew = changes<Flips>()
+  let isNew = newAnswers<Flips>()
   const controls = element('div', { class: 'controls' })
   const status = element('div', { class: 'status', role: 'status' })
   const counts = element('div', { class: 'counts' })
@@ -69,7 +69,7 @@ export function flipsPart(page: Page): Part {
     },
     (reason) => {
       found = undefined
-      isNew = changes()
+      isNew = newAnswers()
       draw(reason)
     },
   )
@@ -82,7 +82,7 @@ export function flipsPart(page: Page): Part {
       drawList()
     },
     (reason) => {
-      isNew = changes()
+      isNew = newAnswers()
       about.textContent = reason
     },
   )
@@ -100,7 +100,7 @@ export function flipsPart(page: Page): Part {
     found = undefined
     searched = undefined
     rowsShown = MOST_ROWS
-    isNew = changes()
+    isNew = newAnswers()
     drawControls()
     draw()
     questions.anew()

@@ -2,7 +2,7 @@ import type { SampleGroups } from '../../../server/protocol/comparison'
 import { element, heading, table as tableOf, unseen } from '../../parts/element'
 import { fill, short, valueText } from '../../parts/format'
 import { redraw } from '../../parts/redraw'
-import { asking } from '../asking'
+import { asking, newAnswers } from '../asking'
 import { button, check, choice, sortable } from '../controls'
 import { numberOf } from '../figures'
 import { directionButton, directionOf } from '../judging'
@@ -10,7 +10,7 @@ import { nameOf } from '../names'
 import type { Page } from '../page'
 import { measured } from './fields'
 import { bar, changeOf, type GroupRow, sorted, type SortBy, type Sorting } from './order'
-import { changes, epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
+import { epochNotes, example, fieldOptions, type Given, note, type Part, section } from './part'
 
 /** Rows that are there at once; the rest on request. */
 const MOST_ROWS = 100
@@ -23,7 +23,7 @@ export function groupsPart(page: Page): Part {
   let given: Given = { split: '', fields: [] }
   let found: SampleGroups | undefined
   let rowsShown = MOST_ROWS
-  let isNew = changes<SampleGroups>()
+  let isNew = newAnswers<SampleGroups>()
   const controls = element('div', { class: 'controls' })
   const status = element('div', { class: 'status', role: 'status' })
   const body = element('div', {})
@@ -43,7 +43,7 @@ export function groupsPart(page: Page): Part {
     },
     (reason) => {
       found = undefined
-      isNew = changes()
+      isNew = newAnswers()
       draw(reason)
     },
   )
@@ -51,7 +51,7 @@ export function groupsPart(page: Page): Part {
   function anew() {
     found = undefined
     rowsShown = MOST_ROWS
-    isNew = changes()
+    isNew = newAnswers()
     drawControls()
     draw()
     questions.anew()

@@ -2,13 +2,13 @@ import type { Histogram } from '../../../server/protocol/comparison'
 import { element, heading, svg, table as tableOf } from '../../parts/element'
 import { fill, share, short } from '../../parts/format'
 import { redraw } from '../../parts/redraw'
-import { asking } from '../asking'
+import { asking, newAnswers } from '../asking'
 import { check, choice } from '../controls'
 import { colourClass, nameOf } from '../names'
 import type { Page } from '../page'
 import { logTicks, ticks, tickTexts } from '../ticks'
 import { measured } from './fields'
-import { changes, epochNotes, fieldOptions, type Given, note, type Part, section } from './part'
+import { epochNotes, fieldOptions, type Given, note, type Part, section } from './part'
 import { outline, place as placeOf } from './shape'
 
 const BINS = 40
@@ -20,7 +20,7 @@ export function histogramPart(page: Page): Part {
   let given: Given = { split: '', fields: [] }
   let found: Histogram | undefined
   let at: number | undefined
-  let isNew = changes<Histogram>()
+  let isNew = newAnswers<Histogram>()
   const controls = element('div', { class: 'controls' })
   const status = element('div', { class: 'status', role: 'status' })
   const legend = element('ul', { class: 'legend' })
@@ -49,7 +49,7 @@ export function histogramPart(page: Page): Part {
     },
     (reason) => {
       found = undefined
-      isNew = changes()
+      isNew = newAnswers()
       draw(reason)
     },
   )
@@ -57,7 +57,7 @@ export function histogramPart(page: Page): Part {
   function anew() {
     found = undefined
     at = undefined
-    isNew = changes()
+    isNew = newAnswers()
     drawControls()
     draw()
     questions.anew()

@@ -57,14 +57,3 @@ export function epochNotes({ comparison, texts }: Page, epochs: SampledEpochs, p
   })
   return notes.map((text) => note(text))
 }
-
-/** The same answer is not drawn again: what is looked at stays as it is. */
-export function changes<Answer>(): (answer: Answer) => boolean {
-  let last: string | undefined | null = null
-  return (answer) => {
-    const text = JSON.stringify(answer)
-    const differs = text !== last
-    last = text
-    return differs
-  }
-}

@@ -1,20 +1,20 @@
 import type { SampleFields } from '../../../server/protocol/comparison'
 import { element } from '../../parts/element'
 import { redraw } from '../../parts/redraw'
-import { asking } from '../asking'
+import { asking, newAnswers } from '../asking'
 import { choice } from '../controls'
 import type { MakeView } from '../page'
 import { confusionPart } from './confusion'
 import { flipsPart } from './flips'
 import { groupsPart } from './groups'
 import { histogramPart } from './histogram'
-import { changes, example, type Given, type Part } from './part'
+import { example, type Given, type Part } from './part'
 
 /** What came of each sample: by group, which labels were mistaken for which, what became right and what wrong, and how values lie. */
 export const samples: MakeView = (page) => {
   const { texts, host } = page
   let answer: SampleFields | undefined
-  const isNew = changes<Given | undefined>()
+  const isNew = newAnswers<Given | undefined>()
   const parts: readonly Part[] = [groupsPart(page), confusionPart(page, () => anew()), flipsPart(page), histogramPart(page)]
   const controls = element('div', { class: 'controls' })
   const status = element('p', { class: 'status', role: 'status' })
