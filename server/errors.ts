@@ -29,6 +29,11 @@ export type ErrorCode =
   | 'disk-full'
   | 'not-found'
   | 'not-trusted'
+  | 'no-team'
+  | 'server-away'
+  | 'server-refused'
+  | 'server-damaged'
+  | 'team-busy'
   | 'failed'
 
 /** The one kind of error that reaches people: a code, and a sentence that names the remedy. */

@@ -32,6 +32,18 @@ export interface SessionOverview {
   /** An epoch begun and not committed. */
   readonly open: { readonly id: string; readonly number: number } | null
   readonly problems: number
+  /** What the team's servers have to do with it; absent where the folder has no team. */
+  readonly team?: TeamState
+}
+export interface TeamState {
+  /** Trained on another machine: there is no run folder of it here. */
+  readonly elsewhere: boolean
+  /** Who brought it to the team, as that machine told. */
+  readonly by: string | null
+  /** Own committed epochs that others can't see yet. */
+  readonly waiting: number
+  /** Of one that is elsewhere: up to then, in seconds since 1970 by this machine's clock, its engine counts as living unless it said how it ended. */
+  readonly aliveUntil: number | null
 }
 /** A session as stored; what the engine told comes from the journal, the rest from session.json and marks.json. */
 export interface SessionRecord extends SessionOverview {
