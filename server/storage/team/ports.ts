@@ -72,7 +72,13 @@ export interface TeamSessions extends SessionStore {
   /** Writes a graph once. What is too large for a document goes to the bucket, by `large`. */
   putGraph(hash: string, graph: ModelGraph, summary: GraphSummary, signal?: AbortSignal): Promise<void>
   /** The record of a weights file that lies in the bucket. */
-  putWeights(file: { readonly sha256: string; readonly bytes: number; readonly format: string | null; readonly location: string; readonly graphHash: string | null }): Promise<void>
+  putWeights(file: {
+    readonly sha256: string
+    readonly bytes: number
+    readonly format: string | null
+    readonly location: string
+    readonly graphHash: string | null
+  }): Promise<void>
   /**
    * Makes an epoch part of its session, and so visible. Its documents, graph and weights must be there. Repeatable; in order: one whose number is
    * not above the session's last is only brought up to date.
