@@ -84,7 +84,6 @@ export class DocumentLines {
     if (times.length !== values.length || (steps === null) !== (level === 1) || (steps && steps.length !== values.length))
       throw damaged(`the columns of ${split}/${name} have different lengths`)
     for (const step of steps ?? []) if (!Number.isSafeInteger(step)) throw damaged(`a step of ${split}/${name} is no whole number`)
-    for (const time of times) if (!Number.isFinite(time)) throw damaged(`a time of ${split}/${name} is no number`)
     this.#rows.set(key, from + values.length)
     this.#documents += values.length
     for (let row = 0; row < values.length;) {
