@@ -1,5 +1,15 @@
 import type { GraphSummary, ModelGraph } from '../../protocol/model'
-import type { DocumentStore, EpochRecord, Marks, Progress, SessionOverview, SessionRecord, SessionStore, WeightsStore } from '../ports'
+import type {
+  DocumentStore,
+  EpochRecord,
+  Marks,
+  Progress,
+  SessionOverview,
+  SessionRecord,
+  SessionStore,
+  Transfer,
+  WeightsStore,
+} from '../ports'
 
 export type ServerName = 'MongoDB' | 'Elasticsearch' | 'Google Cloud Storage'
 
@@ -161,11 +171,7 @@ export interface StoredObject {
   /** Seconds between that and when it was listed, by the same clock. */
   readonly age: number
 }
-export interface Transfer {
-  readonly signal?: AbortSignal
-  /** Bytes that are over, and all of them. */
-  readonly progress?: (done: number, total: number) => void
-}
+export type { Transfer } from '../ports'
 
 /** Weights files of a team, in a bucket, and those of them that were brought here. */
 export interface TeamWeights extends WeightsStore {
