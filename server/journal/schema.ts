@@ -21,6 +21,8 @@ export const sessionFile = z.object({
   command: nullish(z.looseObject({ argv: z.array(z.string()), cwd: z.string(), env: z.optional(z.array(z.string())) })),
   createdAt: nullish(z.union([seconds, z.string()])),
   tags: nullish(z.array(z.string())),
+  /** Of a session that was brought here from a team: which, and who trained it. */
+  pulled: nullish(z.object({ team: z.string(), by: z.string() })),
 })
 export type SessionFile = z.infer<typeof sessionFile>
 

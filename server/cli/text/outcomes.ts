@@ -1,5 +1,5 @@
 import { shellText } from '../../actions/command'
-import { maskSecrets } from '../../actions/secrets'
+import { maskSecrets } from '../../tracking/secrets'
 import type { SavedFile } from '../../protocol/comparison'
 import type { CheckoutJson, CollectedJson, DoctorJson, IngestJson, ProblemJson, SessionJson, StartedJson } from '../../protocol/model'
 import { bytes, plural, safe, type Style, table } from './terminal'

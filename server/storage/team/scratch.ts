@@ -11,8 +11,44 @@ import type { Piece } from './whereabouts'
 const MOST_BYTES = 512 * 1024 * 1024
 /** What was brought here is kept for the next question for so long. */
 const KEPT_MS = 60_000
-/** Rows of one line may come in parts: each is a line of its own here, in their order. */
+/** Of a value, at least. */
+const BYTES_EACH = 8
+/** A line of which other lines' rows came between is several here, in their order. */
 const LONGEST_LINE = 2 ** 31
+
+/** Rows of one line that came one after another, perhaps in several parts. */
+class Line {
+  readonly epoch: number
+  readonly first: SampleColumns
+  readonly fields: ReadonlyMap<string, unknown[]>
+  #rows = 0
+
+  constructor(epoch: number, first: SampleColumns) {
+    this.epoch = epoch
+    this.first = first
+    this.fields = new Map([...first.fields.keys()].map((name) => [name, []]))
+    this.add(first)
+  }
+
+  goesOn({ epochId, source, split, ordinal, from, fields }: SampleColumns): boolean {
+    const { first } = this
+    const same = epochId === first.epochId && source === first.source && split === first.split && ordinal === first.ordinal
+    return (
+      same &&
+      from === first.from + this.#rows &&
+      fields.size === this.fields.size &&
+      [...fields.keys()].every((name) => this.fields.has(name))
+    )
+  }
+
+  add({ fields }: SampleColumns) {
+    for (const [name, values] of fields) {
+      const column = this.fields.get(name)!
+      for (const value of values) column.push(value)
+    }
+    this.#rows += [...fields.values()][0]?.length ?? 0
+  }
+}
 
 interface Loaded {
   readonly row: number
@@ -105,15 +141,22 @@ export class Scratch {
     const rows = new Map(missing.map((id) => [id, { row: this.#epoch(id), bytes: 0 }]))
     try {
       let bytes = this.#bytes
+      let line: Line | undefined
       for await (const columns of this.#documents.read(missing, signal)) {
         checkAborted(signal)
         const epoch = rows.get(columns.epochId)
         if (!epoch || columns.kind !== 'samples') continue
-        const size = this.#insert(epoch.row, columns)
-        epoch.bytes += size
-        bytes += size
+        const rowsOfPart = [...columns.fields.values()][0]?.length ?? 0
+        epoch.bytes += rowsOfPart * columns.fields.size * BYTES_EACH
+        bytes += rowsOfPart * columns.fields.size * BYTES_EACH
         if (bytes > this.#mostBytes) throw tooMuch()
+        if (line?.goesOn(columns)) line.add(columns)
+        else {
+          if (line) this.#insert(line)
+          line = new Line(epoch.row, columns)
+        }
       }
+      if (line) this.#insert(line)
     } catch (error) {
       for (const [id, one] of rows) this.#loaded.set(id, one)
       this.#remove(missing)
@@ -128,16 +171,13 @@ export class Scratch {
     return db.get<{ row: number }>('SELECT row FROM epoch WHERE id = ?', id)!.row
   }
 
-  #insert(epoch: number, { split, source, ordinal, from, fields }: SampleColumns): number {
+  #insert({ epoch, first: { split, source, ordinal, from }, fields }: Line) {
     const db = this.#db!
-    let bytes = 0
     for (const [name, values] of fields) {
       db.run("INSERT OR IGNORE INTO series(kind, split, name) VALUES('sample', ?, ?)", split, name)
       const { id } = db.get<{ id: number }>("SELECT id FROM series WHERE kind = 'sample' AND split = ? AND name = ?", split, name)!
       insertSamples(db, { series: id, epoch, source, ordinal: ordinal * LONGEST_LINE + from }, values)
-      bytes += values.length * 8
     }
-    return bytes
   }
 
   /** Columns of the embedded store as they lie there. */

@@ -68,7 +68,6 @@ export class TeamStores implements Stores {
       team: team.sessions,
       changes: (since) => this.#changes(since),
       refresh: () => this.refresh(),
-      waiting: async () => new Map(),
     })
     this.documents = new MixedDocuments(this.#where, team.documents, this.#scratch)
     this.weights = mixedWeights(local.weights, team.weights)

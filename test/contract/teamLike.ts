@@ -1,0 +1,73 @@
+import type { LocalStores } from '../../server/storage/local/stores'
+import { documentsOf, sourcesOf } from '../../server/storage/local/handOn'
+import type { Team, TeamConfig } from '../../server/storage/team/ports'
+
+export const CONFIG: TeamConfig = {
+  mongo: { uri: 'mongodb://127.0.0.1:1/', database: 'epochtree' },
+  elastic: { node: 'http://127.0.0.1:1', prefix: 'epochtree' },
+  gcs: { bucket: 'weights', prefix: '' },
+  by: 'tests',
+}
+
+const none = async (): Promise<never> => {
+  throw new Error('no server')
+}
+
+/** Another folder's embedded stores in a team's place: they answer the same questions. What is written goes into their folder's journals. */
+export function teamLike(stores: LocalStores): Team {
+  const { sessions, documents, weights } = stores
+  const nothing = async () => {}
+  return {
+    config: CONFIG,
+    sessions: {
+      ...sessions,
+      prepare: nothing,
+      identity: async () => 'a folder',
+      putSession: none,
+      putGraph: none,
+      putWeights: none,
+      putEpoch: none,
+      decide: none,
+      takeLease: none,
+      leaveLease: none,
+      check: nothing,
+      close: nothing,
+    },
+    documents: {
+      ...documents,
+      prepare: nothing,
+      write: none,
+      async *read(epochIds) {
+        const epochs = await sessions.epochs({ epochIds })
+        for (const epoch of epochs) {
+          const parts = await stores.use((db) => sourcesOf(db, epoch.id).flatMap((source) => [...documentsOf(db, epoch, source)]))
+          // A line may come in parts.
+          for (const part of parts) {
+            if (part.kind === 'metric') yield part
+            else {
+              const rows = [...part.fields.values()][0]?.length ?? 0
+              for (let from = 0; from < rows; from += 2)
+                yield { ...part, from, fields: new Map([...part.fields].map(([name, values]) => [name, values.slice(from, from + 2)])) }
+            }
+          }
+        }
+      },
+      count: none,
+      remove: none,
+      check: nothing,
+      close: nothing,
+    },
+    weights: {
+      ...weights,
+      prepare: nothing,
+      put: none,
+      putBytes: none,
+      getBytes: none,
+      list: async function* () {},
+      remove: none,
+      check: nothing,
+      close: nothing,
+    },
+    close: nothing,
+  }
+}
