@@ -149,7 +149,7 @@ export class Known {
     }
     if (all) {
       const there = new Set(sessionIds)
-      for (const id of [...this.sessions.keys()]) if (!there.has(id) && this.sessions.delete(id)) changed.push(id)
+      for (const id of this.sessions.keys()) if (!there.has(id) && this.sessions.delete(id)) changed.push(id)
     }
     const moved = this.#at?.store !== at.store || this.#at.version !== at.version
     this.#at = at
