@@ -1,3 +1,4 @@
+import { samplesIn } from '../../server/storage/local/samples'
 import type { LocalStores } from '../../server/storage/local/stores'
 import { documentsOf, sourcesOf } from '../../server/storage/local/handOn'
 import type { Team, TeamConfig } from '../../server/storage/team/ports'
@@ -27,6 +28,9 @@ export function teamLike(stores: LocalStores): Team {
       putGraph: none,
       putWeights: none,
       putEpoch: none,
+      async *newest() {
+        yield (await sessions.sessions({ deleted: true })).toReversed()
+      },
       decide: none,
       takeLease: none,
       leaveLease: none,
@@ -38,18 +42,16 @@ export function teamLike(stores: LocalStores): Team {
       prepare: nothing,
       write: none,
       async *read(epochIds) {
-        const epochs = await sessions.epochs({ epochIds })
-        for (const epoch of epochs) {
-          const parts = await stores.use((db) => sourcesOf(db, epoch.id).flatMap((source) => [...documentsOf(db, epoch, source)]))
-          // A line may come in parts.
-          for (const part of parts) {
-            if (part.kind === 'metric') yield part
-            else {
-              const rows = [...part.fields.values()][0]?.length ?? 0
-              for (let from = 0; from < rows; from += 2)
-                yield { ...part, from, fields: new Map([...part.fields].map(([name, values]) => [name, values.slice(from, from + 2)])) }
-            }
-          }
+        for (const epoch of await sessions.epochs({ epochIds }))
+          yield* await stores.use((db) => sourcesOf(db, epoch.id).flatMap((source) => [...documentsOf(db, epoch, source)]))
+      },
+      samples: async (scopes, split, fields, signal) => {
+        const lines = await stores.use(
+          (db) => new Map(scopes.map((scope) => [scope, [...samplesIn(db).lines(scope, split, fields, signal)]])),
+        )
+        return {
+          lines: (scope) => lines.get(scope)!,
+          count: (scope) => lines.get(scope)!.reduce((sum, [column]) => sum + column!.values.length, 0),
         }
       },
       count: none,
