@@ -118,7 +118,7 @@ export class Known {
     }
   }
 
-  /** Takes over what changed on the server; ids of what did. `part` is told while a long list comes. One at a time: whoever comes meanwhile waits for the same. */
+  /** Takes over what changed on the server; ids of what did. Of a list that is read as a whole `part` is told page by page instead. One at a time: whoever comes meanwhile waits for the same. */
   poll(source: Source, part: (ids: readonly string[]) => void = () => {}, signal?: AbortSignal): Promise<string[]> {
     this.load()
     return (this.#polling ??= this.#poll(source, part, signal).finally(() => (this.#polling = undefined)))
@@ -127,7 +127,6 @@ export class Known {
   async #poll(source: Source, part: (ids: readonly string[]) => void, signal?: AbortSignal): Promise<string[]> {
     // Before what is read: what changes meanwhile is told the next time.
     const { at, sessionIds, all } = await source.changes(this.#at)
-    const changed: string[] = []
     const read: SessionOverview[] = []
     const there = new Set<string>()
     const take = (found: readonly SessionOverview[]) => {
@@ -137,7 +136,6 @@ export class Known {
       for (const one of fresh) {
         this.sessions.set(one.id, one)
         read.push(one)
-        changed.push(one.id)
       }
       return fresh.map(({ id }) => id)
     }
@@ -145,12 +143,11 @@ export class Known {
     else
       for (let from = 0; from < sessionIds.length; from += PAGE)
         take(await source.sessions({ deleted: true, ids: sessionIds.slice(from, from + PAGE) }))
-    for (const id of all ? [...this.sessions.keys()] : sessionIds) if (!there.has(id) && this.sessions.delete(id)) changed.push(id)
+    const gone = (all ? [...this.sessions.keys()] : sessionIds).filter((id) => !there.has(id) && this.sessions.delete(id))
     const moved = this.#at?.store !== at.store || this.#at.version !== at.version
     this.#at = at
-    const gone = changed.filter((id) => !this.sessions.has(id))
     if (moved) await this.#write(read, gone, all, at)
-    return changed
+    return [...(all ? [] : read.map(({ id }) => id)), ...gone]
   }
 
   async #write(read: readonly SessionOverview[], gone: readonly string[], all: boolean, at: StoreVersion) {
