@@ -119,7 +119,7 @@ export class Server implements vscode.Disposable {
       },
     )
     this.#client = client
-    for (const name of ['epochtree/changed', 'epochtree/failed'] as const)
+    for (const name of ['epochtree/changed', 'epochtree/failed', 'epochtree/fetching'] as const)
       client.onNotification(name, (value: unknown) => {
         for (const listener of this.#listeners.get(name) ?? []) listener(value as never)
       })

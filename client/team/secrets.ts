@@ -33,9 +33,9 @@ export class Secrets {
   }
 
   async keep(server: SecretServer, address: string, login: Login): Promise<void> {
-    const { username, password, apiKey } = login
+    const { username, password, apiKey, caFile } = login
     const known = await this.#storage.get(keyOf(server, address))
-    const text = JSON.stringify({ username, password, apiKey })
+    const text = JSON.stringify({ username, password, apiKey, caFile })
     if (text !== known) await this.#storage.store(keyOf(server, address), text)
   }
 

@@ -110,7 +110,10 @@ export async function askText(asked: TextStep): Promise<string> {
   }
 }
 
-export async function askChoice<Item extends vscode.QuickPickItem>(asked: Step & { readonly placeholder: string }, items: readonly Item[]): Promise<Item> {
+export async function askChoice<Item extends vscode.QuickPickItem>(
+  asked: Step & { readonly placeholder: string },
+  items: readonly Item[],
+): Promise<Item> {
   const pick = vscode.window.createQuickPick<Item>()
   Object.assign(pick, {
     title: asked.title,
@@ -135,7 +138,7 @@ export async function askChoice<Item extends vscode.QuickPickItem>(asked: Step &
 
 /** Goes through stages one after another, and back where somebody goes back. */
 export async function inTurn(stages: readonly (() => Promise<void>)[]): Promise<void> {
-  for (let at = 0; at < stages.length; )
+  for (let at = 0; at < stages.length;)
     try {
       await stages[at]!()
       at++

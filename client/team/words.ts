@@ -35,7 +35,9 @@ export function teamTrouble({ team }: Pick<FolderState, 'team'>): TeamTrouble | 
   if (away.length + refused.length === 0) return undefined
   return {
     label: [
-      ...(away.length ? [away.length === 1 ? t('{0} is away since {1}', ...about(away)) : t('{0} are away since {1}', ...about(away))] : []),
+      ...(away.length
+        ? [away.length === 1 ? t('{0} is away since {1}', ...about(away)) : t('{0} are away since {1}', ...about(away))]
+        : []),
       ...(refused.length ? [t('{0} can not be used since {1}', ...about(refused))] : []),
     ].join('; '),
     description: [...waiting, t('training goes on')].join(' · '),
@@ -56,7 +58,9 @@ export function stillWorks(without: readonly TeamServer['name'][]): string[] {
   const all = without.length === 0
   return [
     t('Training, and all that was trained on this machine, goes on as ever. What is new is uploaded by itself once they can be reached.'),
-    ...(all || without.includes('MongoDB') ? [t('Sessions of others are shown as they were last seen here, and can not be changed until then.')] : []),
+    ...(all || without.includes('MongoDB')
+      ? [t('Sessions of others are shown as they were last seen here, and can not be changed until then.')]
+      : []),
     ...(all || without.includes('Elasticsearch') ? [t('Metrics and samples of others can not be read until then.')] : []),
     ...(all || without.includes('Google Cloud Storage')
       ? [t('Weights of others that are not on this machine yet can not be fetched until then.')]

@@ -48,6 +48,8 @@ export interface Login {
   readonly username?: string
   readonly password?: string
   readonly apiKey?: string
+  /** A file with certificates that are trusted for that address. */
+  readonly caFile?: string
 }
 /** One server of a team, to be tried before anything is kept. */
 export type TriedServer =
@@ -379,6 +381,10 @@ export interface Requests extends ComparisonRequests {
   'epochtree/delete': [One, SessionRow]
   'epochtree/restore': [One, SessionRow]
   'epochtree/deletable': [One, Deletable]
+  /** Bytes of an epoch's weights and state that have to be brought here before something can start there; null where none have. */
+  'epochtree/missing': [Ref | { readonly file: string }, number | null]
+  /** Brings them here. How far that is is told under the token. */
+  'epochtree/fetch': [(Ref | { readonly file: string }) & { readonly token: string }, null]
   'epochtree/checkout': [Ref & { readonly to: string }, { readonly folder: string; readonly files: readonly string[] }]
   'epochtree/draft': [
     (
@@ -415,8 +421,8 @@ export interface Requests extends ComparisonRequests {
   'epochtree/teamFile': [{ readonly dir: string }, { readonly file: string; readonly store: StoreSettings | null }]
   /** The address as secrets are kept for it; fails where it is none, or holds what belongs elsewhere. */
   'epochtree/teamAddress': [{ readonly server: 'mongo' | 'elastic' | 'gcs'; readonly address: string }, { readonly address: string }]
-  /** Opens just that server, and fails with what is wrong in words. */
-  'epochtree/tryServer': [TriedServer & { readonly dir: string }, null]
+  /** Opens just that server; answers with what is wrong in words, and whether it would help to log in, or null. */
+  'epochtree/tryServer': [TriedServer & { readonly dir: string }, { readonly message: string; readonly login: boolean } | null]
   /** Writes a folder's own file; null takes the team out of it. */
   'epochtree/saveTeam': [{ readonly dir: string; readonly store: StoreSettings | null }, { readonly file: string }]
 }
@@ -441,8 +447,14 @@ export interface Failed {
   readonly session: { readonly id: string; readonly name: string }
   readonly error: string
 }
+export interface Fetching {
+  readonly token: string
+  readonly done: number
+  readonly total: number
+}
 /** Notifications of the server. */
 export interface Notifications {
+  'epochtree/fetching': Fetching
   'epochtree/changed': Changed
   'epochtree/failed': Failed
 }
@@ -456,6 +468,9 @@ export interface ClientNotifications {
 /** Requests of the server. */
 export interface ServerRequests {
   /** What people gave the editor to keep for these addresses, and for no others. */
-  'epochtree/secrets': [{ readonly mongo: string; readonly elastic: string }, { readonly mongo: Login | null; readonly elastic: Login | null }]
+  'epochtree/secrets': [
+    { readonly mongo: string; readonly elastic: string },
+    { readonly mongo: Login | null; readonly elastic: Login | null },
+  ]
 }
 export type NotificationName = keyof Notifications

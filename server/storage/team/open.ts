@@ -24,12 +24,12 @@ export interface Adapters {
 }
 
 /** Loaded when a team is opened, and never before: they and their clients are larger than all else. */
-async function load(): Promise<Adapters> {
+export async function loadAdapters(): Promise<Adapters> {
   throw new Error('The adapters of a team are not here yet.')
 }
 
 /** A team's three servers, as one. Nothing is asked of any of them yet: whoever is away is found out by the first question. */
-export async function openTeam(config: TeamConfig, places: TeamPlaces, adapters: () => Promise<Adapters> = load): Promise<Team> {
+export async function openTeam(config: TeamConfig, places: TeamPlaces, adapters: () => Promise<Adapters> = loadAdapters): Promise<Team> {
   const { openMongo, openElastic, openGcs } = await adapters()
   const weights = await openGcs(config.gcs, places)
   const sessions = await openMongo(config.mongo, { large: weights })
