@@ -9,7 +9,8 @@ const TOLD_EVERY_MS = 100
 
 /** What something that starts at an epoch, or is made of it, needs and this machine lacks. */
 async function missing(workspace: Workspace, asked: Params<'epochtree/missing'>) {
-  const { folder, reference } = 'file' in asked ? ofDraft(workspace, asked.file) : { folder: workspace.folder(asked.dir), reference: asked.reference }
+  const { folder, reference } =
+    'file' in asked ? ofDraft(workspace, asked.file) : { folder: workspace.folder(asked.dir), reference: asked.reference }
   const none = { folder, files: [] as FileRecord[] }
   // Without a team there is nowhere to bring them from: whoever needs them says so.
   if (!folder.hasTeam || reference === undefined) return none

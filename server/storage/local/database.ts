@@ -87,6 +87,9 @@ export interface FolderAccess {
   readonly readOnly?: boolean
 }
 
+/** A store that is gone when it is closed. */
+export const IN_MEMORY = ':memory:'
+
 /** "eptr": written once a store holds all that the run folders held. */
 const WHOLE = 0x65707472
 
@@ -102,7 +105,7 @@ export class LocalDatabase {
   constructor(file: string, { readOnly = false }: FolderAccess = {}) {
     this.file = file
     this.folderIsReadOnly = readOnly
-    mkdirSync(dirname(file), { recursive: true })
+    if (file !== IN_MEMORY) mkdirSync(dirname(file), { recursive: true })
     this.db = new DatabaseSync(file)
     try {
       patiently(() => {
@@ -118,7 +121,7 @@ export class LocalDatabase {
       this.db.close()
       throw storeError(error, file)
     }
-    this.#inode = statSync(file, { bigint: true }).ino
+    this.#inode = file === IN_MEMORY ? 0n : statSync(file, { bigint: true }).ino
   }
 
   /** False when the file was deleted or replaced since: whoever holds this connection must open the store anew. */

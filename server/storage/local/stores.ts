@@ -15,10 +15,30 @@ import { storePlace } from './place'
 import * as samples from './samples'
 import * as sessions from './sessions'
 import * as spans from './spans'
-import { placeFile } from './weights'
+import { noWeights, placeFile } from './weights'
 
 /** Loaded when graphs are compared: a list of sessions does without. */
 const graphs = () => import('./graphs')
+
+type Ask = <Answer>(question: (db: LocalDatabase) => Answer) => Promise<Answer>
+
+/** The documents of a database, however that is got at. */
+export const documentStoreOf = (ask: Ask): DocumentStore => ({
+  metrics: (scope) => ask((db) => documents.names(db, 'metric', scope)),
+  last: (scope, metrics) => ask((db) => documents.last(db, scope, metrics)),
+  best: (scope, metric, direction) => ask((db) => bestValue(db, scope, metric, direction)),
+  lastStep: (scope) => ask((db) => documents.lastStep(db, scope)),
+  envelope: (scope, metric, buckets) => ask((db) => documents.envelope(db, scope, metric, buckets)),
+  points: (scope, metric) => ask((db) => documents.points(db, scope, metric)),
+  spans: (scope) => ask((db) => spans.spans(db, scope)),
+  curves: (scope, query, signal) => ask((db) => curves(db, scope, query, signal)),
+  sampleFields: (scope) => ask((db) => samples.sampleFields(db, scope)),
+  lastSampled: (scope, split, fields) => ask((db) => samples.lastSampled(db, scope, split, fields)),
+  groupBy: (scopes, query, signal) => ask((db) => groupBy(db, scopes, query, signal)),
+  confusion: (scopes, query, signal) => ask((db) => confusion(db, scopes, query, signal)),
+  flips: (a, b, query, signal) => ask((db) => flips(db, a, b, query, signal)),
+  histogram: (scopes, query, signal) => ask((db) => histogram(db, scopes, query, signal)),
+})
 
 /** The embedded stores of one folder, on this thread: what a worker thread runs, and what a short command uses directly. */
 export class LocalStores implements Stores {
@@ -35,7 +55,7 @@ export class LocalStores implements Stores {
     this.dir = dir
     this.#access = access
     this.file = storePlace(dir, env, access.readOnly)
-    const ask = <Answer>(question: (db: LocalDatabase) => Answer): Promise<Answer> => this.use(question)
+    const ask: Ask = (question) => this.use(question)
     this.sessions = {
       sessions: (options) => ask((db) => sessions.sessions(db, options)),
       names: () => ask((db) => sessions.names(db)),
@@ -69,26 +89,17 @@ export class LocalStores implements Stores {
         return ask((db) => (mark(db, dir, sessionId, marks), sessions.session(db, sessionId)!))
       },
     }
-    this.documents = {
-      metrics: (scope) => ask((db) => documents.names(db, 'metric', scope)),
-      last: (scope, metrics) => ask((db) => documents.last(db, scope, metrics)),
-      best: (scope, metric, direction) => ask((db) => bestValue(db, scope, metric, direction)),
-      lastStep: (scope) => ask((db) => documents.lastStep(db, scope)),
-      envelope: (scope, metric, buckets) => ask((db) => documents.envelope(db, scope, metric, buckets)),
-      points: (scope, metric) => ask((db) => documents.points(db, scope, metric)),
-      spans: (scope) => ask((db) => spans.spans(db, scope)),
-      curves: (scope, query, signal) => ask((db) => curves(db, scope, query, signal)),
-      sampleFields: (scope) => ask((db) => samples.sampleFields(db, scope)),
-      lastSampled: (scope, split, fields) => ask((db) => samples.lastSampled(db, scope, split, fields)),
-      groupBy: (scopes, query, signal) => ask((db) => groupBy(db, scopes, query, signal)),
-      confusion: (scopes, query, signal) => ask((db) => confusion(db, scopes, query, signal)),
-      flips: (a, b, query, signal) => ask((db) => flips(db, a, b, query, signal)),
-      histogram: (scopes, query, signal) => ask((db) => histogram(db, scopes, query, signal)),
-    }
+    this.documents = documentStoreOf(ask)
     this.weights = {
       path: async (sha256) => {
         const path = folders(dir).weightsFile(sha256)
         return existsSync(path) ? path : undefined
+      },
+      has: async (sha256) => existsSync(folders(dir).weightsFile(sha256)),
+      fetch: async (sha256) => {
+        const path = folders(dir).weightsFile(sha256)
+        if (!existsSync(path)) throw noWeights(path)
+        return path
       },
       placeAt: async (sha256, to) => {
         if (access.readOnly) throw onlyRead()

@@ -1,5 +1,6 @@
 import type { Scope } from '../ports'
 import type { Team, TeamConfig, TeamDocuments, TeamSessions, TeamWeights } from './ports'
+import { Watched } from './watched'
 
 /** An epoch that a scope means, and who trained it. */
 export interface Resolved {
@@ -14,28 +15,28 @@ export interface TeamPlaces {
   readonly cache: string
   readonly cacheBytes: number
 }
+/** How each of the three is opened: loaded when it is first asked, because they and their clients are larger than all else. */
 export interface Adapters {
-  readonly openMongo: (
+  readonly mongo: (
     config: TeamConfig['mongo'],
     options: { readonly large: Pick<TeamWeights, 'putBytes' | 'getBytes'> },
-  ) => TeamSessions | Promise<TeamSessions>
-  readonly openElastic: (config: TeamConfig['elastic'], resolve: Resolve) => TeamDocuments | Promise<TeamDocuments>
-  readonly openGcs: (config: TeamConfig['gcs'], places: TeamPlaces) => TeamWeights | Promise<TeamWeights>
+  ) => Promise<TeamSessions>
+  readonly elastic: (config: TeamConfig['elastic'], resolve: Resolve) => Promise<TeamDocuments>
+  readonly gcs: (config: TeamConfig['gcs'], places: TeamPlaces) => Promise<TeamWeights>
 }
 
-/** Loaded when a team is opened, and never before: they and their clients are larger than all else. */
-export async function loadAdapters(): Promise<Adapters> {
+const missing = async (): Promise<never> => {
   throw new Error('The adapters of a team are not here yet.')
 }
+export const adapters: Adapters = { mongo: missing, elastic: missing, gcs: missing }
 
-/** A team's three servers, as one. Nothing is asked of any of them yet: whoever is away is found out by the first question. */
-export async function openTeam(config: TeamConfig, places: TeamPlaces, adapters: () => Promise<Adapters> = loadAdapters): Promise<Team> {
-  const { openMongo, openElastic, openGcs } = await adapters()
-  const weights = await openGcs(config.gcs, places)
-  const sessions = await openMongo(config.mongo, { large: weights })
-  const documents = await openElastic(config.elastic, async (scope, signal) =>
-    (await sessions.epochs(scope, signal)).map(({ id, number, sessionId }) => ({ id, number, sessionId })),
-  )
+/** A team's three servers, as one. None is asked before there is a question for it: whoever is away is found out then, and noted. */
+export function openTeam(config: TeamConfig, places: TeamPlaces, watched = new Watched(), { mongo, elastic, gcs } = adapters): Team {
+  const weights = watched.port<TeamWeights>('Google Cloud Storage', () => gcs(config.gcs, places), { streams: ['list'], here: ['path'] })
+  const sessions = watched.port<TeamSessions>('MongoDB', () => mongo(config.mongo, { large: weights }))
+  const resolve: Resolve = async (scope, signal) =>
+    (await sessions.epochs(scope, signal)).map(({ id, number, sessionId }) => ({ id, number, sessionId }))
+  const documents = watched.port<TeamDocuments>('Elasticsearch', () => elastic(config.elastic, resolve), { streams: ['read'] })
   return {
     config,
     sessions,

@@ -1,5 +1,5 @@
 import type { GraphSummary, ModelGraph } from '../../protocol/model'
-import type { DocumentStore, EpochRecord, Marks, Progress, SessionRecord, SessionStore, WeightsStore } from '../ports'
+import type { DocumentStore, EpochRecord, Marks, Progress, SessionRecord, SessionStore, Transfer, WeightsStore } from '../ports'
 
 export type ServerName = 'MongoDB' | 'Elasticsearch' | 'Google Cloud Storage'
 
@@ -155,11 +155,7 @@ export interface StoredObject {
   /** Seconds since 1970, by the server's clock. */
   readonly written: number
 }
-export interface Transfer {
-  readonly signal?: AbortSignal
-  /** Bytes that are over, and all of them. */
-  readonly progress?: (done: number, total: number) => void
-}
+export type { Transfer } from '../ports'
 
 /** Weights files of a team, in a bucket, and those of them that were brought here. */
 export interface TeamWeights extends WeightsStore {

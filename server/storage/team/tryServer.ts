@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { EpochtreeError, explain } from '../../errors'
 import type { TriedServer } from '../../protocol/editor'
 import { addressOf, teamConfig, type TeamSecrets, type TeamSettings } from './config'
-import { loadAdapters } from './open'
+import { adapters } from './open'
 
 /** Any address that can be read: only one of the three is looked at. */
 const ELSEWHERE = {
@@ -31,13 +31,12 @@ function configWith(tried: TriedServer, dir: string) {
 export async function tryServer(tried: TriedServer, dir: string): Promise<{ readonly message: string; readonly login: boolean } | null> {
   try {
     const config = configWith(tried, dir)
-    const { openMongo, openElastic, openGcs } = await loadAdapters()
     const opened =
       tried.server === 'mongo'
-        ? await openMongo(config.mongo, { large: { putBytes: nothing, getBytes: nothing } })
+        ? await adapters.mongo(config.mongo, { large: { putBytes: nothing, getBytes: nothing } })
         : tried.server === 'elastic'
-          ? await openElastic(config.elastic, async () => [])
-          : await openGcs(config.gcs, { cache: join(tmpdir(), `epochtree-tried-${process.pid}`), cacheBytes: 0 })
+          ? await adapters.elastic(config.elastic, async () => [])
+          : await adapters.gcs(config.gcs, { cache: join(tmpdir(), `epochtree-tried-${process.pid}`), cacheBytes: 0 })
     try {
       await opened.check()
       await opened.prepare()
