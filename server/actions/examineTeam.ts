@@ -60,7 +60,7 @@ export async function examineTeam(config: TeamConfig, { states, places, waiting,
           // What is none of the server's own errors is told as well: something is wrong on the way to it.
           watched.failed(name, error)
           if (watched.state(name)?.state === 'ok' || !watched.state(name))
-            watched.failed(name, new EpochtreeError('server-away', `${name} could not be asked: ${explain(error).message}`))
+            watched.failed(name, new EpochtreeError('server-away', `${name} could not be asked: ${(error as Error).message}`))
         }
       }),
     )
