@@ -1,5 +1,5 @@
 import { shellText } from '../../actions/command'
-import { maskSecrets } from '../../actions/secrets'
+import { maskSecrets } from '../../tracking/secrets'
 import type { SavedFile } from '../../protocol/comparison'
 import type {
   CheckoutJson,
