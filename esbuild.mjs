@@ -12,6 +12,7 @@ const builds = [
     ...shared,
     entryPoints: [
       ...globSync('test/**/*.ts', { exclude: ['**/*.d.ts', 'test/host/**'] }),
+      'scripts/services/start.ts',
       'scripts/vscode/icon.ts',
       'scripts/vscode/start.ts',
       'scripts/vscode/testDesktop.ts',

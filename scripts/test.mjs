@@ -45,7 +45,7 @@ function mochaCounts(text) {
   return { passed: Number(passed), failed: Number(count('failing') ?? 0), skipped: Number(count('pending') ?? 0) }
 }
 
-const files = globSync('out/test/**/*.test.js', { cwd: root, exclude: ['out/test/vscode/**'] }).sort()
+const files = globSync('out/test/**/*.test.js', { cwd: root, exclude: ['out/test/vscode/**', 'out/test/services/**'] }).sort()
 const colour = process.stdout.isTTY ? '--color' : '--no-color'
 const mocha = await suite('TypeScript', process.execPath, ['node_modules/mocha/bin/mocha.js', colour, '--timeout', '120000', ...files])
 add('TypeScript', mochaCounts(mocha.text), mocha.end)

@@ -45,7 +45,7 @@ function folderNow(dir: string): number {
   return Date.now() + clock.aheadMs
 }
 
-function processGone(pid: number): boolean {
+export function processGone(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return false

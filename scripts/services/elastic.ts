@@ -1,0 +1,212 @@
+import { pbkdf2Sync, createHash, randomBytes } from 'node:crypto'
+import { chownSync, copyFileSync, createReadStream, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { EpochtreeError } from '../../server/errors'
+import { toStderr, type Say } from '../vscode/root'
+import { ask } from './ask'
+import type { Certificate } from './certificates'
+import { javaHome } from './java'
+import { freshFolder, once, other, place, tool } from './place'
+import { freePort, launch, type Running } from './running'
+
+export type ElasticVersion = '9.5.0' | '8.19.0'
+const VERSIONS: Readonly<Record<ElasticVersion, { readonly sha512: string; readonly java: Parameters<typeof javaHome>[0] }>> = {
+  '9.5.0': {
+    sha512:
+      'c06bd4ef7691da91052cada7bb255b2d7c48a1422820a8db0e3e3a1ed0dde4e8d380cdbadeb7029cc56167b9ad3a6d89f6b8edbc48d4b8685d1ab24a7ab17dd5',
+    java: { least: 21, modules: ['jdk.jdi', 'jdk.jlink'] },
+  },
+  '8.19.0': {
+    sha512:
+      'bd600df798d23d2683c999e19299164a2b3af265bc09b43fb86e1f5fbc0ccb14e8b2ac12b36631d835bcabc0eda2a050e06696e9f9ac283a309be6a6612a8017',
+    java: { least: 17, modules: [] },
+  },
+}
+
+export interface ElasticUser {
+  readonly name: string
+  readonly password: string
+  /** `superuser`, or one of `ROLES`. */
+  readonly role: 'superuser' | keyof typeof ROLES
+}
+/** What a user may do who is not allowed everything. */
+const ROLES = {
+  reader: { cluster: ['monitor'], indices: [{ names: ['*'], privileges: ['read', 'view_index_metadata'] }] },
+  nothing: { cluster: [], indices: [] },
+} as const
+
+export interface ElasticOptions {
+  readonly version?: ElasticVersion
+  /** Kept when it stops; without it the data go with the server. */
+  readonly dataDir?: string
+  readonly port?: number
+  /** Turns security on: these may enter, with a password. The first must be a `superuser`. */
+  readonly users?: readonly ElasticUser[]
+  /** With it only TLS is spoken. */
+  readonly tls?: Certificate
+  readonly settings?: Readonly<Record<string, string | number | boolean>>
+  readonly say?: Say
+}
+
+/** Elasticsearch itself. As root it runs as another user, since it refuses root. */
+export async function startElastic({
+  version = '9.5.0',
+  dataDir,
+  port,
+  users,
+  tls,
+  settings = {},
+  say = toStderr,
+}: ElasticOptions = {}): Promise<Running> {
+  if (process.platform === 'win32')
+    throw new EpochtreeError('not-found', 'The test servers do not run on Windows itself. Run this in the Windows Subsystem for Linux.')
+  const { java, home } = await fetchElastic(version, say)
+  const user = other()
+  const base = dataDir ?? freshFolder('elastic', user ? place() : undefined)
+  const [config, data, temporary] = [join(base, 'config'), join(base, 'data'), join(base, 'tmp')]
+  const url = (at: number) => `${tls ? 'https' : 'http'}://127.0.0.1:${at}`
+  const first = users?.[0]
+  // Both are refused by the same name, so that one of them says which is taken.
+  const transport = await freePort()
+  const prepare = (at: number) => {
+    rmSync(config, { recursive: true, force: true })
+    for (const folder of [config, join(config, 'jvm.options.d'), data, temporary]) mkdirSync(folder, { recursive: true })
+    const yaml = {
+      'cluster.name': 'epochtree-test',
+      'discovery.type': 'single-node',
+      'network.host': '127.0.0.1',
+      'http.port': at,
+      'transport.port': transport,
+      'path.data': data,
+      'path.logs': temporary,
+      'cluster.routing.allocation.disk.threshold_enabled': false,
+      'cluster.max_shards_per_node': 10_000,
+      'xpack.ml.enabled': false,
+      'xpack.security.enabled': users !== undefined || tls !== undefined,
+      'xpack.security.autoconfiguration.enabled': false,
+      ...(tls
+        ? {
+            'xpack.security.http.ssl.enabled': true,
+            'xpack.security.http.ssl.certificate': 'server.crt',
+            'xpack.security.http.ssl.key': 'server.key',
+          }
+        : {}),
+      ...settings,
+    }
+    const files = {
+      'elasticsearch.yml': Object.entries(yaml).map(([name, value]) => `${name}: ${JSON.stringify(value)}`),
+      // Without what a Java from a package does not have, and without files of its own.
+      'jvm.options': readFileSync(join(home, 'config', 'jvm.options'), 'utf8')
+        .split('\n')
+        .filter((line) => !/^(#|$)|incubator|HeapDump|ErrorFile|Xlog/.test(line)),
+      'log4j2.properties': LOGGING,
+      users: (users ?? []).map(({ name, password }) => `${name}:${hashed(password)}`),
+      users_roles: [...new Set((users ?? []).map(({ role }) => role))].map(
+        (role) => `${role}:${users!.flatMap((one) => (one.role === role ? [one.name] : [])).join(',')}`,
+      ),
+      'roles.yml': Object.entries(ROLES).map(([name, rights]) => `${name}: ${JSON.stringify(rights)}`),
+      'role_mapping.yml': [],
+      'elasticsearch-plugins.example.yml': [],
+    }
+    for (const [name, lines] of Object.entries(files)) writeFileSync(join(config, name), `${lines.join('\n')}\n`)
+    if (tls) {
+      copyFileSync(tls.certFile, join(config, 'server.crt'))
+      copyFileSync(tls.keyFile, join(config, 'server.key'))
+    }
+    if (user)
+      for (const path of [base, config, data, temporary, ...readdirSync(config).map((name) => join(config, name))])
+        chownSync(path, user.uid, user.gid)
+  }
+  return launch({
+    name: `Elasticsearch ${version}`,
+    url,
+    prepare,
+    // The shell's child ends all of it when the input ends, since Elasticsearch's own launcher does not look at it.
+    command: () => ({
+      program: '/bin/sh',
+      args: ['-c', 'exec 3<&0; (cat <&3 >/dev/null 2>&1; kill -KILL 0) & exec "$0" </dev/null 3<&-', join(home, 'bin', 'elasticsearch')],
+      env: {
+        ES_JAVA_HOME: java,
+        ES_PATH_CONF: config,
+        ES_TMPDIR: temporary,
+        ES_JAVA_OPTS: '-Xms512m -Xmx512m',
+        HOME: temporary,
+        JAVA_HOME: undefined,
+        LIBFFI_TMPDIR: temporary,
+      },
+    }),
+    async ready(at) {
+      const { status } = await ask(
+        `${url(at)}/_cluster/health?wait_for_status=yellow&timeout=1s`,
+        first ? { username: first.name, password: first.password } : {},
+      )
+      // Without users nobody can enter, and it is ready once it says so.
+      if (status !== 200 && !(status === 401 && first === undefined)) throw new Error(`it answers ${status}`)
+    },
+    dataDir: base,
+    logFile: join(base, 'server.log'),
+    temporary: dataDir === undefined ? base : undefined,
+    ...(port === undefined ? {} : { port }),
+    user,
+    seconds: 180,
+  })
+}
+
+/** Brings it here, with a Java that it runs on. */
+export async function fetchElastic(version: ElasticVersion, say: Say): Promise<{ readonly java: string; readonly home: string }> {
+  return { java: await javaHome(VERSIONS[version].java, say), home: await distribution(version, say) }
+}
+
+/** As Elasticsearch's own file of users keeps them. */
+function hashed(password: string): string {
+  const salt = randomBytes(32)
+  return `{PBKDF2}10000$${salt.toString('base64')}$${pbkdf2Sync(password, salt, 10_000, 32, 'sha512').toString('base64')}`
+}
+
+const LOGGING = [
+  'status = error',
+  'appender.console.type = Console',
+  'appender.console.name = console',
+  'appender.console.layout.type = PatternLayout',
+  'appender.console.layout.pattern = [%d{ISO8601}][%-5p][%c{1.}] %m%n',
+  'rootLogger.level = info',
+  'rootLogger.appenderRef.console.ref = console',
+]
+
+/** Its folder, which no server writes to. Maven fetches it, and its checksum is compared with the one above. */
+async function distribution(version: ElasticVersion, say: Say): Promise<string> {
+  const folder = join(place(), `elasticsearch-${version}`)
+  await once(folder, `Elasticsearch ${version}`, say, async (into) => {
+    await tool({
+      program: 'mvn',
+      args: [
+        '--batch-mode',
+        '--quiet',
+        '--strict-checksums',
+        'dependency:copy',
+        `-Dartifact=org.elasticsearch.distribution.integ-test-zip:elasticsearch:${version}:zip`,
+        `-DoutputDirectory=${into}`,
+      ],
+      cwd: into,
+      remedy: 'Install Maven (Debian: `apt-get install maven`; macOS: `brew install maven`), then try again.',
+    })
+    const zip = join(into, `elasticsearch-${version}.zip`)
+    const hash = createHash('sha512')
+    await pipeline(createReadStream(zip), hash)
+    if (hash.digest('hex') !== VERSIONS[version].sha512)
+      throw new EpochtreeError(
+        'failed',
+        `Elasticsearch ${version} as it was fetched is not the one that is known here. Remove it from ~/.m2, then try again.`,
+      )
+    await tool({
+      program: 'unzip',
+      args: ['-q', zip, '-d', into],
+      remedy: 'Install unzip (Debian: `apt-get install unzip`), then try again.',
+    })
+    rmSync(zip)
+    // It wants to write its logs there, whatever its settings say.
+    rmSync(join(into, `elasticsearch-${version}`, 'logs'), { recursive: true, force: true })
+  })
+  return join(folder, `elasticsearch-${version}`)
+}

@@ -1,0 +1,124 @@
+import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as requestPlain } from 'node:http'
+import { Agent as TlsAgent, request as requestTls } from 'node:https'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { EpochtreeError } from '../../errors'
+import { Broken, Refusal } from './trouble'
+
+const LARGEST_REFUSAL = 64 * 1024
+const LONGEST_WORDS = 300
+const CONNECTIONS = 16
+
+export interface HttpServer {
+  readonly origin: URL
+  /** Certificates that are trusted besides the system's. */
+  readonly ca?: readonly string[] | undefined
+  /** Whether the environment's proxy is used. */
+  readonly proxy: boolean
+  readonly idleMs: number
+  readonly authorize: (signal: AbortSignal | undefined) => Promise<Readonly<Record<string, string>>>
+}
+export interface Question {
+  readonly method: 'DELETE' | 'GET' | 'PATCH' | 'POST' | 'PUT'
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | readonly string[]>>
+  readonly headers?: Readonly<Record<string, string | number>>
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array>
+  readonly signal?: AbortSignal | undefined
+  /** Statuses that the asker understands besides success. */
+  readonly expected?: readonly number[]
+}
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: IncomingMessage
+}
+
+/**
+ * Requests with an end to all waiting: the client library's own can neither be cancelled nor give up on a silent connection, trusts no certificates
+ * but the system's, and takes answers of any size.
+ */
+export class Http {
+  readonly #server: HttpServer
+  readonly #agent: HttpAgent
+  readonly #tls: boolean
+
+  constructor(server: HttpServer) {
+    this.#server = server
+    this.#tls = server.origin.protocol === 'https:'
+    const options = {
+      keepAlive: true,
+      maxSockets: CONNECTIONS,
+      ...(server.proxy ? { proxyEnv: process.env } : {}),
+    }
+    this.#agent = this.#tls ? new TlsAgent({ ...options, ...(server.ca ? { ca: [...server.ca] } : {}) }) : new HttpAgent(options)
+  }
+
+  /** Resolves when the answer begins. Its body must be read or destroyed. */
+  async ask({ method, path, query = {}, headers, body, signal, expected = [] }: Question): Promise<Answer> {
+    const { origin, idleMs, authorize } = this.#server
+    const url = new URL(path, origin)
+    for (const [name, values] of Object.entries(query)) for (const value of [values].flat()) url.searchParams.append(name, value)
+    const request = (this.#tls ? requestTls : requestPlain)(url, {
+      method,
+      agent: this.#agent,
+      headers: { ...(await authorize(signal)), ...headers },
+      timeout: idleMs,
+      ...(signal ? { signal } : {}),
+    })
+    request.on('timeout', () => request.destroy(new Broken('ETIMEDOUT')))
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      request.on('response', resolve)
+      request.on('error', reject)
+    })
+    if (body === undefined || body instanceof Uint8Array) request.end(body)
+    // What goes wrong with the blocks destroys the request, which then fails with it.
+    else pipeline(Readable.from(body, { objectMode: true, highWaterMark: 1 }), request).catch(() => undefined)
+    const answer = await answered
+    // Where it was answered before all of it was sent, nobody takes the rest any more.
+    answer.on('end', () => request.writableFinished || request.destroy())
+    const status = answer.statusCode ?? 0
+    if ((status >= 200 && status < 300) || expected.includes(status)) return { status, headers: answer.headers, body: answer }
+    throw new Refusal(status, words(await readAll(answer, LARGEST_REFUSAL)))
+  }
+
+  /** The whole body of a small answer. */
+  async askWhole(
+    question: Question,
+    most: number,
+  ): Promise<{ readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }> {
+    const { status, headers, body } = await this.ask(question)
+    return { status, headers, body: await readAll(body, most) }
+  }
+
+  close() {
+    this.#agent.destroy()
+  }
+}
+
+export async function readAll(body: IncomingMessage, most: number): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of body as AsyncIterable<Buffer>) {
+    bytes += part.length
+    // Leaving the loop destroys the connection.
+    if (bytes > most) throw new EpochtreeError('server-damaged', `A server's answer is larger than ${most} bytes, and was not taken.`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts, bytes)
+}
+
+/** What people are told of a refusal: one line of what stands in its JSON, or nothing. */
+function words(body: Buffer): string {
+  try {
+    const { error } = JSON.parse(body.toString()) as { error?: { message?: unknown } }
+    return typeof error?.message === 'string' ? printable(error.message) : ''
+  } catch {
+    return ''
+  }
+}
+const printable = (text: string) =>
+  text
+    .replace(/\p{C}+/gu, ' ')
+    .trim()
+    .slice(0, LONGEST_WORDS)
