@@ -42,7 +42,15 @@ export const marksFile = z.object({
   discarded: nullish(z.array(id)),
   /** What was decided when both sides agreed last, of a session that a team knows. */
   agreed: nullish(
-    z.object({ team: z.string(), name: z.string(), selected: z.nullable(id), tags: z.array(z.string()), deleted: z.nullable(seconds) }),
+    z.object({
+      team: z.string(),
+      name: z.string(),
+      selected: z.nullable(id),
+      tags: z.array(z.string()),
+      deleted: z.nullable(seconds),
+      /** What it is called here, where another session has that name. */
+      alias: nullish(z.string()),
+    }),
   ),
 })
 export type MarksFile = z.infer<typeof marksFile>

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
+import { join } from 'node:path'
+import { DocumentLines } from '../../server/journal/written'
 import { documentCount, documentsOf } from '../../server/storage/local/handOn'
 import type { LocalStores } from '../../server/storage/local/stores'
+import type { DocumentColumns } from '../../server/storage/team/ports'
 import { SESSION, withJournal } from './journal'
 
 const EPOCH = 'e'.padStart(24, '0')
@@ -104,6 +107,31 @@ async function handedOn(stores: LocalStores): Promise<Document[]> {
   })
 }
 
+/** As a server may give it: at most so many rows at once. */
+function parts(columns: DocumentColumns, most: number): DocumentColumns[] {
+  const rows = columns.kind === 'metric' ? columns.values.length : [...columns.fields.values()][0]!.length
+  const found: DocumentColumns[] = []
+  for (let from = 0; from < rows; from += most) {
+    const cut = <Column extends { slice(from: number, to: number): Column }>(column: Column) => column.slice(from, from + most)
+    found.push(
+      columns.kind === 'metric'
+        ? {
+            ...columns,
+            from: columns.from + from,
+            steps: columns.steps && cut(columns.steps),
+            values: cut(columns.values),
+            times: cut(columns.times),
+          }
+        : {
+            ...columns,
+            from: columns.from + from,
+            fields: new Map([...columns.fields].map(([name, values]) => [name, values.slice(from, from + most)])),
+          },
+    )
+  }
+  return found
+}
+
 describe('what is handed on of an epoch', () => {
   it('is each row once, with the same identity however the journal was read', async function () {
     this.timeout(300_000)
@@ -118,6 +146,34 @@ describe('what is handed on of an epoch', () => {
           if (committed) write({ type: 'commit', epoch: EPOCH })
           await stores.ingest()
           assert.deepEqual(await handedOn(stores), naive(all.map(([line]) => line)))
+        })
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('is the same after it was written as a journal, in whatever parts it came', async function () {
+    this.timeout(300_000)
+    await fc.assert(
+      fc.asyncProperty(lines, fc.integer({ min: 1, max: 3 }), async (all, most) => {
+        await withJournal(async ({ stores, write }) => {
+          write({ type: 'started' }, { type: 'epoch', epoch: EPOCH, number: 1 }, ...all.map(([line]) => line))
+          await stores.ingest()
+          await withJournal(async (other) => {
+            const written = new DocumentLines(EPOCH, join(other.stores.dir, 'scratch'))
+            await stores.use((db) => {
+              for (const columns of documentsOf(db, HANDED)) for (const part of parts(columns, most)) written.add(part)
+            })
+            other.write(
+              { type: 'started' },
+              { type: 'epoch', epoch: EPOCH, number: 1 },
+              ...[...written.lines()].map((line) => JSON.parse(line) as object),
+            )
+            written.close()
+            await other.stores.ingest()
+            assert.deepEqual(await other.stores.sessions.problems(), [])
+            assert.deepEqual(await handedOn(other.stores), naive(all.map(([line]) => line)))
+          })
         })
       }),
       { numRuns: 60 },

@@ -67,13 +67,21 @@ export class Http {
       ...(signal ? { signal } : {}),
     })
     request.on('timeout', () => request.destroy(new Broken('ETIMEDOUT')))
+    let wrong: unknown
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       request.on('response', resolve)
-      request.on('error', reject)
+      request.on('error', (error) => reject(wrong ?? error))
     })
     if (body === undefined || body instanceof Uint8Array) request.end(body)
-    // What goes wrong with the blocks destroys the request, which then fails with it.
-    else pipeline(Readable.from(body, { objectMode: true, highWaterMark: 1 }), request).catch(() => undefined)
+    // What goes wrong destroys the request, which then fails.
+    else
+      pipeline(
+        Readable.from(
+          noting(body, (error) => (wrong = error)),
+          { highWaterMark: 1 },
+        ),
+        request,
+      ).catch(() => undefined)
     const answer = await answered
     // Where it was answered before all of it was sent, nobody takes the rest any more.
     answer.on('end', () => request.writableFinished || request.destroy())
@@ -93,6 +101,16 @@ export class Http {
 
   close() {
     this.#agent.destroy()
+  }
+}
+
+/** A request whose blocks come to nothing would only tell that its connection was given up. */
+async function* noting(blocks: AsyncIterable<Uint8Array>, note: (error: unknown) => void) {
+  try {
+    yield* blocks
+  } catch (error) {
+    note(error)
+    throw error
   }
 }
 

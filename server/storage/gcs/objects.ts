@@ -134,7 +134,7 @@ export class Objects {
   /** False where it is no longer the one that was looked at: another was written, or it was touched. */
   async remove(name: string, { generation, metageneration }: Version, signal?: AbortSignal): Promise<boolean> {
     const { http, bucket } = this.#connection
-    const query = { generation, ifMetagenerationMatch: metageneration }
+    const query = { generation, ifGenerationMatch: generation, ifMetagenerationMatch: metageneration }
     const { status } = await this.#patiently(signal, () =>
       http.askWhole({ method: 'DELETE', path: objectPath(bucket, name), query, expected: [404, 412], signal }, LARGEST_FACTS),
     )

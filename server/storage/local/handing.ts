@@ -1,5 +1,5 @@
 import type { EpochRecord, SessionRecord } from '../ports'
-import type { Agreed, Decisions } from '../team/decisions'
+import type { Agreed, Noted } from '../team/decisions'
 import type { LocalDatabase } from './database'
 import { documentCount } from './handOn'
 import { epoch as epochOf, session as sessionOf, sessions as sessionsOf } from './sessions'
@@ -43,13 +43,10 @@ export const leaveLease = (db: LocalDatabase, name: string, holder: string) =>
   db.run('DELETE FROM lease WHERE name = ? AND holder = ?', name, holder)
 
 /** What is known here of a session that a team is told of. */
-export interface Told {
+export interface Told extends Noted {
   readonly record: SessionRecord
-  readonly decisions: Decisions
-  /** What both sides agreed on last. */
-  readonly before: Agreed
-  /** What was decided here at any time, so that it counts where both sides never agreed. */
-  readonly decided: ReadonlySet<keyof Decisions>
+  /** What it is called here where the team's name for it is another session's. */
+  readonly alias: string | null
   /** Of one that was brought here: from which team. */
   readonly pulledFrom: string | null
   /** What the team was told last, as a hash; null where it was told nothing yet. */
@@ -72,13 +69,18 @@ export function toldOf(db: LocalDatabase, id: string, identity: string): Told | 
   const [row] = db.rows<ToldRow>('SELECT name, selected, marks, pulled, team, handed FROM session WHERE id = ? AND evaluates IS NULL', id)
   if (!record || !row || row[0] === null) return undefined
   const [name, selected, text, pulled, team, handed] = row
-  const marks = JSON.parse(text) as Agreed & { readonly agreed?: (Agreed & { readonly team: string }) | null }
-  const { team: agreedWith, ...agreed } = marks.agreed ?? { team: undefined }
+  const marks = JSON.parse(text) as Agreed & {
+    readonly agreed?: (Agreed & { readonly team: string; readonly alias?: string | null }) | null
+  }
+  const noted = marks.agreed?.team === identity ? marks.agreed : undefined
+  const before: Agreed = noted ? { name: noted.name!, selected: noted.selected!, tags: noted.tags!, deleted: noted.deleted! } : {}
+  const alias = noted && noted.alias === name ? name : null
   return {
     record,
-    decisions: { name, selected, tags: record.tags, deleted: record.deletedAt },
-    before: agreedWith === identity ? agreed : {},
+    decisions: { name: alias === null ? name : noted!.name!, selected, tags: record.tags, deleted: record.deletedAt },
+    before,
     decided: new Set((['name', 'selected', 'tags', 'deleted'] as const).filter((field) => marks[field] !== undefined)),
+    alias,
     pulledFrom: pulled === null ? null : (JSON.parse(pulled) as { team: string }).team,
     told: team === null ? null : (JSON.parse(team) as { told: string }).told,
     handed,

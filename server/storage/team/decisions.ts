@@ -42,3 +42,33 @@ export function readDecisions(there: Decisions, here: Decisions): Decisions {
     deleted: deleted === null || Number.isFinite(deleted) ? deleted : here.deleted,
   }
 }
+
+export const sameDecisions = (a: Decisions, b: Decisions) =>
+  a.name === b.name && a.selected === b.selected && a.deleted === b.deleted && same(a.tags, b.tags)
+
+/** A session's decisions as they are noted here. */
+export interface Noted {
+  readonly decisions: Decisions
+  /** What both sides agreed on last; empty where they never did. */
+  readonly before: Agreed
+  /** What was decided here at any time. */
+  readonly decided: ReadonlySet<keyof Decisions>
+}
+
+/** What both sides agreed on; before they did, a session as it was made, of which nothing was decided. */
+export function baseOf({ before, decided, decisions }: Noted): Agreed {
+  if (Object.keys(before).length > 0) return before
+  return {
+    ...(decided.has('name') ? {} : { name: decisions.name }),
+    ...(decided.has('tags') ? {} : { tags: decisions.tags }),
+    selected: null,
+    deleted: null,
+  }
+}
+
+/** Whether it follows from what is noted that both sides agree on this. */
+export function isNoted(noted: Noted, agreed: Decisions): boolean {
+  const { name, tags, selected = null, deleted = null } = baseOf(noted)
+  return name !== undefined && tags !== undefined && sameDecisions({ name, tags, selected, deleted }, agreed)
+}
+export const isAgreed = (noted: Noted) => isNoted(noted, noted.decisions)

@@ -3,15 +3,16 @@ import { existsSync } from 'node:fs'
 import { EpochtreeError, explain } from '../../errors'
 import { statusOf } from '../../journal/liveness'
 import { mark } from '../../journal/marks'
-import { isFreeFor } from '../../journal/names'
+import { isFreeFor, reserveName } from '../../journal/names'
 import { setProblem } from '../../journal/problems'
 import { folders } from '../../journal/runFiles'
 import { documentCount, documentsOf } from '../local/handOn'
 import * as notes from '../local/handing'
 import * as stored from '../local/sessions'
+import { mendName } from '../../tracking/reference'
 import type { LocalStores } from '../local/stores'
 import type { Marks, Progress, SessionOverview, StoreVersion } from '../ports'
-import { agree, type Agreed, type Decisions, readDecisions } from './decisions'
+import { agree, baseOf, type Decisions, isAgreed, isNoted, readDecisions, sameDecisions } from './decisions'
 import { Bell, delay } from './patience'
 import type { DocumentColumns, ServerName, Team } from './ports'
 import { Queue } from './queue'
@@ -628,11 +629,17 @@ export class Spool {
     let { agreed } = found
     let toThere: Marks = found.there
     // What the team does not have yet nobody can select there.
-    const { selected } = toThere
+    const { selected, deleted } = toThere
     if (selected != null && !(await this.#stores.use((db) => notes.isThere(db, selected)))) {
       const { selected: _, ...others } = toThere
       toThere = others
       agreed = { ...agreed, selected: theirs.selected }
+    }
+    // Whoever puts a copy away that was brought here leaves the others theirs.
+    if (deleted !== undefined && told.pulledFrom === this.#identity) {
+      const { deleted: _, ...others } = toThere
+      toThere = others
+      agreed = { ...agreed, deleted: theirs.deleted }
     }
     if (Object.keys(toThere).length > 0) {
       try {
@@ -644,13 +651,16 @@ export class Spool {
       }
     }
     const { name } = found.here
-    if (name !== undefined && !isFreeFor(this.#stores.dir, name, record.id)) return this.#rename(run, record.id, name)
+    const isTaken = name !== undefined && !isFreeFor(this.#stores.dir, name, record.id)
+    if (isTaken && told.pulledFrom !== this.#identity) return this.#rename(run, record.id, name)
     return this.#stores.use((db) => {
       const now = notes.toldOf(db, record.id, this.#identity)
       if (!now) return true
       if (!sameDecisions(now.decisions, here)) return false
-      if (Object.keys(found.here).length > 0 || !isNoted(now, agreed))
-        mark(db, this.#stores.dir, record.id, { ...found.here, agreed: { team: this.#identity, ...agreed } })
+      if (Object.keys(found.here).length === 0 && isNoted(now, agreed)) return true
+      const alias = isTaken ? reserveName(this.#stores.dir, mendName(name), record.id) : name === undefined ? now.alias : null
+      const noted = { team: this.#identity, ...agreed, ...(alias === null ? {} : { alias }) }
+      mark(db, this.#stores.dir, record.id, { ...found.here, ...(isTaken ? { name: alias! } : {}), agreed: noted })
       return true
     })
   }
@@ -765,17 +775,14 @@ export class Spool {
           `the weights file ${sha256} of its epoch ${epoch.number} is not in ${folders(this.#stores.dir).weights} any more. Bring it back from a backup; the other sessions go on.`,
         )
       // Noted is not enough: long ago it may have been, and since then somebody may have tidied up there.
-      let sent = 0
+      const isThere = run.once && (await this.#ask(run, [this.#bucket], () => weights.has(sha256, bytes)))
       const location = await this.#ask(run, [this.#bucket], () =>
         weights.put(sha256, path, {
           signal: run.signal,
-          progress: (done, total) => {
-            sent = done
-            show(`Handing on weights of epoch ${epoch.number}`, done, total)
-          },
+          progress: (done, total) => show(`Handing on weights of epoch ${epoch.number}`, done, total),
         }),
       )
-      run.handed.bytes += sent
+      if (!isThere) run.handed.bytes += bytes
       await this.#ask(run, [this.#mongo], () => sessions.putWeights({ sha256, bytes, format, location, graphHash: epoch.graphHash }))
     }
     if (step < notes.step.weights) await this.#stores.use((db) => notes.noteStep(db, [row], notes.step.weights))
@@ -844,24 +851,3 @@ export class Spool {
 }
 
 const isGivenUp = ({ up, nextAt }: Server) => !up && nextAt === NEVER
-
-const sameDecisions = (a: Decisions, b: Decisions) =>
-  a.name === b.name && a.selected === b.selected && a.deleted === b.deleted && JSON.stringify(a.tags) === JSON.stringify(b.tags)
-
-/** What both sides agreed on; before they did, a session as it was made, of which nothing was decided. */
-function baseOf({ before, decided, decisions }: notes.Told): Agreed {
-  if (Object.keys(before).length > 0) return before
-  return {
-    ...(decided.has('name') ? {} : { name: decisions.name }),
-    ...(decided.has('tags') ? {} : { tags: decisions.tags }),
-    selected: null,
-    deleted: null,
-  }
-}
-
-/** Whether it follows from what is noted here that both sides agree on this. */
-function isNoted(told: notes.Told, agreed: Decisions): boolean {
-  const { name, tags, selected = null, deleted = null } = baseOf(told)
-  return name !== undefined && tags !== undefined && sameDecisions({ name, tags, selected, deleted }, agreed)
-}
-const isAgreed = (told: notes.Told) => isNoted(told, told.decisions)

@@ -10,7 +10,8 @@ export function uploadOf(record: SessionRecord, by: string, alive: boolean): Ses
   return { record: { ...told, command: told.command && shownCommand(told.command) }, by, alive }
 }
 
-function shownCommand({ signature: _, ...command }: JsonObject): JsonObject {
+function shownCommand(recorded: JsonObject): JsonObject {
+  const { signature: _, ...command } = recorded
   const argv = command['argv']
   return { ...command, argv: Array.isArray(argv) ? maskSecrets((argv as readonly Json[]).map(String)) : [] }
 }
