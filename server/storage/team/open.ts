@@ -25,10 +25,11 @@ export interface Adapters {
   readonly gcs: (config: TeamConfig['gcs'], places: TeamPlaces) => Promise<TeamWeights>
 }
 
-const missing = async (): Promise<never> => {
-  throw new Error('The adapters of a team are not here yet.')
+export const adapters: Adapters = {
+  mongo: async (config, options) => (await import('../mongo/openMongo')).openMongo(config, options),
+  elastic: async (config, resolve) => (await import('../elastic/documents')).openElastic(config, resolve),
+  gcs: async (config, places) => (await import('../gcs/weights')).openGcs(config, places),
 }
-export const adapters: Adapters = { mongo: missing, elastic: missing, gcs: missing }
 
 /** A team's three servers, as one. None is asked before there is a question for it: whoever is away is found out then, and noted. */
 export function openTeam(config: TeamConfig, places: TeamPlaces, watched = new Watched(), { mongo, elastic, gcs } = adapters): Team {

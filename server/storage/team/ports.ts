@@ -1,5 +1,5 @@
 import type { GraphSummary, ModelGraph } from '../../protocol/model'
-import type { DocumentStore, EpochRecord, Marks, Progress, SessionRecord, SessionStore, Transfer, WeightsStore } from '../ports'
+import type { DocumentStore, EpochRecord, Marks, Progress, SessionOverview, SessionRecord, SessionStore, Transfer, WeightsStore } from '../ports'
 
 export type ServerName = 'MongoDB' | 'Elasticsearch' | 'Google Cloud Storage'
 
@@ -44,7 +44,7 @@ export interface EpochUpload extends EpochRecord {
   readonly documents: number
 }
 
-/** What people decided, and when it was changed last: a version that rises with every change of the session's document. */
+/** What people decided. The version rises with every decision, and with nothing else: what is trained meanwhile is no reason to decide anew. */
 export interface TeamDecisions extends Required<Marks> {
   readonly version: number
 }
@@ -84,6 +84,8 @@ export interface TeamSessions extends SessionStore {
    * not above the session's last is only brought up to date.
    */
   putEpoch(epoch: EpochUpload): Promise<void>
+  /** All sessions, the newest first, as pages of so many: the first is there long before the last. */
+  newest(size: number, deleted?: boolean): AsyncIterable<readonly SessionOverview[]>
   /** A decision that holds only if nobody decided otherwise since `version`; undefined where somebody did. */
   decide(sessionId: string, marks: Marks, version: number): Promise<TeamDecisions | undefined>
   /** One piece of work at a time for the whole team, such as `gc`: taken for some seconds, and taken again before they are over; false where another has it. */

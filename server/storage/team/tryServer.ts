@@ -13,6 +13,9 @@ const ELSEWHERE = {
   gcs: { bucket: 'none' },
 } as const
 
+/** What a server says that lets nobody do this who has not said who they are; certificates and the like are another matter. */
+const ASKS_WHO = /password|API key|may not do this|does not allow/
+
 /** What a team's configuration would be with this server in it. */
 function configWith(tried: TriedServer, dir: string) {
   const settings: TeamSettings = { ...ELSEWHERE, [tried.server]: tried.settings }
@@ -46,7 +49,8 @@ export async function tryServer(tried: TriedServer, dir: string): Promise<{ read
     return null
   } catch (error) {
     const { code, message } = explain(error)
-    return { message, login: code === 'server-refused' && tried.server !== 'gcs' && !tried.login }
+    const nobody = tried.server !== 'gcs' && tried.login?.username === undefined && tried.login?.apiKey === undefined
+    return { message, login: code === 'server-refused' && nobody && ASKS_WHO.test(message) }
   }
 }
 
