@@ -1,0 +1,248 @@
+import type { Document } from 'mongodb'
+import { checkAborted } from '../../errors'
+import type { History } from '../../tracking/lineage'
+import { Thinned } from '../../tracking/layerSizes'
+import type { Clock, EpochPage, EpochRecord, FileRecord, GraphChanges, Scope, Segment } from '../ports'
+import type { ByHand } from './byHand'
+import { handEpochs } from './epochsByHand'
+import { anyOf, type Mongo, objectId, objectIds, pieces } from './mongo'
+import { EPOCH, type EpochClock, epochClock, type EpochDocument, epochDocument, parse } from './schema'
+
+const BATCH = 2000
+const AT_ONCE = 8
+
+const fileOf = (file: EpochDocument['weights']): FileRecord | null =>
+  file ? { sha256: file.sha256, bytes: file.bytes, format: file.format ?? null, file: file.file } : null
+
+const epochRecord = (epoch: EpochDocument): EpochRecord => ({
+  id: epoch._id,
+  sessionId: epoch.sessionId,
+  number: epoch.number,
+  // What isn't verified isn't brought to a team.
+  state: 'ok',
+  graphHash: epoch.graphHash ?? null,
+  weights: fileOf(epoch.weights),
+  optimizerState: fileOf(epoch.optimizerState),
+  released: epoch.released ?? false,
+  pruned: epoch.pruned ?? false,
+  time: epoch.time ?? null,
+})
+
+/** What Epochtree wrote of an epoch, whole enough to be shown. */
+export function recordsOf(mongo: Mongo, documents: readonly Document[]): EpochRecord[] {
+  return documents.flatMap((document) => {
+    const { value, damaged } = parse('Epoch', epochDocument, document)
+    if (damaged) {
+      mongo.report(damaged, String(document['sessionId'] ?? ''))
+      return []
+    }
+    mongo.mended('Epoch', value._id)
+    return epochRecord(value)
+  })
+}
+
+const isByHand = (document: Document) => typeof document['format'] !== 'number'
+
+const within = ({ sessionId, from, to }: Segment): Document | undefined => {
+  const session = objectId(sessionId)
+  return session && { sessionId: session, number: { $gte: from, $lte: to } }
+}
+
+/** Committed epochs in history order. Each question for its own segment, because that is what the index answers. */
+async function ofSegments<Row>(segments: readonly Segment[], read: (segment: Segment) => Promise<readonly Row[]>): Promise<Row[]> {
+  const found: Row[] = []
+  for (const some of pieces(segments, AT_ONCE))
+    for (const rows of await Promise.all(some.map(read))) for (const row of rows) found.push(row)
+  return found
+}
+
+export function epochs(mongo: Mongo, byHand: ByHand, scope: Scope, signal?: AbortSignal): Promise<EpochRecord[]> {
+  if ('epochIds' in scope) return byIds(mongo, byHand, scope.epochIds, signal)
+  return ofSegments(scope.segments, async (segment) => {
+    const filter = within(segment)
+    if (!filter) return []
+    const documents = await mongo.ask(
+      (db) =>
+        db
+          .collection('Epoch')
+          .find(filter, { projection: EPOCH, batchSize: BATCH, sort: { number: 1 } })
+          .toArray(),
+      {
+        signal,
+      },
+    )
+    return documents.length > 0 ? recordsOf(mongo, documents) : handEpochs(mongo, byHand, segment, signal)
+  })
+}
+
+async function byIds(mongo: Mongo, byHand: ByHand, ids: readonly string[], signal?: AbortSignal): Promise<EpochRecord[]> {
+  const found = new Map<string, EpochRecord>()
+  const foreign: string[] = []
+  for (const some of pieces(objectIds([...new Set(ids)]))) {
+    const documents = await mongo.ask((db) => db.collection('Epoch').find(anyOf(some), { projection: EPOCH, batchSize: BATCH }).toArray(), {
+      signal,
+    })
+    for (const one of recordsOf(
+      mongo,
+      documents.filter((document) => !isByHand(document)),
+    ))
+      found.set(one.id, one)
+    for (const document of documents) if (isByHand(document)) foreign.push(String(document['_id']))
+  }
+  if (foreign.length > 0) for (const one of await handEpochs(mongo, byHand, foreign, signal)) found.set(one.id, one)
+  return ids.flatMap((id) => found.get(id) ?? [])
+}
+
+export async function epoch(mongo: Mongo, byHand: ByHand, id: string): Promise<EpochRecord | undefined> {
+  const _id = objectId(id)
+  const document = _id && (await mongo.ask((db) => db.collection('Epoch').findOne({ _id }, { projection: EPOCH })))
+  if (!document) return undefined
+  if (isByHand(document)) return (await handEpochs(mongo, byHand, [id]))[0]
+  const { value, damaged } = parse('Epoch', epochDocument, document)
+  if (!damaged) return epochRecord(value)
+  mongo.report(damaged, String(document['sessionId'] ?? ''))
+  throw damaged.error
+}
+
+/** The session that trained an epoch, and the epoch's number. */
+export async function owner(mongo: Mongo, byHand: ByHand, id: string) {
+  const one = await epoch(mongo, byHand, id).catch(() => undefined)
+  return one ? { sessionId: one.sessionId, number: one.number } : null
+}
+
+/** Newest first, from the last segment back; segments that lie before the page are only counted. */
+export async function page(
+  mongo: Mongo,
+  byHand: ByHand,
+  { segments }: History,
+  { offset, limit, pruned }: EpochPage,
+  signal?: AbortSignal,
+): Promise<EpochRecord[]> {
+  const found: EpochRecord[] = []
+  let before = offset
+  for (const segment of segments.toReversed()) {
+    const range = within(segment)
+    if (!range) continue
+    const filter = pruned ? { ...range, pruned: true } : range
+    const wanted = limit - found.length
+    const documents = await mongo.ask(
+      (db) =>
+        db
+          .collection('Epoch')
+          .find(filter, { projection: EPOCH, sort: { number: -1 }, skip: before, limit: wanted })
+          .toArray(),
+      { signal },
+    )
+    let skipped = 0
+    if (documents.length > 0) found.push(...recordsOf(mongo, documents))
+    else {
+      const inSegment = await countIn(mongo, filter)
+      // Epochs that something else wrote are known by their session alone, which says nothing of pruning.
+      const hand = inSegment === 0 && !pruned ? (await handEpochs(mongo, byHand, segment, signal)).reverse() : []
+      found.push(...hand.slice(before, before + wanted))
+      skipped = hand.length > before ? before : inSegment + hand.length
+    }
+    if (found.length >= limit) break
+    before = documents.length > 0 ? 0 : before - skipped
+  }
+  return found
+}
+
+const countIn = (mongo: Mongo, filter: Document) => mongo.ask((db) => db.collection('Epoch').countDocuments(filter))
+
+export async function count(mongo: Mongo, byHand: ByHand, segments: readonly Segment[]): Promise<number> {
+  const counts = await ofSegments(segments, async (segment) => {
+    const filter = within(segment)
+    const ours = filter ? await countIn(mongo, filter) : 0
+    return [ours > 0 ? ours : (await byHand.numbered(segment)).length]
+  })
+  return counts.reduce((sum, n) => sum + n, 0)
+}
+
+export async function clock(mongo: Mongo, byHand: ByHand, scope: Scope): Promise<Clock> {
+  const projection = { sessionId: 1, number: 1, started: 1, begun: 1, time: 1, format: 1 }
+  const rows: Omit<EpochClock, '_id' | 'sessionId'>[] = []
+  const take = (documents: readonly Document[]) => documents.flatMap((document) => parse('Epoch', epochClock, document).value ?? [])
+  if ('epochIds' in scope) {
+    const found = new Map<string, Omit<EpochClock, '_id' | 'sessionId'>>()
+    for (const some of pieces(objectIds([...new Set(scope.epochIds)])))
+      for (const one of take(await mongo.ask((db) => db.collection('Epoch').find(anyOf(some), { projection, batchSize: BATCH }).toArray())))
+        found.set(one._id, one)
+    const missing = scope.epochIds.filter((id) => !found.has(id))
+    if (missing.length > 0)
+      for (const one of await handEpochs(mongo, byHand, missing)) found.set(one.id, { number: one.number, time: one.time })
+    for (const id of scope.epochIds) {
+      const one = found.get(id)
+      if (one) rows.push(one)
+    }
+  } else
+    rows.push(
+      ...(await ofSegments<Omit<EpochClock, '_id' | 'sessionId'>>(scope.segments, async (segment) => {
+        const filter = within(segment)
+        const documents = filter
+          ? await mongo.ask((db) =>
+              db
+                .collection('Epoch')
+                .find(filter, { projection, batchSize: BATCH, sort: { number: 1 } })
+                .toArray(),
+            )
+          : []
+        if (documents.length > 0) return take(documents)
+        return (await handEpochs(mongo, byHand, segment)).map(({ number, time }) => ({ number, time }))
+      })),
+    )
+  const column = (read: (row: Omit<EpochClock, '_id' | 'sessionId'>) => number | null | undefined) =>
+    Float64Array.from(rows, (row) => read(row) ?? NaN)
+  return {
+    number: column(({ number }) => number),
+    started: column(({ started }) => started),
+    begun: column(({ begun }) => begun),
+    committed: column(({ time }) => time),
+  }
+}
+
+/** Batch by batch: a history may be long, and only a few of its epochs are kept. */
+export async function graphChanges(
+  mongo: Mongo,
+  byHand: ByHand,
+  { segments }: History,
+  most: number,
+  signal?: AbortSignal,
+): Promise<GraphChanges> {
+  const found = new Thinned<GraphChanges['epochs'][number]>(most)
+  let before: string | undefined
+  const take = ({ id, number, graphHash }: Pick<EpochRecord, 'id' | 'number' | 'graphHash'>) => {
+    if (graphHash !== null && graphHash !== before) found.add({ id, number, graphHash })
+    before = graphHash ?? before
+  }
+  for (const segment of segments) {
+    let any = false
+    // In pieces by number, so that each can be asked again where the connection was lost.
+    for (let from = segment.from; ;) {
+      checkAborted(signal)
+      const filter = within({ ...segment, from })
+      if (!filter) break
+      const documents = await mongo.ask(
+        (db) =>
+          db
+            .collection('Epoch')
+            .find(filter, {
+              projection: { sessionId: 1, number: 1, graphHash: 1, format: 1 },
+              sort: { number: 1 },
+              limit: BATCH,
+              batchSize: BATCH,
+            })
+            .toArray(),
+        { signal },
+      )
+      any ||= documents.length > 0
+      for (const one of recordsOf(mongo, documents)) take(one)
+      const last: unknown = documents.at(-1)?.['number']
+      if (documents.length < BATCH || typeof last !== 'number') break
+      from = last + 1
+    }
+    if (!any) for (const one of await handEpochs(mongo, byHand, segment, signal)) take(one)
+  }
+  const shown = found.values
+  return { epochs: shown, more: found.count - shown.length }
+}

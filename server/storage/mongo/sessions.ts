@@ -1,0 +1,267 @@
+import type { Document, ObjectId } from 'mongodb'
+import type * as z from 'zod/mini'
+import { history as lineage, type History } from '../../tracking/lineage'
+import { owner } from './epochs'
+import type { Attempt, Engine, Problem, SessionName, SessionOverview, SessionRecord } from '../ports'
+import { isShallow } from '../../json'
+import type { ByHand } from './byHand'
+import { anyOf, type Mongo, objectId, objectIds, type Origin, pieces } from './mongo'
+import { damage, LISTED, type ListedSession, listedSession, parse, sessionDetails, sessionWhole, type WholeSession } from './schema'
+
+/** After its last sign of life, which comes once a minute. */
+const ALIVE_SECONDS = 180
+const BATCH = 2000
+const NO_TAGS: readonly string[] = []
+
+const numbered = (one: { readonly id: string; readonly number?: number | null | undefined } | null | undefined) =>
+  one && typeof one.number === 'number' ? { id: one.id, number: one.number } : null
+
+/** `offset`: how far the server's clock is ahead of this machine's. */
+export function overview(session: ListedSession, offset: number): SessionOverview {
+  const { _id: id, modelName, name, finished, engine, latest, open, aliveAt } = session
+  return {
+    id,
+    name: name ?? modelName,
+    modelName,
+    createdAt: session.createdAt ?? parseInt(id.slice(0, 8), 16),
+    forkedFrom: session.forkedFrom ?? null,
+    key: session.key ?? null,
+    tags: session.tags?.length ? session.tags : NO_TAGS,
+    forkPoint: session.forkPoint ?? null,
+    selected: numbered(session.selected),
+    deletedAt: session.deletedAt ?? null,
+    started: session.started ?? false,
+    engine: engine ? engineOf(engine) : null,
+    finished: finished ? { status: finished.status, error: finished.error ?? null, time: finished.time ?? null } : null,
+    own: session.own ?? 0,
+    latest: latest ?? null,
+    // The trainer told of it before it was committed.
+    open: open && open.number > (latest?.number ?? 0) ? open : null,
+    problems: 0,
+    team: {
+      elsewhere: true,
+      by: session.by ?? null,
+      waiting: 0,
+      aliveUntil: session.alive && aliveAt ? aliveAt.getTime() / 1000 + ALIVE_SECONDS - offset : null,
+    },
+  }
+}
+
+const engineOf = ({ time, pid, host, bootId }: NonNullable<ListedSession['engine']>): Engine => ({
+  time: time ?? null,
+  pid: pid ?? null,
+  host: host ?? null,
+  bootId: bootId ?? null,
+})
+
+type Details = z.infer<typeof sessionDetails>
+const NO_DETAILS: Details = { overrides: {}, command: null, attempt: null }
+
+function record(session: WholeSession, offset: number): SessionRecord {
+  let details = NO_DETAILS
+  if (session.details) {
+    const told: unknown = JSON.parse(session.details)
+    const parsed = isShallow(told, 110) ? sessionDetails.safeParse(told) : undefined
+    if (!parsed?.success) throw damage('TrainingSession', { _id: objectId(session._id) }, 'details: not what a trainer tells')
+    details = parsed.data
+  }
+  return {
+    ...overview(session, offset),
+    overrides: details.overrides,
+    command: details.command,
+    attempt: details.attempt as Attempt | null,
+  }
+}
+
+const order = (a: SessionOverview, b: SessionOverview) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)
+
+export async function sessions(
+  mongo: Mongo,
+  byHand: ByHand,
+  { deleted, ids }: { readonly deleted?: boolean; readonly ids?: readonly string[] } = {},
+): Promise<SessionOverview[]> {
+  const filter: Document = deleted ? {} : { deletedAt: null }
+  const asked = ids ? [...pieces(objectIds(ids))].map((some) => ({ ...filter, ...anyOf(some) })) : [filter]
+  const [{ offset }, ...found] = await Promise.all([
+    mongo.connection.clock(),
+    ...asked.map((one) =>
+      mongo.ask((db) => db.collection('TrainingSession').find(one, { projection: LISTED, batchSize: BATCH }).toArray()),
+    ),
+  ])
+  const { shown, foreign } = sort(mongo, found.flat(), offset)
+  if (foreign.length > 0) {
+    const views = await byHand.sessions()
+    for (const id of foreign) {
+      const view = views.get(id)
+      if (view) shown.push(view.overview)
+    }
+  }
+  return shown.sort(order)
+}
+
+/** All sessions, the newest first, as they come. */
+export async function* newest(mongo: Mongo, byHand: ByHand, size: number, deleted = false): AsyncGenerator<readonly SessionOverview[]> {
+  const { offset } = await mongo.connection.clock()
+  let before: ObjectId | undefined
+  for (;;) {
+    const filter: Document = { ...(deleted ? {} : { deletedAt: null }), ...(before ? { _id: { $lt: before } } : {}) }
+    const documents = await mongo.ask((db) =>
+      db
+        .collection('TrainingSession')
+        .find(filter, { projection: LISTED, batchSize: size, limit: size, sort: { _id: -1 } })
+        .toArray(),
+    )
+    const { shown, foreign } = sort(mongo, documents, offset)
+    const views = foreign.length > 0 ? await byHand.sessions() : undefined
+    yield [...shown, ...foreign.flatMap((id) => views?.get(id)?.overview ?? [])].sort((a, b) => order(b, a))
+    if (documents.length < size) return
+    before = documents.at(-1)!['_id']
+  }
+}
+
+/** Those that Epochtree wrote, and the ids of those that something else did. */
+function sort(mongo: Mongo, documents: readonly Document[], offset: number): { shown: SessionOverview[]; foreign: string[] } {
+  const shown: SessionOverview[] = []
+  const foreign: string[] = []
+  for (const document of documents) {
+    const { value, damaged } = parse('TrainingSession', listedSession, document)
+    if (damaged) {
+      mongo.report(damaged)
+      continue
+    }
+    mongo.mended('TrainingSession', value._id)
+    if (typeof value.format !== 'number') {
+      foreign.push(value._id)
+      continue
+    }
+    const one = overview(value, offset)
+    mongo.keepOrigin(one)
+    shown.push(one)
+  }
+  return { shown, foreign }
+}
+
+export async function names(mongo: Mongo, byHand: ByHand): Promise<SessionName[]> {
+  const documents = await mongo.ask((db) =>
+    db
+      .collection('TrainingSession')
+      .find({}, { projection: { name: 1, modelName: 1, createdAt: 1, format: 1 }, batchSize: BATCH })
+      .toArray(),
+  )
+  const { shown, foreign } = sort(mongo, documents, 0)
+  const views = foreign.length > 0 ? await byHand.sessions() : undefined
+  return [...shown, ...foreign.flatMap((id) => views?.get(id)?.overview ?? [])].sort(order).map(({ id, name }) => ({ id, name }))
+}
+
+const WHOLE = { ...LISTED, details: 1, told: 1 }
+
+async function whole(mongo: Mongo, byHand: ByHand, filter: Document): Promise<SessionRecord | undefined> {
+  const [{ offset }, document] = await Promise.all([
+    mongo.connection.clock(),
+    mongo.ask((db) => db.collection('TrainingSession').findOne(filter, { projection: WHOLE })),
+  ])
+  if (!document) return undefined
+  return shownWhole(mongo, byHand, document, offset)
+}
+
+async function shownWhole(mongo: Mongo, byHand: ByHand, document: Document, offset: number): Promise<SessionRecord | undefined> {
+  const { value, damaged } = parse('TrainingSession', sessionWhole, document)
+  if (damaged) {
+    mongo.report(damaged)
+    throw damaged.error
+  }
+  if (typeof value.format !== 'number') return (await byHand.sessions()).get(value._id)?.record
+  const found = record(value, offset)
+  mongo.keepOrigin(found)
+  return found
+}
+
+export async function session(mongo: Mongo, byHand: ByHand, id: string): Promise<SessionRecord | undefined> {
+  const _id = objectId(id)
+  return _id && whole(mongo, byHand, { _id })
+}
+
+export async function sessionByName(mongo: Mongo, byHand: ByHand, asked: string): Promise<SessionRecord | undefined> {
+  const name = asked.normalize('NFC')
+  const found = await whole(mongo, byHand, { name })
+  if (found) return found
+  for (const view of (await byHand.sessions()).values()) if (view.overview.name === name) return view.record
+  return undefined
+}
+
+export async function forks(mongo: Mongo, byHand: ByHand, epochId: string): Promise<SessionRecord[]> {
+  const _id = objectId(epochId)
+  if (!_id) return []
+  const [{ offset }, documents] = await Promise.all([
+    mongo.connection.clock(),
+    mongo.ask((db) =>
+      db.collection('TrainingSession').find({ 'forkedFrom.epochId': _id, deletedAt: null }, { projection: WHOLE }).toArray(),
+    ),
+  ])
+  const found: SessionRecord[] = []
+  for (const document of documents) {
+    try {
+      const one = await shownWhole(mongo, byHand, document, offset)
+      if (one) found.push(one)
+    } catch {
+      // It was reported.
+    }
+  }
+  for (const { record: one } of (await byHand.sessions()).values())
+    if (one.forkedFrom?.epochId === epochId && one.deletedAt === null) found.push(one)
+  return found.sort(order)
+}
+
+/** One question for each step back that was not asked before. */
+export async function history(mongo: Mongo, byHand: ByHand, sessionId: string): Promise<History> {
+  const known = new Map<string, Origin | undefined>()
+  const owners = new Map<string, Origin['forkPoint']>()
+  const take = (id: string, one: Origin | undefined) => {
+    known.set(id, one)
+    if (one?.forkedFrom && one.forkPoint) owners.set(one.forkedFrom.epochId, one.forkPoint)
+    return one
+  }
+  for (let missing: string | undefined = sessionId; missing !== undefined;) {
+    const one: Origin | undefined = take(missing, await origin(mongo, byHand, missing))
+    // Nobody has told the fork yet that its parent came.
+    if (one?.forkedFrom && !one.forkPoint) owners.set(one.forkedFrom.epochId, await owner(mongo, byHand, one.forkedFrom.epochId))
+    missing = undefined
+    const answer = lineage(sessionId, {
+      session: (id) => {
+        if (known.has(id)) return known.get(id)
+        const cached = mongo.origin(id)
+        if (cached) return take(id, cached)
+        missing ??= id
+        return undefined
+      },
+      epochOwner: (id) => owners.get(id) ?? undefined,
+    })
+    if (missing === undefined) return answer
+  }
+  throw new Error('unreachable')
+}
+
+async function origin(mongo: Mongo, byHand: ByHand, id: string): Promise<Origin | undefined> {
+  const _id = objectId(id)
+  const document =
+    _id &&
+    (await mongo.ask((db) =>
+      db.collection('TrainingSession').findOne({ _id }, { projection: { modelName: 1, forkedFrom: 1, forkPoint: 1, format: 1 } }),
+    ))
+  if (!document) return undefined
+  const { value, damaged } = parse('TrainingSession', listedSession, document)
+  if (damaged) {
+    mongo.report(damaged)
+    return undefined
+  }
+  if (typeof value.format !== 'number') return (await byHand.sessions()).get(id)?.overview
+  const found = { id, forkedFrom: value.forkedFrom ?? null, forkPoint: value.forkPoint ?? null }
+  mongo.keepOrigin(found)
+  return found
+}
+
+/** All documents of sessions are looked at; of the others what was met so far is told. */
+export async function problems(mongo: Mongo, byHand: ByHand, sessionId?: string): Promise<readonly Problem[]> {
+  await sessions(mongo, byHand, { deleted: true, ...(sessionId === undefined ? {} : { ids: [sessionId] }) })
+  return mongo.problems.filter((one) => sessionId === undefined || one.sessionId === sessionId)
+}
