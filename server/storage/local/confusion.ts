@@ -1,14 +1,13 @@
 import { EpochtreeError } from '../../errors'
 import type { ConfusionQuery, ConfusionTable, SampleValue, Scope } from '../ports'
-import type { LocalDatabase } from './database'
 import { DistinctValues, grown, TooManyValues } from './distinct'
-import { numbered, sampleLines } from './samples'
+import { numbered, type SampleReader } from './samples'
 
 /** More different values are no classes. */
 const MOST_VALUES = 1_000_000
 
 export function confusion(
-  db: LocalDatabase,
+  samples: SampleReader,
   scopes: readonly Scope[],
   { split, label, prediction, most }: ConfusionQuery,
   signal?: AbortSignal,
@@ -19,7 +18,7 @@ export function confusion(
     let mistaken: Uint32Array<ArrayBuffer> = new Uint32Array(64)
     const tallies = scopes.map((scope) => {
       const tally = { count: 0, right: 0 }
-      for (const [labels, predictions] of sampleLines(db, scope, split, [label, prediction], signal)) {
+      for (const [labels, predictions] of samples.lines(scope, split, [label, prediction], signal)) {
         const [truth, said] = [numbered(labels!, values), numbered(predictions!, values)]
         if (values.size > often.length) {
           often = grown(often, new Uint32Array(values.size * 2))
@@ -52,7 +51,7 @@ export function confusion(
     for (const [at, { number }] of classes.entries()) place[number] = at
     const models = scopes.map((scope, i) => {
       const counts = new Float64Array(classes.length ** 2)
-      for (const [labels, predictions] of sampleLines(db, scope, split, [label, prediction], signal)) {
+      for (const [labels, predictions] of samples.lines(scope, split, [label, prediction], signal)) {
         const [truth, said] = [numbered(labels!, values), numbered(predictions!, values)]
         for (let row = 0; row < truth.length; row++) {
           const [a, b] = [place[truth[row]!]!, place[said[row]!]!]

@@ -1,17 +1,14 @@
 import { checkAborted } from '../../errors'
 import { Buckets, bucketWidth } from '../../tracking/buckets'
+import { inRange, inside, type Look, lookAt, placed as onAxis, type Placed as OnAxis } from '../placing'
 import type { CurvesQuery, ReducedCurve, Scope } from '../ports'
 import { float64, unpackSteps } from './columns'
 import type { LocalDatabase } from './database'
 import { rowList, scopeRows, seriesOf } from './documents'
 
 /** An epoch of the scope, and where it lies on the axis. */
-interface Placed {
+interface Placed extends OnAxis {
   readonly row: number
-  readonly number: number
-  readonly first: number
-  readonly last: number
-  readonly shift: number
 }
 /** A chunk as the index knows it; `foreign` is what another journal than the epoch's own logged. */
 type Head = readonly [
@@ -59,11 +56,8 @@ const TOGETHER = 64
  */
 export function curves(db: LocalDatabase, scope: Scope, query: CurvesQuery, signal?: AbortSignal): ReducedCurve[] {
   const { metrics, axis, range, buckets } = query
-  const [from, to] = range
-  const epochs = placed(db, scope, axis)
-  const found = epochs.findIndex(({ last }) => last >= from)
-  const begin = found < 0 ? epochs.length : found
-  const end = epochs.findLastIndex(({ first }) => first <= to) + 1
+  const epochs: Placed[] = onAxis(scopeRows(db, scope), axis)
+  const { begin, end } = inRange(epochs, range)
   const named = metrics.map((metric) => ({ metric, id: seriesOf(db, 'metric', metric) }))
   const ids = [...new Set(named.flatMap(({ id }) => id ?? []))]
   const width = bucketWidth(range, buckets)
@@ -84,19 +78,6 @@ export function curves(db: LocalDatabase, scope: Scope, query: CurvesQuery, sign
     const curve = id !== undefined && reduced.get(id)!.result()
     return curve && curve.x.length > 0 ? { ...metric, ...curve } : []
   })
-}
-
-function placed(db: LocalDatabase, scope: Scope, axis: CurvesQuery['axis']): Placed[] {
-  const rows = scopeRows(db, scope)
-  if (axis.of === 'epoch') return rows.map(({ row, number }) => ({ row, number, first: number, last: number, shift: 0 }))
-  const { number: numbers, first, last, shift } = axis.places
-  const known = new Map(rows.map(({ row, number }) => [number, row]))
-  const found: Placed[] = []
-  for (const [i, number] of numbers.entries()) {
-    const row = known.get(number)
-    if (row !== undefined) found.push({ row, number, first: first[i]!, last: last[i]!, shift: shift[i]! })
-  }
-  return found
 }
 
 /**
@@ -125,9 +106,6 @@ function countsOf(db: LocalDatabase, epochs: readonly Placed[], { axis, buckets 
       : `SELECT sum(n) FROM (SELECT c.n FROM json_each(?) u CROSS JOIN ${chunks} ON c.epoch = u.value AND c.series = ? LIMIT ?)`
   return (id) => db.rows<readonly [number | null]>(sql, rows, id, buckets + 1)[0]![0] ?? 0
 }
-
-/** How an epoch is looked at: as a whole, from its headers; point by point; or, at an end of the range, chunk by chunk. */
-type Look = 'whole' | 'points' | 'edge'
 
 class Reading {
   readonly #db: LocalDatabase
@@ -167,12 +145,7 @@ class Reading {
     }
   }
 
-  #look({ first, last }: Placed): Look {
-    const { axis, range } = this.#query
-    if (axis.of === 'epoch') return 'whole'
-    if (first < range[0] || last > range[1]) return 'edge'
-    return last - first < this.#width ? 'whole' : 'points'
-  }
+  #look = (epoch: Placed): Look => lookAt(epoch, this.#query, this.#width)
 
   /** Reads a curve in the first of these epochs that it has a point in. */
   readNearest(epochs: readonly Placed[], id: number) {
@@ -320,5 +293,3 @@ class Reading {
     return this.#db.rows<readonly [Uint8Array | null, Uint8Array | null]>(`SELECT ${wanted} FROM axis WHERE id = ?`, id)[0]!
   }
 }
-
-const inside = ({ first, last, shift }: Placed, place: number) => Math.min(Math.max(place + shift, first), last)

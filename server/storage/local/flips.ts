@@ -1,8 +1,7 @@
 import type { FlippedSample, Flips, FlipsQuery, Scope } from '../ports'
 import { ofClasses } from './confusion'
-import type { LocalDatabase } from './database'
 import { type DistinctValues, ELSEWHERE, grown, inParts } from './distinct'
-import { countOf, numbered, sampleLines } from './samples'
+import { numbered, type SampleReader } from './samples'
 
 /** Samples that are joined at once: about 60 bytes each. */
 const MOST_SAMPLES = 1_500_000
@@ -15,12 +14,12 @@ interface Judged {
   readonly repeated: number
 }
 
-export function flips(db: LocalDatabase, a: Scope, b: Scope, query: FlipsQuery, signal?: AbortSignal): Flips {
+export function flips(reader: SampleReader, a: Scope, b: Scope, query: FlipsQuery, signal?: AbortSignal): Flips {
   const { split, sample, label, prediction, most } = query
   const read = (scope: Scope, samples: DistinctValues, classes: DistinctValues) =>
-    judged(db, scope, split, [sample, label, prediction], samples, classes, signal)
+    judged(reader, scope, split, [sample, label, prediction], samples, classes, signal)
   const parts = ofClasses(label, prediction, (classes) =>
-    inParts(MOST_SAMPLES, countOf(db, a, { split, name: sample }), (samples) =>
+    inParts(MOST_SAMPLES, reader.count(a, { split, name: sample }), (samples) =>
       joined(read(a, samples, classes), read(b, samples, classes), samples, classes, query),
     ),
   )
@@ -80,7 +79,7 @@ function joined(one: Judged, other: Judged, samples: DistinctValues, classes: Di
 }
 
 function judged(
-  db: LocalDatabase,
+  reader: SampleReader,
   scope: Scope,
   split: string,
   fields: readonly string[],
@@ -91,7 +90,7 @@ function judged(
   let label: Int32Array<ArrayBuffer> = new Int32Array(1024)
   let prediction: Int32Array<ArrayBuffer> = new Int32Array(1024)
   let repeated = 0
-  for (const [named, labels, predictions] of sampleLines(db, scope, split, fields, signal)) {
+  for (const [named, labels, predictions] of reader.lines(scope, split, fields, signal)) {
     const names = numbered(named!, samples)
     const [truth, said] = [numbered(labels!, classes), numbered(predictions!, classes)]
     if (samples.size > label.length) {

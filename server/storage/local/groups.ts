@@ -1,7 +1,6 @@
 import type { Groups, GroupsQuery, Scope, Statistics } from '../ports'
-import type { LocalDatabase } from './database'
 import { type DistinctValues, ELSEWHERE, grown, inParts } from './distinct'
-import { numbered, sampleLines } from './samples'
+import { numbered, type SampleReader } from './samples'
 
 /** Bytes of the statistics that are held at once. */
 const MOST_BYTES = 1 << 26
@@ -34,13 +33,13 @@ class Sums {
 }
 
 export function groupBy(
-  db: LocalDatabase,
+  samples: SampleReader,
   scopes: readonly Scope[],
   { split, by, field, better, most }: GroupsQuery,
   signal?: AbortSignal,
 ): Groups {
   const parts = inParts(Math.floor(MOST_BYTES / (BYTES_EACH * scopes.length)), 32, (values) => {
-    const sums = scopes.map((scope) => summed(db, scope, { split, by, field }, values, signal))
+    const sums = scopes.map((scope) => summed(samples, scope, { split, by, field }, values, signal))
     const present: number[] = []
     const scores: number[] = []
     for (let group = 0; group < values.size; group++) {
@@ -69,14 +68,14 @@ export function groupBy(
 }
 
 function summed(
-  db: LocalDatabase,
+  samples: SampleReader,
   scope: Scope,
   { split, by, field }: Pick<GroupsQuery, 'split' | 'by' | 'field'>,
   distinct: DistinctValues,
   signal?: AbortSignal,
 ): Sums {
   const sums = new Sums()
-  for (const [groups, measured] of sampleLines(db, scope, split, [by, field], signal)) {
+  for (const [groups, measured] of samples.lines(scope, split, [by, field], signal)) {
     if (measured!.dictionary) continue // not numbers
     const { values, nulls } = measured!
     const numbers = numbered(groups!, distinct)

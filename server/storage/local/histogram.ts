@@ -1,10 +1,9 @@
 import type { Histogram, HistogramQuery, Scope } from '../ports'
-import type { LocalDatabase } from './database'
-import { type SampleValues, sampleLines } from './samples'
+import type { SampleReader, SampleValues } from './samples'
 
 /** Bins over the values of all scopes, so that these can be laid over each other. Read twice: for the bounds, then for the counts. */
 export function histogram(
-  db: LocalDatabase,
+  samples: SampleReader,
   scopes: readonly Scope[],
   { split, field, bins, log }: HistogramQuery,
   signal?: AbortSignal,
@@ -14,7 +13,7 @@ export function histogram(
   let integers = true
   const counted = scopes.map((scope) => {
     const of = { count: 0, outside: 0, sum: 0 }
-    eachNumber(db, scope, split, field, signal, (value) => {
+    eachNumber(samples, scope, split, field, signal, (value) => {
       of.count++
       if (!Number.isFinite(value) || (log && value <= 0)) {
         of.outside++
@@ -35,7 +34,7 @@ export function histogram(
     edges,
     scopes: scopes.map((scope, i) => {
       const counts = new Float64Array(Math.max(0, edges.length - 1))
-      eachNumber(db, scope, split, field, signal, (value) => {
+      eachNumber(samples, scope, split, field, signal, (value) => {
         if (!Number.isFinite(value) || (log && value <= 0)) return
         let bin = width > 0 ? Math.min(last, Math.max(0, Math.floor(((scaled(value, log) - begin) / width) * (last + 1)))) : 0
         // What rounding put beside an edge goes where the edges say.
@@ -85,14 +84,14 @@ function roundEdges(low: number, high: number, bins: number): number[] | undefin
 }
 
 function eachNumber(
-  db: LocalDatabase,
+  samples: SampleReader,
   scope: Scope,
   split: string,
   field: string,
   signal: AbortSignal | undefined,
   take: (value: number) => void,
 ) {
-  for (const [column] of sampleLines(db, scope, split, [field], signal)) {
+  for (const [column] of samples.lines(scope, split, [field], signal)) {
     const { values, nulls, dictionary }: SampleValues = column!
     if (dictionary) continue // not numbers
     for (let i = 0; i < values.length; i++) if (!nulls?.[i]) take(values[i]!)

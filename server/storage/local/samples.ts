@@ -15,13 +15,24 @@ export interface SampleValues {
   readonly dictionary: Uint8Array | null
 }
 
+/** Where reductions of sample documents read them, as often as they need. */
+export interface SampleReader {
+  /**
+   * The documents that have all of the fields, line by line in the order in which they were logged, a column for each field. A line that
+   * lacks one of the fields is passed over.
+   */
+  lines(scope: Scope, split: string, fields: readonly string[], signal?: AbortSignal): Iterable<readonly SampleValues[]>
+  /** How many documents have a field, or about so many. */
+  count(scope: Scope, field: MetricName): number
+}
+export const samplesIn = (db: LocalDatabase): SampleReader => ({
+  lines: (scope, split, fields, signal) => sampleLines(db, scope, split, fields, signal),
+  count: (scope, field) => countOf(db, scope, field),
+})
+
 type Row = readonly (Uint8Array | null)[]
 
-/**
- * The documents that have all of the fields, line by line in the order in which they were logged, a column for each field. A line that
- * lacks one of the fields is passed over.
- */
-export function* sampleLines(
+function* sampleLines(
   db: LocalDatabase,
   scope: Scope,
   split: string,
@@ -50,8 +61,8 @@ export function* sampleLines(
   }
 }
 
-/** How many documents have a field, without reading them. */
-export function countOf(db: LocalDatabase, scope: Scope, field: MetricName): number {
+/** Without reading them. */
+function countOf(db: LocalDatabase, scope: Scope, field: MetricName): number {
   const series = seriesOf(db, 'sample', field)
   if (series === undefined) return 0
   const count = db.prepare('SELECT sum(n) n FROM chunk INDEXED BY chunk_head WHERE epoch = ? AND series = ?')

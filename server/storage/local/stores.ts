@@ -80,10 +80,10 @@ export class LocalStores implements Stores {
       curves: (scope, query, signal) => ask((db) => curves(db, scope, query, signal)),
       sampleFields: (scope) => ask((db) => samples.sampleFields(db, scope)),
       lastSampled: (scope, split, fields) => ask((db) => samples.lastSampled(db, scope, split, fields)),
-      groupBy: (scopes, query, signal) => ask((db) => groupBy(db, scopes, query, signal)),
-      confusion: (scopes, query, signal) => ask((db) => confusion(db, scopes, query, signal)),
-      flips: (a, b, query, signal) => ask((db) => flips(db, a, b, query, signal)),
-      histogram: (scopes, query, signal) => ask((db) => histogram(db, scopes, query, signal)),
+      groupBy: (scopes, query, signal) => ask((db) => groupBy(samples.samplesIn(db), scopes, query, signal)),
+      confusion: (scopes, query, signal) => ask((db) => confusion(samples.samplesIn(db), scopes, query, signal)),
+      flips: (a, b, query, signal) => ask((db) => flips(samples.samplesIn(db), a, b, query, signal)),
+      histogram: (scopes, query, signal) => ask((db) => histogram(samples.samplesIn(db), scopes, query, signal)),
     }
     this.weights = {
       path: async (sha256) => {

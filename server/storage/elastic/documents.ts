@@ -1,0 +1,87 @@
+import { checkAborted, EpochtreeError } from '../../errors'
+import { confusion } from '../local/confusion'
+import { flips } from '../local/flips'
+import { groupBy } from '../local/groups'
+import { histogram } from '../local/histogram'
+import type { Scope } from '../ports'
+import type { TeamConfig, TeamDocuments } from '../team/ports'
+import { write } from './bulk'
+import { curves } from './curves'
+import { isId, prepareTemplate, wrongPrefix } from './layout'
+import * as metrics from './metrics'
+import * as samples from './samples'
+import type { Epoch, Resolve } from './scopes'
+import { aggregate } from './search'
+import { Server } from './server'
+import * as upkeep from './upkeep'
+
+/** The team's documents in Elasticsearch. `resolve` tells which epochs of a scope are visible, in the order of history. */
+export function openElastic(config: TeamConfig['elastic'], resolve: Resolve): TeamDocuments {
+  const { prefix } = config
+  const wrong = wrongPrefix(prefix)
+  if (wrong !== undefined) throw new EpochtreeError('bad-argument', wrong)
+  const server = new Server(config)
+  const search = { prefix, server }
+  /** Indices that were looked at. */
+  const prepared = new Set<string>()
+  let template: Promise<void> | undefined
+
+  const epochsOf = async (scope: Scope, signal?: AbortSignal): Promise<readonly Epoch[]> => {
+    checkAborted(signal)
+    const seen = new Set<string>()
+    return (await resolve(scope)).filter(({ id }) => isId(id) && !seen.has(id) && seen.add(id))
+  }
+  const prepare = (signal?: AbortSignal) => prepareTemplate(server, prefix, signal)
+  /** Also for those who were not made wait for it; a failure is looked at anew. */
+  const preparedTemplate = (signal?: AbortSignal) =>
+    (template ??= prepare(signal).catch((error: unknown) => {
+      template = undefined
+      throw error
+    }))
+  const read = async (scopes: readonly Scope[], split: string, fields: readonly string[], signal?: AbortSignal) => {
+    const resolved = await Promise.all(scopes.map(async (scope) => ({ scope, epochs: await epochsOf(scope, signal) })))
+    return samples.readSamples(search, resolved, split, fields, signal)
+  }
+
+  return {
+    prepare: async (signal) => {
+      await prepare(signal)
+      template = Promise.resolve()
+    },
+    write: async (columns, options = {}) => {
+      await preparedTemplate(options.signal)
+      return write(server, prefix, prepared, columns, options)
+    },
+    async *read(epochIds, signal) {
+      yield* upkeep.read(search, await epochsOf({ epochIds }, signal), signal)
+    },
+    count: (epochIds) => upkeep.count(search, epochIds.filter(isId)),
+    remove: (epochIds, signal) => upkeep.remove(search, epochIds.filter(isId), signal),
+    check: async (signal) => {
+      await aggregate(search, { indices: [prefix], filter: { match_none: {} } }, { query: [], aggs: {} }, signal)
+    },
+    close: () => server.close(),
+
+    metrics: async (scope) => metrics.metrics(search, await epochsOf(scope)),
+    last: async (scope, wanted, signal) => {
+      const epochs = await epochsOf(scope, signal)
+      const found = await metrics.last(search, epochs, wanted, signal)
+      return found.map(({ place, metric, value }) => ({ epochId: epochs[place]!.id, ...metric, value }))
+    },
+    best: async (scope, metric, direction, signal) => metrics.bestValue(search, await epochsOf(scope, signal), metric, direction, signal),
+    lastStep: async (scope) => metrics.lastStep(search, await epochsOf(scope)),
+    envelope: async (scope, metric, buckets, signal) => metrics.envelope(search, await epochsOf(scope, signal), metric, buckets, signal),
+    points: async (scope, metric, signal) => metrics.points(search, await epochsOf(scope, signal), metric, signal),
+    spans: async (scope) => metrics.spans(search, await epochsOf(scope)),
+    curves: async (scope, query, signal) => curves(search, await epochsOf(scope, signal), query, signal),
+    sampleFields: async (scope) => samples.sampleFields(search, await epochsOf(scope)),
+    lastSampled: async (scope, split, fields) => samples.lastSampled(search, await epochsOf(scope), split, fields),
+    groupBy: async (scopes, query, signal) =>
+      groupBy(await read(scopes, query.split, [query.by, query.field], signal), scopes, query, signal),
+    confusion: async (scopes, query, signal) =>
+      confusion(await read(scopes, query.split, [query.label, query.prediction], signal), scopes, query, signal),
+    flips: async (a, b, query, signal) =>
+      flips(await read([a, b], query.split, [query.sample, query.label, query.prediction], signal), a, b, query, signal),
+    histogram: async (scopes, query, signal) => histogram(await read(scopes, query.split, [query.field], signal), scopes, query, signal),
+  }
+}

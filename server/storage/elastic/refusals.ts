@@ -1,0 +1,193 @@
+import * as z from 'zod/mini'
+import { EpochtreeError } from '../../errors'
+
+export interface Shown {
+  /** Address, without secrets. */
+  readonly node: string
+}
+const MOST_SHOWN = 300
+
+const cause = z.object({ type: z.optional(z.string()), reason: z.optional(z.nullable(z.string())) })
+const failure = z.object({
+  error: z.union([z.string(), z.extend(cause, { root_cause: z.optional(z.array(cause)), caused_by: z.optional(cause) })]),
+})
+
+/** What Elasticsearch says about a request or a document that it did not take. */
+export interface Reason {
+  readonly type: string
+  readonly reason: string
+}
+export function reasonOf(body: unknown): Reason {
+  const parsed = failure.safeParse(body)
+  if (!parsed.success) return { type: '', reason: '' }
+  const { error } = parsed.data
+  if (typeof error === 'string') return { type: '', reason: clipped(error) }
+  const root = error.root_cause?.[0]
+  const said = [root?.reason ?? error.reason, error.caused_by?.reason].filter((one) => typeof one === 'string')
+  return { type: root?.type ?? error.type ?? '', reason: clipped(said.join(': ')) }
+}
+
+/** Names come from documents: no line breaks or control characters, and not too many. */
+export const clipped = (text: string) =>
+  text
+    .replace(/\p{C}+/gu, ' ')
+    .trim()
+    .slice(0, MOST_SHOWN)
+
+interface ClientError {
+  readonly name?: string
+  readonly message?: string
+  readonly statusCode?: number | undefined
+  readonly body?: unknown
+  readonly cause?: unknown
+}
+
+/** Turns what went wrong with a request into a sentence with a remedy. The client's error is not taken along: it holds the request's headers. */
+export function refusal(error: unknown, { node }: Shown): unknown {
+  if (error instanceof EpochtreeError) return error
+  const { name, message = '', statusCode, body } = error as ClientError
+  const server = `Elasticsearch at ${node}`
+  switch (name) {
+    case 'RequestAbortedError':
+    case 'AbortError':
+      return message.includes('larger than the max') || message.includes('bigger than the maximum')
+        ? new EpochtreeError('server-damaged', `${server} sent a larger answer than it was asked for. Ask for less, or look at the server.`)
+        : new EpochtreeError('aborted', 'It was cancelled.')
+    case 'TimeoutError':
+      return new EpochtreeError(
+        'server-away',
+        `${server} did not answer in time. Look whether it is overloaded, or whether something between it and here holds the connection; what is here still works.`,
+      )
+    case 'ConnectionError':
+    case 'NoLivingConnectionsError':
+      return unreachable(server, causeOf(error))
+    case 'ProductNotSupportedError':
+      return new EpochtreeError(
+        'server-refused',
+        `What answers at ${node} is no Elasticsearch. Look at the host and port of the team's Elasticsearch in the settings.`,
+      )
+    case 'DeserializationError':
+      return new EpochtreeError('server-damaged', `${server} sent an answer that is not JSON. Look whether a proxy answers in its place.`)
+    case 'ResponseError':
+      return refused(server, statusCode ?? 0, reasonOf(body))
+    default:
+      return new EpochtreeError('failed', `${server}: ${clipped(message)}. \`epochtree doctor\` tells more.`)
+  }
+}
+
+function causeOf(error: unknown): { code: string; message: string } {
+  const found = { code: '', message: '' }
+  for (let one = error, depth = 0; typeof one === 'object' && one !== null && depth < 8; depth++) {
+    const { code, message, cause: inner } = one as { code?: unknown; message?: unknown; cause?: unknown }
+    if (typeof message === 'string' && message !== '') found.message = message
+    if (typeof code === 'string' && code !== '') found.code = code
+    one = inner
+  }
+  return found
+}
+
+const EXPIRED = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
+const UNTRUSTED = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_UNTRUSTED',
+  'CERT_SIGNATURE_FAILURE',
+])
+
+function unreachable(server: string, { code, message }: { code: string; message: string }): EpochtreeError {
+  if (EXPIRED.has(code))
+    return new EpochtreeError(
+      'server-refused',
+      `The certificate of ${server} is not valid at this time (${code}). Have it renewed, or set this machine's clock.`,
+    )
+  if (UNTRUSTED.has(code))
+    return new EpochtreeError(
+      'server-refused',
+      `The certificate of ${server} is signed by nobody whom this machine trusts (${code}). Name a file with the certificate of its authority as the team's \`caFile\` for Elasticsearch.`,
+    )
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return new EpochtreeError(
+      'server-refused',
+      `The certificate of ${server} is made out to another host. Use the name that it is made out to as the address.`,
+    )
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL'))
+    return new EpochtreeError(
+      'server-refused',
+      `${server} does not speak TLS as expected (${clipped(message)}). Look whether its address begins with http:// or https://.`,
+    )
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return new EpochtreeError('server-away', `The host of ${server} is not known. Look at the network, or at the address in the settings.`)
+  const why = code === 'ECONNREFUSED' ? 'nothing listens there' : clipped(message || code)
+  const tls = /other side closed|socket hang up|ECONNRESET/.test(`${code} ${message}`)
+    ? ' If it speaks TLS only, its address begins with https://.'
+    : ''
+  return new EpochtreeError(
+    'server-away',
+    `${server} can't be reached (${why}). Look whether it runs and whether the network leads there.${tls} What is here still works.`,
+  )
+}
+
+/** For the answer to a request, and for what is said of a single document of a bulk request. */
+export function refused(server: string, status: number, { type, reason }: Reason, what = 'the request'): EpochtreeError {
+  const said = reason ? ` (${reason})` : type ? ` (${type})` : ''
+  if (type === 'cluster_block_exception' || reason.includes('read-only'))
+    return reason.includes('disk usage exceeded') ||
+      reason.includes('read-only-allow-delete') ||
+      reason.includes('read-only / allow delete')
+      ? new EpochtreeError(
+          'disk-full',
+          `The disk of ${server} is full, so it only lets documents be read${said}. Free some space there, or add a node: it takes documents again by itself, and what waits here is handed on then.`,
+        )
+      : new EpochtreeError(
+          'server-refused',
+          `${server} does not let its documents be changed${said}. Have the block of the index or cluster taken away; what waits here is handed on then.`,
+        )
+  switch (status) {
+    case 401:
+      return new EpochtreeError(
+        'server-refused',
+        `${server} does not know the API key, or the user and password, that it was given, or was given none. Set EPOCHTREE_ELASTIC_API_KEY, or connect to the team again.`,
+      )
+    case 403:
+      return new EpochtreeError(
+        'server-refused',
+        `${server} does not allow ${what}${rightOf(reason)}. Have the rights \`read\`, \`write\`, \`create_index\` and \`view_index_metadata\` given for the team's indices, and \`manage_index_templates\` to whoever sets the team up.`,
+      )
+    case 429:
+      return new EpochtreeError('team-busy', `${server} has too much to do${said}. Try again later, or ask for less.`)
+    case 413:
+      return new EpochtreeError(
+        'server-refused',
+        `${server}, or a proxy before it, does not take requests of this size. Raise the size that it takes (\`http.max_content_length\`).`,
+      )
+    case 502:
+    case 503:
+    case 504:
+      return new EpochtreeError(
+        'server-away',
+        `${server} can't answer now (status ${status})${said}. It may be starting, or a part of it is away: try again later.`,
+      )
+  }
+  if (MAPPING.has(type))
+    return new EpochtreeError(
+      'server-refused',
+      `${server} does not take ${what}${said}: its index has another mapping than Epochtree made. Look who changed it, or name another \`prefix\` for the team's indices.`,
+    )
+  return new EpochtreeError('failed', `${server} refuses ${what} with status ${status}${said}. \`epochtree doctor\` tells more.`)
+}
+
+const MAPPING = new Set([
+  'strict_dynamic_mapping_exception',
+  'document_parsing_exception',
+  'mapper_parsing_exception',
+  'illegal_argument_exception',
+])
+
+/** Which right is missing, without who asked for it. */
+function rightOf(reason: string): string {
+  const [, right] = /action \[([\w:/*-]{1,100})\]/.exec(reason) ?? []
+  return right ? ` (the right to do ${right} is missing)` : ''
+}

@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs'
+import { rootCertificates } from 'node:tls'
+import type { Client } from '@elastic/elasticsearch'
+import { checkAborted, EpochtreeError } from '../../errors'
+import type { TeamConfig } from '../team/ports'
+import { pause } from './pause'
+import { refusal, type Shown } from './refusals'
+
+type Config = TeamConfig['elastic']
+export type Json = Readonly<Record<string, unknown>>
+export interface Request {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | number | boolean>>
+  readonly body?: Json
+  /** Lines of a bulk request. */
+  readonly lines?: string
+  readonly signal?: AbortSignal | undefined
+  readonly timeout?: number
+  /** Statuses that are answers and no errors. */
+  readonly allowed?: readonly number[]
+}
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
+/** Whoever asks is not to wait longer. */
+const QUESTION_MS = 10_000
+/** No answer is larger: pages and buckets are counted. */
+const MOST_BYTES = 256 << 20
+/** A busy server is asked again after so many milliseconds. */
+const BUSY_PAUSES = [100, 300, 1000]
+
+/** One Elasticsearch, asked in plain JSON, which every version speaks: the client's own headers are refused by the version before it. */
+export class Server implements Shown {
+  readonly node: string
+  readonly #config: Config
+  #client: Promise<Client> | undefined
+
+  constructor(config: Config) {
+    this.#config = config
+    this.node = shown(config.node)
+  }
+
+  async ask(request: Request): Promise<Answer> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await this.#ask(request)
+      } catch (error) {
+        const after = BUSY_PAUSES[tries]
+        if (!(error instanceof EpochtreeError) || error.code !== 'team-busy' || after === undefined || request.lines !== undefined)
+          throw error
+        await pause(after, request.signal)
+      }
+    }
+  }
+
+  async #ask({ method, path, query, body, lines, signal, timeout = QUESTION_MS, allowed = [] }: Request): Promise<Answer> {
+    checkAborted(signal)
+    const client = await this.#opened()
+    try {
+      const { statusCode, body: answer } = await client.transport.request(
+        {
+          method,
+          path,
+          ...(query ? { querystring: query } : {}),
+          ...(body ? { body } : {}),
+          ...(lines === undefined ? {} : { bulkBody: lines }),
+        },
+        { meta: true, requestTimeout: timeout, ignore: [...allowed], ...(signal ? { signal } : {}) },
+      )
+      return { status: statusCode, body: answer }
+    } catch (error) {
+      throw refusal(error, this)
+    }
+  }
+
+  async #opened(): Promise<Client> {
+    this.#client ??= this.#open()
+    try {
+      return await this.#client
+    } catch (error) {
+      this.#client = undefined
+      throw error
+    }
+  }
+
+  async #open(): Promise<Client> {
+    const { caFile, apiKey, username, password } = this.#config
+    const url = addressOf(this.#config.node)
+    const { Client: Elasticsearch, Transport } = await import('@elastic/elasticsearch')
+    class PlainTransport extends Transport {
+      constructor(options: ConstructorParameters<typeof Transport>[0]) {
+        const json = 'application/json'
+        super({ ...options, vendoredHeaders: { jsonContentType: json, ndjsonContentType: 'application/x-ndjson', accept: json } })
+      }
+    }
+    const user = username ?? decodeURIComponent(url.username)
+    const secret = password ?? decodeURIComponent(url.password)
+    url.username = url.password = ''
+    return new Elasticsearch({
+      node: url.href,
+      Transport: PlainTransport,
+      ...(apiKey ? { auth: { apiKey } } : user ? { auth: { username: user, password: secret } } : {}),
+      ...(url.protocol === 'https:' && caFile ? { tls: { ca: [...rootCertificates, certificates(caFile)] } } : {}),
+      // On the same machine it would only cost time.
+      compression: !/^(localhost|127\..*|\[::1\])$/.test(url.hostname),
+      requestTimeout: QUESTION_MS,
+      // A connection that was closed meanwhile is opened anew.
+      maxRetries: 1,
+      maxResponseSize: MOST_BYTES,
+      maxCompressedResponseSize: MOST_BYTES,
+      enableMetaHeader: false,
+      name: 'epochtree',
+    })
+  }
+
+  /** Opens its connections anew at the next question. */
+  async close() {
+    const client = this.#client
+    this.#client = undefined
+    await client?.then(
+      (one) => one.close(),
+      () => {},
+    )
+  }
+}
+
+function addressOf(node: string): URL {
+  const url = URL.parse(node)
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  throw new EpochtreeError(
+    'bad-argument',
+    `"${shown(node)}" is no address of Elasticsearch. Write it with http:// or https://, for example https://elastic.example.org:9200.`,
+  )
+}
+
+/** Without what is secret in it. */
+function shown(node: string): string {
+  const url = URL.parse(node)
+  return url && url.host !== '' ? `${url.protocol}//${url.host}` : node.replace(/^.*@/, '').slice(0, 200)
+}
+
+function certificates(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new EpochtreeError(
+      'server-refused',
+      `The file with certificates for Elasticsearch, ${file}, can't be read (${(error as Error).message}). Name one that can.`,
+    )
+  }
+}
