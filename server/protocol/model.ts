@@ -201,7 +201,7 @@ export interface CheckoutJson {
 export interface CollectedJson {
   /** What was, or would be, removed. */
   readonly items: readonly {
-    readonly kind: 'session' | 'epochs' | 'documents' | 'weights' | 'leftover'
+    readonly kind: 'session' | 'epochs' | 'documents' | 'weights' | 'graph' | 'leftover'
     readonly what: string
     readonly bytes: number
   }[]
