@@ -26,7 +26,7 @@ import type { MetricName } from './storage/ports'
 import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
-const { collect, lostWeights, fork, resume, train, demo, follow } = later(acts)
+const { collect, lostWeights, teamOfFolder, fork, resume, train, demo, follow } = later(acts)
 const {
   renderChanged,
   renderCheckout,
@@ -531,8 +531,11 @@ program
         },
         sessions: (await stores.sessions.sessions()).length,
         problems: [...(await stores.sessions.problems()), ...(await stores.use((db) => lostWeights(db, dir)))],
+        team: await teamOfFolder(stores, process.env),
       }
-      await print(options.json ? JSON.stringify(answer) : await renderDoctor(answer))
+      const style = styleFor(process.stdout, process.env)
+      await print(options.json ? JSON.stringify(answer) : await renderDoctor(answer, style, Date.now() / 1000))
+      if (answer.team && (answer.team.trouble !== null || answer.team.servers.some(({ state }) => state !== 'ok'))) process.exitCode = 1
     } finally {
       await stores.close()
     }

@@ -16,3 +16,4 @@ export {
   renderWritten,
 } from './text/outcomes'
 export { follow } from './watch'
+export { teamOfFolder } from '../actions/examineTeam'

@@ -11,8 +11,9 @@ import type {
   PushedJson,
   SessionJson,
   StartedJson,
+  TeamJson,
 } from '../../protocol/model'
-import { bytes, plural, safe, type Style, table } from './terminal'
+import { bytes, plural, relativeTime, safe, type Style, table } from './terminal'
 import { epochText, shortId, statusText } from './words'
 
 /** What became of a session after a command changed it. */
@@ -103,11 +104,40 @@ export const renderIngested = (answer: IngestJson | undefined): string =>
     ? [`${plural(answer.sessions, 'session')}, ${plural(answer.problems.length, 'problem')}.`, ...problemLines(answer.problems)].join('\n')
     : 'Stopped following the journals.'
 
-export const renderDoctor = ({ version, node, sqlite, dir, store, sessions, problems }: DoctorJson): string =>
+export const renderDoctor = (
+  { version, node, sqlite, dir, store, sessions, problems, team }: DoctorJson,
+  style: Style,
+  now: number,
+): string =>
   [
     `Epochtree ${version}, Node ${node}, SQLite ${sqlite ?? 'unknown'}`,
     `folder  ${safe(dir, 300)}`,
     `store   ${safe(store.file, 300)}: sound, ${bytes(store.bytes)}${store.rebuilt ? ', built again from the run folders' : ''}`,
+    ...(team ? teamLines(team, style, now) : []),
     `${plural(sessions, 'session')}, ${plural(problems.length, 'problem')}${problems.length ? ':' : '.'}`,
     ...problemLines(problems),
   ].join('\n')
+
+/** Each server with its state, what mends it, and what goes on meanwhile. */
+function teamLines({ trouble, servers, waiting, works }: TeamJson, style: Style, now: number): string[] {
+  const word = {
+    ok: style.green('reached'),
+    away: style.yellow('away'),
+    refused: style.red('can not be used'),
+  }
+  const rows = servers.map(({ name, address, state, since }) => [
+    name,
+    word[state],
+    state === 'ok' ? '' : `since ${when(since)} (${relativeTime(since, now)})`,
+    style.dim(safe(address, 200)),
+  ])
+  return [
+    ...(trouble === null ? ['team'] : [`team    ${style.red('not connected')}: ${safe(trouble, 1000)}`]),
+    ...(rows.length ? [table(rows, { indent: 2 })] : []),
+    ...servers.flatMap(({ name, message }) => (message === null ? [] : [`  ${name}: ${safe(message, 1000)}`])),
+    ...(waiting > 0 ? [`  ${plural(waiting, 'epoch')} not uploaded yet.`] : []),
+    ...works.map((one) => `  ${one}`),
+  ]
+}
+
+const when = (seconds: number) => new Date(seconds * 1000).toLocaleString('sv-SE', { dateStyle: 'short', timeStyle: 'short' })

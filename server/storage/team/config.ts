@@ -23,13 +23,22 @@ export interface TeamSettings {
 }
 /** What a person gave the editor to keep, each with the address that it was given for (`addressOf`): nobody else gets it. */
 export interface TeamSecrets {
-  readonly mongo?: { readonly for: string; readonly username: string; readonly password: string } | undefined
+  readonly mongo?:
+    | {
+        readonly for: string
+        readonly username?: string | undefined
+        readonly password?: string | undefined
+        /** Certificates that the person chose for that address. */
+        readonly caFile?: string | undefined
+      }
+    | undefined
   readonly elastic?:
     | {
         readonly for: string
         readonly apiKey?: string | undefined
         readonly username?: string | undefined
         readonly password?: string | undefined
+        readonly caFile?: string | undefined
       }
     | undefined
 }
@@ -60,10 +69,25 @@ export function mayHaveTeam(dir: string, env: Environment, given?: GivenTeam): b
 /** The team of a folder; undefined where it has none. */
 export function readTeam(dir: string, env: Environment = process.env, given: GivenTeam = {}): TeamConfig | undefined {
   if (!mayHaveTeam(dir, env, given)) return undefined
+  return teamConfig({ ...given, dir, env, file: readConfig(dir) })
+}
+
+function readConfig(dir: string): string | undefined {
   const path = join(dir, 'config.json')
   const stat = statSync(path, { throwIfNoEntry: false })
   if (stat && stat.size > LARGEST_FILE) throw wrong(`${path} is larger than 64 KiB`, 'It holds a few lines: write it anew.')
-  return teamConfig({ ...given, dir, env, file: stat?.isFile() ? readFileSync(path, 'utf8') : undefined })
+  return stat?.isFile() ? readFileSync(path, 'utf8') : undefined
+}
+
+/** What a folder's own file says about its team; fails where it can't be read. */
+export function readTeamFile(dir: string): TeamSettings | undefined {
+  const content = readConfig(dir)
+  return content === undefined ? undefined : fromFile(content, join(dir, 'config.json'))
+}
+
+/** Refuses what a folder's own file may not say; `where` names it. */
+export function checkStore(settings: TeamSettings, where: string) {
+  teamConfig({ dir: '.', env: {}, settings: parsed(store, settings, where) })
 }
 
 const wrong = (what: string, remedy: string) => new EpochtreeError('bad-argument', `${what}. ${remedy}`)
@@ -189,19 +213,21 @@ const missing = (what: string, key: string, variable: string) =>
     `Set ${variable}, or ${key} in .epochtree/config.json or the setting epochtree.store; EPOCHTREE_STORE=local goes without the team.`,
   )
 
-/** The certificates that an address comes with. With secrets in play, a file that came with a clone may not choose them. */
+/** The certificates that an address comes with. With secrets in play, a file that came with a clone may not choose them: the person has to. */
 function certificates(
   named: Named<{ readonly caFile?: string | undefined }> | undefined,
   hasSecret: boolean,
   { caFile, dir }: Surroundings,
+  kept?: { readonly caFile?: string | undefined },
 ) {
   if (caFile) return { caFile: resolve(caFile) }
+  if (kept?.caFile !== undefined) return { caFile: resolve(kept.caFile) }
   const chosen = named?.value.caFile
   if (chosen === undefined) return {}
   if (hasSecret && !named!.own)
     throw wrong(
       `${named!.where} names the certificates that are trusted (caFile), while a password or key is sent`,
-      'Set EPOCHTREE_CA_FILE to that file if you trust it.',
+      'If you trust that file, set EPOCHTREE_CA_FILE to it, or choose it in "Epochtree: Connect to Team...".',
     )
   return { caFile: isAbsolute(chosen) ? chosen : resolve(dir, chosen) }
 }
@@ -337,7 +363,7 @@ function loginFor(
   },
 ): Login | undefined {
   if (address?.username !== undefined) return { username: address.username, password: address.password ?? variables.password }
-  if (kept) return kept
+  if (kept?.apiKey !== undefined || kept?.username !== undefined) return kept
   if (variables.apiKey === undefined && variables.username === undefined) return undefined
   if (!own && !isHere(hosts))
     throw new EpochtreeError(
@@ -370,19 +396,20 @@ function mongoConfig(named: Named<NonNullable<TeamSettings['mongo']>> | undefine
           `${where} sets "${name.slice(0, 60)}" of MongoDB, which a file may not`,
           'If you need it, set EPOCHTREE_MONGO_URI to the whole address.',
         )
+  const kept = secrets?.mongo?.for === address.uri ? secrets.mongo : undefined
   const login = loginFor('MongoDB', 'EPOCHTREE_MONGO_URI', {
     address: given === undefined ? undefined : address,
     own,
     hosts: address.hosts,
     where,
-    kept: secrets?.mongo?.for === address.uri ? secrets.mongo : undefined,
+    kept,
     variables: { username: variable(env, 'EPOCHTREE_MONGO_USERNAME'), password: variable(env, 'EPOCHTREE_MONGO_PASSWORD') },
   })
   const database = variable(env, 'EPOCHTREE_MONGO_DATABASE') ?? named?.value.database ?? address.database ?? 'epochtree'
   if (!/^[A-Za-z0-9_-]{1,38}$/.test(database))
     throw wrong(`${where} names a database that not every MongoDB takes`, 'Give it a name of at most 38 letters, digits, _ and -.')
   // Of an address that the environment changes, the rest of what the file says holds on: only its certificates may be another's.
-  return { uri: address.uri, database, ...loginOf(login), ...certificates(named, login !== undefined, around) }
+  return { uri: address.uri, database, ...loginOf(login), ...certificates(named, login !== undefined, around, kept) }
 }
 
 function elasticConfig(named: Named<NonNullable<TeamSettings['elastic']>> | undefined, around: Surroundings): TeamConfig['elastic'] {
@@ -393,12 +420,13 @@ function elasticConfig(named: Named<NonNullable<TeamSettings['elastic']>> | unde
   const inFile = named && elasticAddress(named.value.node, named.where)
   if (inFile?.username !== undefined) throw secretIn(named!.where, 'elastic.node', 'EPOCHTREE_ELASTIC_NODE to it')
   const address = given === undefined ? inFile! : elasticAddress(given, where)
+  const kept = secrets?.elastic?.for === address.node ? secrets.elastic : undefined
   const login = loginFor('Elasticsearch', 'EPOCHTREE_ELASTIC_NODE', {
     address: given === undefined ? undefined : address,
     own: given !== undefined || named!.own,
     hosts: address.hosts,
     where,
-    kept: secrets?.elastic?.for === address.node ? secrets.elastic : undefined,
+    kept,
     variables: {
       apiKey: variable(env, 'EPOCHTREE_ELASTIC_API_KEY'),
       username: variable(env, 'EPOCHTREE_ELASTIC_USERNAME'),
@@ -411,7 +439,7 @@ function elasticConfig(named: Named<NonNullable<TeamSettings['elastic']>> | unde
       `The prefix of ${where}'s indices is none that Elasticsearch takes`,
       'Give it at most 61 small letters, digits, _ and -, a letter or digit first.',
     )
-  return { node: address.node, prefix, ...loginOf(login), ...certificates(named, login !== undefined, around) }
+  return { node: address.node, prefix, ...loginOf(login), ...certificates(named, login !== undefined, around, kept) }
 }
 
 function gcsConfig(named: Named<NonNullable<TeamSettings['gcs']>> | undefined, around: Surroundings): TeamConfig['gcs'] {
