@@ -186,12 +186,16 @@ export interface TeamDocuments extends DocumentStore {
 }
 
 export interface StoredObject {
+  readonly kind: 'weights' | 'graph'
+  /** Of a weights file, or the graph's own. */
   readonly sha256: string
   readonly bytes: number
   /** Changes with every write, so that only what was looked at is removed. */
   readonly generation: string
-  /** Seconds since 1970, by the server's clock. */
+  /** When it was brought, or brought again; seconds since 1970, by the server's clock. */
   readonly written: number
+  /** Seconds between that and when it was listed, by the same clock. */
+  readonly age: number
 }
 export type { Transfer } from '../ports'
 
@@ -204,11 +208,11 @@ export interface TeamWeights extends WeightsStore {
   put(sha256: string, file: string, transfer?: Transfer): Promise<string>
   /** Brings a file here, verified; where it then lies. */
   fetch(sha256: string, transfer?: Transfer): Promise<string>
-  /** Bytes that are named by their hash but are no weights, such as graphs too large for a document. */
+  /** Graphs too large for a document, as `graphs/<2 hex>/<hash>` or by their hash alone. */
   putBytes(name: string, bytes: Uint8Array): Promise<void>
   getBytes(name: string, most: number): Promise<Uint8Array | undefined>
-  /** All weights objects, page by page. */
-  list(signal?: AbortSignal): AsyncIterable<readonly StoredObject[]>
+  /** All weights objects, or graphs, page by page. */
+  list(signal?: AbortSignal, kind?: StoredObject['kind']): AsyncIterable<readonly StoredObject[]>
   /** False where it is no longer the object that was looked at. */
   remove(object: StoredObject): Promise<boolean>
   check(signal?: AbortSignal): Promise<void>
