@@ -1,5 +1,6 @@
 import * as vscode from 'vscode'
 import type { Draft } from '../server/protocol/editor'
+import { bringHere } from './bringHere'
 import { isDraft } from './isDraft'
 import type { Server } from './server'
 import type { SessionTree } from './sessionTree/sessionTree'
@@ -42,6 +43,7 @@ export class Drafts implements vscode.Disposable {
     const uri = this.#uriOf(given)
     const document = await vscode.workspace.openTextDocument(uri)
     if (document.isDirty) await document.save()
+    await bringHere(this.#server, { file: uri.fsPath }, t('the epoch'))
     const started = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: t('Making the session') }, () =>
       this.#server.request('epochtree/apply', { file: uri.fsPath, text: document.getText() }),
     )

@@ -4,6 +4,7 @@ import { Drafts } from './drafts'
 import { ComparisonPanels } from './comparison/panels'
 import { EpochPanels } from './epochView/panels'
 import { Server } from './server'
+import { Secrets } from './team/secrets'
 import { SessionTree } from './sessionTree/sessionTree'
 import { StatusBar } from './statusBar'
 import { Terminals } from './terminals'
@@ -15,7 +16,8 @@ import { markTrainingScripts } from './trainingScripts'
 /** Registers, and nothing more: the server starts beside, and everything asks it when it is asked itself. */
 export function activate(context: vscode.ExtensionContext) {
   const log = vscode.window.createOutputChannel('Epochtree', { log: true })
-  const server = new Server(context, log)
+  const secrets = new Secrets(context.secrets)
+  const server = new Server(context, log, secrets)
   const tree = new SessionTree(server, context.workspaceState)
   const panels = new EpochPanels(server, context.extensionUri)
   const comparisons = new ComparisonPanels(server, context.extensionUri)
@@ -35,7 +37,7 @@ export function activate(context: vscode.ExtensionContext) {
     new Terminals(server, context),
     markTrainingScripts(),
   )
-  registerCommands(context, { context, server, tree, panels, comparisons, drafts, trainings, log })
+  registerCommands(context, { context, server, secrets, tree, panels, comparisons, drafts, trainings, log })
   void server.start()
 }
 

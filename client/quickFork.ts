@@ -2,6 +2,7 @@ import { basename, dirname } from 'node:path'
 import * as vscode from 'vscode'
 import type { QuickEdits } from '../server/protocol/editor'
 import type { Json } from '../server/protocol/model'
+import { bringHere } from './bringHere'
 import type { Parts } from './commands'
 import { settingWords } from './settingWords'
 import type { Target } from './target'
@@ -75,6 +76,7 @@ export async function quickFork({ server, drafts, trainings, tree }: Parts, { di
     only,
   )
   if (!answer) return undefined
+  await bringHere(server, { dir, reference }, called)
   const started = await server.request('epochtree/fork', { dir, reference, edits })
   if (answer === train) await trainings.run(started)
   return tree.reveal(dir, started.session.id)

@@ -8,10 +8,13 @@ import type {
   Params,
   RequestName,
   Result,
+  ServerRequests,
   Settings,
 } from '../server/protocol/editor'
 
 import { isDraft } from './isDraft'
+import { withoutSecrets } from './team/traces'
+import type { Secrets } from './team/secrets'
 
 const section = 'epochtree'
 
@@ -22,13 +25,19 @@ export function readSettings(): Settings {
     refreshSeconds: settings.get('refreshSeconds', 1),
     folder: settings.get('folder', ''),
     inlayHints: settings.get('inlayHints', false),
+    store: given(settings.get('store')),
+    ownStore: given(settings.inspect('store')?.globalValue),
   }
 }
+
+/** The setting is an object with nothing in it where nobody set it. */
+const given = (store: unknown) => (store && Object.keys(store).length ? store : null)
 
 /** The language server, which alone owns the stores; the rest of the extension asks it through here. */
 export class Server implements vscode.Disposable {
   readonly #context: vscode.ExtensionContext
   readonly #log: vscode.LogOutputChannel
+  readonly #secrets: Secrets
   readonly #listeners = new Map<NotificationName, Set<(value: never) => void>>()
   readonly #ended = new vscode.EventEmitter<void>()
   /** Fires when the server ended by itself; it is started again. */
@@ -40,9 +49,10 @@ export class Server implements vscode.Disposable {
   #ready: Promise<LanguageClient> | undefined
   #told = false
 
-  constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
+  constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel, secrets: Secrets) {
     this.#context = context
     this.#log = log
+    this.#secrets = secrets
   }
 
   /** Starts it once; whoever asks something waits for it. */
@@ -85,10 +95,12 @@ export class Server implements vscode.Disposable {
           { notebook: 'jupyter-notebook', language: 'python' },
         ],
         outputChannel: this.#log,
+        traceOutputChannel: withoutSecrets(this.#log),
         markdown: { isTrusted: { enabledCommands: ['epochtree.openEpoch', 'epochtree.compare', 'epochtree.fork'] } },
         initializationOptions: {
           trusted: vscode.workspace.isTrusted,
           links: true,
+          secrets: true,
           settings: readSettings(),
         } satisfies InitializationOptions,
         middleware: {
@@ -107,10 +119,11 @@ export class Server implements vscode.Disposable {
       },
     )
     this.#client = client
-    for (const name of ['epochtree/changed', 'epochtree/failed'] as const)
+    for (const name of ['epochtree/changed', 'epochtree/failed', 'epochtree/fetching'] as const)
       client.onNotification(name, (value: unknown) => {
         for (const listener of this.#listeners.get(name) ?? []) listener(value as never)
       })
+    client.onRequest('epochtree/secrets', (asked: ServerRequests['epochtree/secrets'][0]) => this.#secrets.answer(asked))
     let began = false
     client.onDidChangeState(({ newState }) => {
       if (newState !== State.Running) return
@@ -122,6 +135,7 @@ export class Server implements vscode.Disposable {
         if (change.affectsConfiguration(section)) void client.sendNotification('epochtree/settings', readSettings())
       }),
       vscode.workspace.onDidGrantWorkspaceTrust(() => void client.sendNotification('epochtree/trusted')),
+      this.#secrets.onChanged(() => void client.sendNotification('epochtree/secretsChanged')),
     )
     await client.start()
     return client

@@ -25,6 +25,8 @@ import * as requests from './requests'
 import { forksAt, listEpochs, listGroups, listMetrics, listSessions, notableEpochs, sessionRow } from './sessionList'
 import { startedOf } from './started'
 import { listRunning } from './running'
+import { bringHere, missingBytes } from './bringHere'
+import { saveTeam, teamAddress, teamFile, tryServer } from './team'
 import type { TrackedFolder } from './trackedFolder'
 import type { Workspace } from './workspace'
 
@@ -117,6 +119,8 @@ export const editorRequests = {
     return { ...((await folder.stores.run('deletable', session)) as ReturnType<typeof deletable>), forks }
   },
   'epochtree/callSite': async (workspace, { dir, session }) => callSite(workspace.folder(dir), workspace.rootsOf(dir), session),
+  'epochtree/missing': async (workspace, asked) => missingBytes(workspace, asked),
+  'epochtree/fetch': async (workspace, asked, signal) => bringHere(workspace, asked, signal),
   'epochtree/checkout': async (workspace, { dir, reference, to }) => {
     workspace.mayChange()
     const { graph, weights, state } = await changes.checkout(workspace.folder(dir), reference, to, dir)
@@ -141,4 +145,8 @@ export const editorRequests = {
   'epochtree/stop': async (workspace, { dir, session, graceSeconds }, signal) =>
     changed(workspace, dir, session, (folder, id) => changes.stop(folder, id, graceSeconds, signal)),
   'epochtree/sessionFiles': async (workspace, { dir, session }) => ({ runDir: folders(workspace.folder(dir).dir).run(session) }),
+  'epochtree/teamFile': async (workspace, asked) => teamFile(workspace, asked),
+  'epochtree/teamAddress': async (_, asked) => teamAddress(asked),
+  'epochtree/tryServer': async (workspace, tried, signal) => tryServer(workspace, tried, signal),
+  'epochtree/saveTeam': async (workspace, asked) => saveTeam(workspace, asked),
 } satisfies Handlers

@@ -70,6 +70,20 @@ const questions = {
 const compared = { dir, references: texts }
 const about = <Type extends z.core.SomeType>(asked: Type) => z.object({ ...compared, asked })
 
+/** Where a team's servers are; what each value may be is checked where it is used. */
+const short = z.string().check(z.maxLength(2000))
+const storeSettings = {
+  mongo: z.object({ uri: short, database: optional(short), caFile: optional(path) }),
+  elastic: z.object({ node: short, prefix: optional(short), caFile: optional(path) }),
+  gcs: z.object({ bucket: short, prefix: optional(short), endpoint: optional(short), caFile: optional(path) }),
+}
+const login = z.object({
+  username: maybeText,
+  password: maybeText,
+  apiKey: maybeText,
+  caFile: optional(path),
+})
+
 /** Of every request of the editor's side. */
 export const parameters = {
   'epochtree/folders': z.null(),
@@ -111,6 +125,8 @@ export const parameters = {
   'epochtree/delete': ofOne,
   'epochtree/restore': ofOne,
   'epochtree/deletable': ofOne,
+  'epochtree/missing': z.union([ofRef, z.object({ file: path })]),
+  'epochtree/fetch': z.union([z.object({ ...ref, token: text }), z.object({ file: path, token: text })]),
   'epochtree/checkout': z.object({ ...ref, to: path }),
   'epochtree/draft': z.discriminatedUnion('kind', [
     z.object({ ...ref, kind: z.literal('fork') }),
@@ -128,6 +144,24 @@ export const parameters = {
   // Its answer is a path that is made of the id.
   'epochtree/sessionFiles': z.object({ dir, session: id }),
   'epochtree/running': z.null(),
+  'epochtree/teamFile': z.object({ dir }),
+  'epochtree/teamAddress': z.object({ server: z.enum(['mongo', 'elastic', 'gcs']), address: short }),
+  'epochtree/tryServer': z.discriminatedUnion('server', [
+    z.object({ dir, server: z.literal('mongo'), settings: storeSettings.mongo, login: optional(login) }),
+    z.object({ dir, server: z.literal('elastic'), settings: storeSettings.elastic, login: optional(login) }),
+    z.object({ dir, server: z.literal('gcs'), settings: storeSettings.gcs }),
+  ]),
+  'epochtree/saveTeam': z.object({
+    dir,
+    store: z.nullable(
+      z.object({
+        mode: optional(z.enum(['local', 'team'])),
+        mongo: optional(storeSettings.mongo),
+        elastic: optional(storeSettings.elastic),
+        gcs: optional(storeSettings.gcs),
+      }),
+    ),
+  }),
 } satisfies { readonly [Name in RequestName]: z.ZodMiniType<Params<Name>> }
 
 /** Every key, those that may be absent too. */
@@ -167,7 +201,7 @@ export type CommandArgument = z.infer<typeof commandArgument>
 export const commandArgumentOf = (given: unknown, name: string) => parsed(commandArgument, given ?? {}, name)
 
 const maybe = z.optional(z.nullable(z.boolean()))
-const initialization = z.object({ trusted: maybe, links: maybe, settings: z.optional(z.unknown()) })
+const initialization = z.object({ trusted: maybe, links: maybe, secrets: maybe, settings: z.optional(z.unknown()) })
 export const initializationOptionsOf = (given: unknown) => parsed(initialization, given ?? {}, 'initializationOptions')
 
 const settings = {
@@ -175,6 +209,9 @@ const settings = {
   refreshSeconds: z.number().check(z.minimum(0.2), z.maximum(60)),
   folder: path,
   inlayHints: z.boolean(),
+  // Of a folder's team: whoever opens it tells what is wrong with them.
+  store: z.nullable(z.record(z.string(), z.unknown())),
+  ownStore: z.nullable(z.record(z.string(), z.unknown())),
 } satisfies { readonly [Key in keyof Settings]: z.ZodMiniType<Settings[Key]> }
 
 /** People write settings by hand: one that doesn't fit takes nothing away but itself, and `wrong` is for them to read. */
@@ -193,6 +230,11 @@ export function settingsOf(given: unknown): { readonly settings: Settings; reado
   }
   return { settings: { ...DEFAULT_SETTINGS, ...found }, wrong }
 }
+
+const kept = z.nullable(login)
+const secrets = z.object({ mongo: kept, elastic: kept })
+/** What the client keeps for people. */
+export const secretsOf = (given: unknown) => parsed(secrets, given, 'epochtree/secrets')
 
 function parsed<Type>(schema: z.ZodMiniType<Type>, given: unknown, what: string): Type {
   const { success, data, error } = schema.safeParse(given)

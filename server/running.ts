@@ -7,13 +7,15 @@ const MOST_RUNNING = 100
 /** Recent enough to follow a training that gets faster or slower, and enough not to follow one odd epoch. */
 const RECENT_EPOCHS = 6
 
-/** The sessions that are being trained, the one that began last first. */
+/** The sessions that are being trained on this machine, the one that began last first. */
 export async function listRunning(folders: readonly TrackedFolder[]): Promise<RunningRow[]> {
   const rows: RunningRow[] = []
   for (const folder of folders) {
     // A folder in trouble says so in the tree; the others' trainings are told all the same.
     const all = await folder.sessions().catch(() => new Map<string, Followed>())
-    const running = [...all.values()].filter(({ status, deletedAt }) => status === 'running' && deletedAt === null)
+    const running = [...all.values()].filter(
+      ({ status, deletedAt, team }) => status === 'running' && deletedAt === null && !team?.elsewhere,
+    )
     const newest = running.sort((a, b) => b.createdAt - a.createdAt).slice(0, MOST_RUNNING)
     for (const [i, session] of (await folder.rows(newest)).entries()) rows.push({ session, ...(await progressOf(folder, newest[i]!)) })
   }

@@ -15,7 +15,7 @@ import { editorRequests } from './editorRequests'
 import { explain } from './errors'
 import { commandNames, executeCommand } from './executeCommand'
 import { answerAboutScripts, languageCapabilities } from './language'
-import { commandOf, initializationOptionsOf, paramsOf, settingsOf } from './parameters'
+import { commandOf, initializationOptionsOf, paramsOf, secretsOf, settingsOf } from './parameters'
 import type { RequestName } from './protocol/editor'
 import { Scripts } from './scripts'
 import { Workspace } from './workspace'
@@ -27,14 +27,22 @@ const REFRESHED_EVERY_MS = 1000
 /** The language server over any connection: IPC in the editor, stdio for other clients, a pair of streams in tests. */
 export function startServer(connection: Connection) {
   const warn = (message: string) => void connection.sendNotification(ShowMessageNotification.type, { type: MessageType.Warning, message })
+  let begin = () => {}
+  const begun = new Promise<void>((resolve) => (begin = resolve))
   const workspace = new Workspace({
     changed: (change) => {
       void connection.sendNotification('epochtree/changed', change)
       refreshSoon()
     },
     failed: (failure) => void connection.sendNotification('epochtree/failed', failure),
+    fetching: (progress) => void connection.sendNotification('epochtree/fetching', progress),
     warn,
     log: (message) => connection.console.info(message),
+    secrets: async (asked) => {
+      // A server asks nothing before the client has had its answer to `initialize`.
+      await begun
+      return client.secrets ? secretsOf(await connection.sendRequest('epochtree/secrets', asked)) : { mongo: null, elastic: null }
+    },
   })
 
   const configure = (given: unknown) => {
@@ -44,7 +52,7 @@ export function startServer(connection: Connection) {
   }
 
   let tellsFolders = false
-  const client = { links: false, refreshes: false }
+  const client = { links: false, refreshes: false, secrets: false }
   const scripts = new Scripts(new TextDocuments(TextDocument), new NotebookDocuments(TextDocument))
   const language = answerAboutScripts(connection, workspace, scripts, { links: () => client.links, refreshes: () => client.refreshes })
   // Trainings tell of themselves many times a second; lenses are asked for again once in a while.
@@ -60,6 +68,7 @@ export function startServer(connection: Connection) {
     const given = initializationOptionsOf(initializationOptions)
     tellsFolders = capabilities.workspace?.workspaceFolders === true
     client.links = given.links ?? false
+    client.secrets = given.secrets ?? false
     client.refreshes = capabilities.workspace?.codeLens?.refreshSupport === true
     configure(given.settings)
     if (given.trusted ?? true) void workspace.trust()
@@ -77,6 +86,7 @@ export function startServer(connection: Connection) {
     }
   })
   connection.onInitialized(() => {
+    begin()
     if (tellsFolders)
       connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
         for (const { uri } of removed) if (uri.startsWith('file:')) void workspace.remove(fileURLToPath(uri))
@@ -89,6 +99,7 @@ export function startServer(connection: Connection) {
     language.refresh()
   })
   connection.onNotification('epochtree/trusted', () => workspace.trust())
+  connection.onNotification('epochtree/secretsChanged', () => workspace.secretsChanged())
 
   type Handle = (workspace: Workspace, params: unknown, signal: AbortSignal) => Promise<unknown>
   for (const [name, handle] of Object.entries(editorRequests) as [RequestName, Handle][])

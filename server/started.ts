@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { isOurs, readCommand, shellText } from './actions/command'
-import { maskSecrets } from './actions/secrets'
+import { maskSecrets } from './tracking/secrets'
 import { EpochtreeError } from './errors'
 import type { Started } from './protocol/editor'
 import type { StartedJson } from './protocol/model'

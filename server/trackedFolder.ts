@@ -8,6 +8,7 @@ import type { Changed, Failed, FolderState, MainMetric, MetricValue, SessionRow 
 import type { Context } from './requests'
 import { ThreadedStores } from './storage/local/threads'
 import type { MetricName } from './storage/ports'
+import type { GivenTeam } from './storage/team/config'
 import { between, type History, inheritedCounts } from './tracking/lineage'
 import { formatMetric, parseMetric } from './tracking/reference'
 
@@ -17,6 +18,8 @@ export interface FolderEvents {
   readonly log: (message: string) => void
   /** Paths of the workspace folders that lead to a folder. */
   readonly rootsOf: (dir: string) => readonly string[]
+  /** What lies in a folder besides sessions may have changed. */
+  readonly configured: () => void
 }
 export interface FolderSettings {
   readonly mainMetric: string
@@ -34,6 +37,8 @@ interface FolderStart {
   readonly readOnly: boolean
   /** Versions go on from those of whoever followed the folder before. */
   readonly version: number
+  /** Null where it has no team. */
+  readonly team: GivenTeam | null
 }
 
 /** How sessions belong together, by their ids. */
@@ -64,13 +69,15 @@ export class TrackedFolder implements Context {
   readonly #best = new Map<string, Best>()
   readonly #searching = new Set<string>()
   readonly #loaded: Promise<void>
+  readonly #hasTeam: boolean
   #settings: FolderSettings
   #version = 0
   #closed = false
   #trouble: string | null = null
   #shape: Shape | undefined
 
-  constructor(dir: string, name: string, settings: FolderSettings, events: FolderEvents, { readOnly, version }: FolderStart) {
+  constructor(dir: string, name: string, settings: FolderSettings, events: FolderEvents, { readOnly, version, team }: FolderStart) {
+    this.#hasTeam = team !== null
     this.dir = dir
     this.name = name
     this.stores = new ThreadedStores(dir, { readOnly })
@@ -81,9 +88,14 @@ export class TrackedFolder implements Context {
       unfinishedEveryMs: settings.refreshSeconds * 1000,
       changed: ({ sessions, removed }) => this.#changed(sessions, removed),
       trouble: (error) => this.#troubled(error),
+      looked: events.configured,
     })
     this.#loaded = this.#follower.load().catch((error: unknown) => this.#troubled(error))
     void this.#loaded.then(() => this.#follower.start())
+  }
+
+  get hasTeam() {
+    return this.#hasTeam
   }
 
   get version() {
@@ -115,10 +127,11 @@ export class TrackedFolder implements Context {
   #state(): FolderState {
     let sessions = 0
     let running = 0
-    for (const { deletedAt, status } of this.#follower.sessions.values()) {
+    for (const { deletedAt, status, team } of this.#follower.sessions.values()) {
       if (deletedAt !== null) continue
       sessions++
-      if (status === 'running') running++
+      // What others train is no business of this machine's status bar.
+      if (status === 'running' && !team?.elsewhere) running++
     }
     return {
       dir: this.dir,
@@ -128,6 +141,7 @@ export class TrackedFolder implements Context {
       running,
       version: this.#version,
       trouble: this.#trouble,
+      team: null,
     }
   }
 
@@ -174,6 +188,7 @@ export class TrackedFolder implements Context {
           error: session.finished?.error ?? null,
           parentMissing: forkedFrom !== null && forkPoint === null,
           problems: session.problems,
+          team: session.team ? { elsewhere: session.team.elsewhere, by: session.team.by, waiting: session.team.waiting } : null,
         }
       }),
     )
@@ -323,7 +338,7 @@ export class TrackedFolder implements Context {
       const place = `${forkPoint?.sessionId} ${forkPoint?.number} ${deletedAt !== null} ${modelName}`
       if (before?.place !== place) structure = true
       // Only what ended before our eyes needs a person now. That its engine is gone may be seen before its last line is read.
-      if (session.status === 'failed' && before && before.status !== 'failed')
+      if (session.status === 'failed' && before && before.status !== 'failed' && !session.team?.elsewhere)
         this.#events.failed({
           dir: this.dir,
           session: { id: session.id, name: session.name },

@@ -1,16 +1,22 @@
-import { existsSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
-import { EpochtreeError } from './errors'
+import { existsSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { EpochtreeError, explain } from './errors'
 import { findFolder } from './folder'
-import type { Settings } from './protocol/editor'
+import type { Fetching, ServerRequests, Settings } from './protocol/editor'
+import { type GivenTeam, mayHaveTeam, readTeam } from './storage/team/config'
 import { type FolderEvents, TrackedFolder } from './trackedFolder'
 
-/** What holds where a client says nothing else. */
-export const DEFAULT_SETTINGS: Settings = { mainMetric: '', refreshSeconds: 1, folder: '', inlayHints: false }
+type Secrets = ServerRequests['epochtree/secrets']
 
-interface WorkspaceEvents extends Omit<FolderEvents, 'rootsOf'> {
+/** What holds where a client says nothing else. */
+export const DEFAULT_SETTINGS: Settings = { mainMetric: '', refreshSeconds: 1, folder: '', inlayHints: false, store: null, ownStore: null }
+
+interface WorkspaceEvents extends Omit<FolderEvents, 'rootsOf' | 'configured'> {
   /** For people to read. */
   readonly warn: (message: string) => void
+  /** What people gave the client to keep for a team's servers. */
+  readonly secrets: (asked: Secrets[0]) => Promise<Secrets[1]>
+  readonly fetching: (progress: Fetching) => void
 }
 
 /** The `.epochtree` folders that the editor's workspace folders lead to, each followed once. */
@@ -22,10 +28,20 @@ export class Workspace {
   readonly #dirs = new Map<string, string>()
   #settings: Settings = DEFAULT_SETTINGS
   #trusted = false
+  readonly #secrets: WorkspaceEvents['secrets']
+  /** Told while weights are brought here. */
+  readonly fetching: WorkspaceEvents['fetching']
+  /** What each folder's team was made of, and what it is followed with. */
+  readonly #teams = new Map<string, { readonly of: string; readonly given: GivenTeam | null }>()
+  /** Counts what people gave the client to keep. */
+  #secretsVersion = 0
+  #looking: Promise<void> = Promise.resolve()
 
-  constructor({ warn, ...events }: WorkspaceEvents) {
-    this.#events = { ...events, rootsOf: (dir) => this.rootsOf(dir) }
+  constructor({ warn, secrets, fetching, ...events }: WorkspaceEvents) {
+    this.#events = { ...events, rootsOf: (dir) => this.rootsOf(dir), configured: () => this.lookAtTeams() }
     this.#warn = warn
+    this.#secrets = secrets
+    this.fetching = fetching
   }
 
   get settings() {
@@ -44,6 +60,7 @@ export class Workspace {
   configure(settings: Settings) {
     this.#settings = settings
     for (const folder of this.#folders.values()) folder.configure(settings)
+    this.lookAtTeams()
   }
 
   get trusted() {
@@ -56,13 +73,71 @@ export class Workspace {
     this.#trusted = true
     const before = this.folders
     for (const { dir, name, version } of before) this.#folders.set(dir, this.#track(dir, name, version + 1))
+    this.lookAtTeams()
     await Promise.all(before.map((folder) => folder.close()))
+  }
+
+  /** What people keep secret is another now. */
+  secretsChanged() {
+    this.#secretsVersion++
+    this.lookAtTeams()
+  }
+
+  /** Whether what says where a folder's team is has changed: then it is followed anew. Nobody waits for that. */
+  lookAtTeams() {
+    this.#looking = this.#looking.then(() => this.#lookAtTeams()).catch((error: unknown) => this.#events.log(explain(error).message))
+  }
+
+  async #lookAtTeams() {
+    for (const { dir } of this.folders) {
+      const of = this.#sourcesOf(dir)
+      const before = this.#teams.get(dir)
+      if (before?.of === of) continue
+      const given = await this.#teamOf(dir)
+      const folder = this.#folders.get(dir)
+      if (!folder) continue
+      this.#teams.set(dir, { of, given })
+      if (given === null && (before?.given ?? null) === null) continue
+      this.#folders.set(dir, this.#track(dir, folder.name, folder.version + 1))
+      await folder.close()
+    }
+  }
+
+  /** What a folder's team hangs on, as far as it can be told without reading it. */
+  #sourcesOf(dir: string): string {
+    const { store, ownStore } = this.#settings
+    const file = this.#trusted && statSync(join(dir, 'config.json'), { throwIfNoEntry: false })
+    return JSON.stringify([this.#trusted, store, ownStore, file && [file.mtimeMs, file.size, file.ino], this.#secretsVersion])
+  }
+
+  /** Null where a folder has no team, and wherever the workspace is not trusted: what lies in it points this program nowhere. */
+  async #teamOf(dir: string): Promise<GivenTeam | null> {
+    const { store, ownStore } = this.#settings
+    const given: GivenTeam = { ...(store ? { settings: store } : {}), ...(ownStore ? { own: ownStore } : {}) }
+    if (!this.#trusted || !mayHaveTeam(dir, process.env, given)) return null
+    try {
+      const config = readTeam(dir, withoutLogins(process.env), given)
+      if (!config) return null
+      const { mongo, elastic } = await this.#secrets({ mongo: config.mongo.uri, elastic: config.elastic.node })
+      return {
+        ...given,
+        secrets: {
+          ...(mongo ? { mongo: { for: config.mongo.uri, ...mongo } } : {}),
+          ...(elastic ? { elastic: { for: config.elastic.node, ...elastic } } : {}),
+        },
+      }
+    } catch {
+      // Whoever opens it says what is wrong.
+      return given
+    }
   }
 
   add(path: string, name: string) {
     const dir = findFolder(this.#named(path), path, {})
     this.#dirs.set(path, dir)
-    if (!this.#folders.has(dir)) this.#folders.set(dir, this.#track(dir, name, 0))
+    if (this.#folders.has(dir)) return
+    this.#folders.set(dir, this.#track(dir, name, 0))
+    this.lookAtTeams()
   }
 
   /**
@@ -80,7 +155,8 @@ export class Workspace {
   }
 
   #track(dir: string, name: string, version: number): TrackedFolder {
-    return new TrackedFolder(dir, name, this.#settings, this.#events, { readOnly: !this.#trusted, version })
+    const team = this.#trusted ? (this.#teams.get(dir)?.given ?? null) : null
+    return new TrackedFolder(dir, name, this.#settings, this.#events, { readOnly: !this.#trusted, version, team })
   }
 
   /** Paths of the workspace folders that lead to a `.epochtree` folder. */
@@ -94,6 +170,7 @@ export class Workspace {
     if (dir === undefined || [...this.#dirs.values()].includes(dir)) return
     const folder = this.#folders.get(dir)
     this.#folders.delete(dir)
+    this.#teams.delete(dir)
     await folder?.close()
   }
 
@@ -127,6 +204,10 @@ export class Workspace {
     await Promise.all(folders.map((folder) => folder.close()))
   }
 }
+
+/** Only where the servers are is asked: who may get in comes later. */
+const withoutLogins = (env: NodeJS.ProcessEnv) =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !/^EPOCHTREE_\w+_(USERNAME|PASSWORD|API_KEY)$/.test(name)))
 
 const isBelow = (path: string, root: string) =>
   path === root || path.startsWith(root.endsWith('/') || root.endsWith('\\') ? root : `${root}${root.includes('\\') ? '\\' : '/'}`)

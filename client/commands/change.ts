@@ -1,12 +1,24 @@
 import * as vscode from 'vscode'
+import type { SessionRow } from '../../server/protocol/editor'
 import { bytesText } from '../bytes'
 import { epochFor } from '../pickEpoch'
 import { sessionFor } from '../pickSession'
 import type { EpochNode, Node, SessionNode } from '../sessionTree/nodes'
 import { type Target, targetOf } from '../target'
+import { byText } from '../team/words'
 import type { Commands, Parts } from '.'
 
 const { t } = vscode.l10n
+
+/** Whose they are, and that they go for everybody; nothing where the folder has no team. */
+function ofTeam(rows: readonly SessionRow[]): string[] {
+  if (!rows.some(({ team }) => team)) return []
+  const others = rows.filter(({ team }) => team?.elsewhere)
+  return [
+    ...others.map(({ name, team }) => t('{0} was trained by {1}.', name, byText(team?.by ?? null))),
+    t('It goes for everybody in your team.'),
+  ]
+}
 
 /** What people decide about sessions that are there. */
 export function change(parts: Parts): Commands {
@@ -45,7 +57,9 @@ export function change(parts: Parts): Commands {
       const rows = sessions.length ? sessions : [await sessionFor(server, node, { title: t('Delete which session?') })]
       const names = rows.map(({ name }) => name).join(', ')
       let [bytes, young] = [0, 0]
-      for (const row of rows) {
+      // What another machine has is its own to free.
+      const here = rows.filter(({ team }) => !team?.elsewhere)
+      for (const row of here) {
         const freed = await server.request('epochtree/deletable', { dir: row.dir, session: row.id })
         bytes += freed.bytes
         young += freed.young
@@ -56,7 +70,8 @@ export function change(parts: Parts): Commands {
         {
           modal: true,
           detail: [
-            t('`epochtree gc` would then free {0}.', bytesText(bytes)),
+            ...ofTeam(rows),
+            ...(here.length ? [t('`epochtree gc` would then free {0}.', bytesText(bytes))] : []),
             ...(young > 0
               ? [t('{0} of it are in files younger than an hour, which it spares until they are older.', bytesText(young))]
               : []),

@@ -3,6 +3,7 @@ import type { ComparisonPanels } from '../comparison/panels'
 import type { EpochPanels } from '../epochView/panels'
 import { sentence } from '../sentence'
 import type { Server } from '../server'
+import type { Secrets } from '../team/secrets'
 import type { SessionTree } from '../sessionTree/sessionTree'
 import type { Drafts } from '../drafts'
 import type { Trainings } from '../tasks'
@@ -13,11 +14,13 @@ import { train } from './train'
 import { openEpoch } from './openEpoch'
 import { showRunning } from './showRunning'
 import { start } from './start'
+import { team } from './team'
 
 /** What commands work with. */
 export interface Parts {
   readonly context: vscode.ExtensionContext
   readonly server: Server
+  readonly secrets: Secrets
   readonly tree: SessionTree
   readonly drafts: Drafts
   readonly trainings: Trainings
@@ -36,6 +39,7 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
     ...openEpoch(parts),
     ...showRunning(parts),
     ...start(parts),
+    ...team(parts),
     ...train(parts),
   }
   for (const [name, handle] of Object.entries(table))

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode'
+import { bringHere } from '../bringHere'
 import { type OfModel, modelsToCompare } from '../comparison/choose'
 import { saveComparison } from '../comparison/save'
 import { targetFor } from '../pickEpoch'
@@ -32,6 +33,7 @@ export function look(parts: Parts): Commands {
           openLabel: t('Check Out Here'),
         })) ?? []
       if (!to) return
+      await bringHere(server, { dir: target.dir, reference: target.reference }, target.name ?? target.reference)
       const { files } = await server.request('epochtree/checkout', { dir: target.dir, reference: target.reference, to: to.fsPath })
       const show = t('Reveal')
       const picked = await vscode.window.showInformationMessage(t('Wrote {0} files into {1}.', files.length, to.fsPath), show)

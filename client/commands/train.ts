@@ -47,7 +47,7 @@ export function train(parts: Parts): Commands {
       needsTrust()
       const { dir, id } = await sessionFor(server, given, {
         title: t('Resume which session?'),
-        fits: ({ status }) => status !== 'running',
+        fits: ({ status, team }) => status !== 'running' && !team?.elsewhere,
         none: t('There is no session to resume. Run a script that uses `import epochtree`.'),
       })
       const started = await server.request('epochtree/resume', { dir, session: id })
@@ -58,7 +58,7 @@ export function train(parts: Parts): Commands {
       needsTrust()
       const { dir, id, name } = await sessionFor(server, given, {
         title: t('Stop which training?'),
-        fits: ({ status }) => status === 'running',
+        fits: ({ status, team }) => status === 'running' && !team?.elsewhere,
         none: t('No training is running, so there is nothing to stop.'),
       })
       await vscode.window.withProgress(

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
-import type { EpochMark, EpochRow, MainMetric, SessionRow } from '../../server/protocol/editor'
+import type { EpochMark, EpochRow, FolderState, MainMetric, SessionRow } from '../../server/protocol/editor'
 import type { JsonNumber, Status } from '../../server/protocol/model'
+import { byText, teamTrouble, waitingWord } from '../team/words'
 import type { Node } from './nodes'
 
 const { t } = vscode.l10n
@@ -83,12 +84,26 @@ export function treeItem(node: Node, expanded: boolean): vscode.TreeItem {
       item.iconPath = new vscode.ThemeIcon('ellipsis')
       item.command = { command: 'epochtree.showMore', title: t('Show more'), arguments: [node] }
       return item
+    case 'team':
+      return teamItem(item, node.folder)
     default:
       item.label = node.text
       item.tooltip = node.text
       item.iconPath = new vscode.ThemeIcon('info')
       return item
   }
+}
+
+function teamItem(item: vscode.TreeItem, folder: FolderState): vscode.TreeItem {
+  const { label, description, details } = teamTrouble(folder) ?? { label: '', description: '', details: [] }
+  item.label = label
+  item.description = description
+  item.tooltip = new vscode.MarkdownString([`**${literal(label)}**`, ...details.map(literal)].join('\n\n'))
+  item.iconPath = new vscode.ThemeIcon('debug-disconnect', new vscode.ThemeColor('charts.yellow'))
+  item.contextValue = 'team'
+  item.command = { command: 'epochtree.showTeam', title: t('Show Team'), arguments: [{ dir: folder.dir }] }
+  item.accessibilityInformation = { label: [label, description, ...details].join('. ') }
+  return item
 }
 
 function sessionItem(item: vscode.TreeItem, row: SessionRow, open: vscode.TreeItemCollapsibleState): vscode.TreeItem {
@@ -99,6 +114,7 @@ function sessionItem(item: vscode.TreeItem, row: SessionRow, open: vscode.TreeIt
     row.deleted ? t('deleted') : row.status === 'running' && row.live ? t('epoch {0}', row.live.number) : stateWord(row.status),
     epochsWord(row.epochs),
     bestText(row.main),
+    ...teamWords(row),
   ]
     .filter((part) => part !== undefined)
     .join(' · ')
@@ -109,12 +125,22 @@ function sessionItem(item: vscode.TreeItem, row: SessionRow, open: vscode.TreeIt
     row.deleted ? 'deleted' : row.status,
     row.selected ? 'selected' : 'floating',
     row.epochs ? 'epochs' : 'empty',
+    ...(row.team?.elsewhere ? ['elsewhere'] : []),
   ].join(' ')
   item.accessibilityInformation = {
-    label: t('Session {0}, {1}, {2}', row.name, row.deleted ? t('deleted') : stateWord(row.status), epochsWord(row.epochs)),
+    label: [
+      t('Session {0}, {1}, {2}', row.name, row.deleted ? t('deleted') : stateWord(row.status), epochsWord(row.epochs)),
+      ...teamWords(row),
+    ].join(', '),
   }
   return item
 }
+
+/** Whose it is, where it is another's; what others can't see of it yet. */
+const teamWords = ({ team }: SessionRow): string[] => [
+  ...(team?.elsewhere ? [t('by {0}', byText(team.by))] : []),
+  ...(team && team.waiting > 0 ? [waitingWord(team.waiting)] : []),
+]
 
 /** Text of unknown origin as Markdown shows it: literally. */
 export const literal = (text: string) =>
@@ -135,6 +161,8 @@ function sessionTooltip(row: SessionRow): vscode.MarkdownString {
     row.tags.length ? t('Tags: {0}', row.tags.map(literal).join(', ')) : '',
     row.error ? t('Error: {0}', literal(row.error.slice(0, 500))) : '',
     row.problems ? t('{0} problems in its journal; `epochtree doctor` lists them', row.problems) : '',
+    row.team?.elsewhere ? t('Trained on another machine, by {0}. Fork it to train on here.', literal(byText(row.team.by))) : '',
+    row.team && row.team.waiting > 0 ? waitingWord(row.team.waiting) : '',
     t('Begun {0}', new Date(row.createdAt * 1000).toLocaleString()),
   ]
   return new vscode.MarkdownString(lines.filter((line) => line !== '').join('\n\n'))

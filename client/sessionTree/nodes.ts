@@ -17,6 +17,8 @@ export type Node =
     }
   /** The rest of a long list. */
   | { readonly kind: 'more'; readonly id: string; readonly dir: string; readonly left: number; readonly parent: Node | undefined }
+  /** That not all of a team's servers can be used. */
+  | { readonly kind: 'team'; readonly id: string; readonly folder: FolderState; readonly parent: Node | undefined }
   | { readonly kind: 'message'; readonly id: string; readonly text: string; readonly parent: Node | undefined }
 
 export type SessionNode = Extract<Node, { kind: 'session' }>

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
 import type { Changed, EpochRow, FolderState, SessionGroup, SessionRow, SessionSort } from '../../server/protocol/editor'
 import type { Server } from '../server'
+import { teamTrouble, waitingWord } from '../team/words'
 import { treeItem } from './items'
 import { EPOCHS_SHOWN, type EpochNode, type Node, type SessionNode, stretches } from './nodes'
 
@@ -40,6 +41,9 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
   readonly #asked = new Map<string, number>()
   readonly #folders = new Map<string, FolderState>()
   #arrangement: Arrangement
+  /** Epochs of all folders that others can't see yet. */
+  #waiting = 0
+  #hasTeam = false
   /** The versions of folders that the list of sessions shows, and those with another list. */
   readonly #listed = new Map<string, number>()
   readonly #outdated = new Map<string, number>()
@@ -171,6 +175,15 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
 
   async #inFolder(folder: FolderState, parent: Node | undefined): Promise<Node[]> {
     if (folder.trouble !== null) return [{ kind: 'message', id: `trouble:${folder.dir}`, text: folder.trouble, parent }]
+    const rows = await this.#listOf(folder, parent)
+    if (teamTrouble(folder)) return [this.#keep({ kind: 'team', id: `team:${folder.dir}`, folder, parent }), ...rows]
+    // The only folder's emptiness is told by the view itself.
+    if (rows.length === 0 && folder.team && parent)
+      return [{ kind: 'message', id: `none:${folder.dir}`, text: t('Nobody in your team has brought a session yet.'), parent }]
+    return rows
+  }
+
+  async #listOf(folder: FolderState, parent: Node | undefined): Promise<Node[]> {
     const { group, filter, deleted } = this.#arrangement
     if (group === 'none') return this.#sessions(folder.dir, parent, undefined)
     const groups = await this.#server.request('epochtree/groups', { dir: folder.dir, by: group, deleted, ...(filter ? { filter } : {}) })
@@ -263,9 +276,14 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
   }
 
   #changed({ dir, version, sessions, structure, folder }: Changed) {
+    const before = this.#folders.get(dir)
     this.#folders.set(dir, folder)
     this.#count()
-    if (structure) this.#outdated.set(dir, version)
+    const stood = before !== undefined && teamTrouble(before) !== undefined
+    const stands = teamTrouble(folder) !== undefined
+    if (structure || stood !== stands) this.#outdated.set(dir, version)
+    const team = stands && this.#nodes.get(`team:${dir}`)
+    if (team && team.kind === 'team') this.#fresh.add(Object.assign(team, { folder }))
     for (const row of sessions) {
       const node = this.#nodes.get(`session:${dir}:${row.id}`)
       if (node?.kind === 'session') this.#fresh.add(Object.assign(node, { row }))
@@ -275,15 +293,33 @@ export class SessionTree implements vscode.TreeDataProvider<Node>, vscode.Dispos
 
   #count() {
     let running = 0
-    for (const folder of this.#folders.values()) running += folder.running
+    let hasTeam = false
+    this.#waiting = 0
+    for (const { running: here, team } of this.#folders.values()) {
+      running += here
+      hasTeam ||= team !== null
+      this.#waiting += team?.waiting ?? 0
+    }
+    if (hasTeam !== this.#hasTeam) {
+      this.#hasTeam = hasTeam
+      void vscode.commands.executeCommand('setContext', 'epochtree.team', hasTeam)
+    }
+    this.#entitle()
     this.view.badge = running
       ? { value: running, tooltip: running === 1 ? t('1 session is running') : t('{0} sessions are running', running) }
       : undefined
   }
 
+  /** Beside the view's title, where nothing moves when it comes and goes. */
+  #entitle() {
+    const { filter, deleted } = this.#arrangement
+    const shown = filter ? t('filter: {0}', filter) : deleted ? t('deleted') : ''
+    this.view.description = [shown, this.#waiting > 0 ? waitingWord(this.#waiting) : ''].filter((part) => part !== '').join(' · ')
+  }
+
   #describe() {
     const { filter, deleted, group, sort } = this.#arrangement
-    this.view.description = filter ? t('filter: {0}', filter) : deleted ? t('deleted') : ''
+    this.#entitle()
     void vscode.commands.executeCommand('setContext', 'epochtree.filtered', filter !== '')
     void vscode.commands.executeCommand('setContext', 'epochtree.showsDeleted', deleted)
     void vscode.commands.executeCommand('setContext', 'epochtree.group', group)

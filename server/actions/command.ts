@@ -5,7 +5,7 @@ import { constants, homedir, hostname, userInfo } from 'node:os'
 import { dirname, posix, win32 } from 'node:path'
 import * as z from 'zod/mini'
 import { EpochtreeError } from '../errors'
-import { maskSecrets } from './secrets'
+import { maskSecrets } from '../tracking/secrets'
 import type { JsonObject, LaunchJson } from '../protocol/model'
 
 type Environment = Readonly<Record<string, string | undefined>>

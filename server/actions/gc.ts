@@ -4,7 +4,7 @@ import { statusOf } from '../journal/liveness'
 import { mark } from '../journal/marks'
 import { nameFile } from '../journal/names'
 import { folders, readText, removeQuietly } from '../journal/runFiles'
-import { summarizeSession } from '../journal/summary'
+import { recountHanded, summarizeSession } from '../journal/summary'
 import type { CollectedJson } from '../protocol/model'
 import { documentBytes, removeDocuments } from '../storage/local/chunks'
 import type { LocalDatabase } from '../storage/local/database'
@@ -119,6 +119,7 @@ function collectDeleted({ db, dir, dryRun, all, items, freed, gone, removed }: S
           JSON.stringify(rows),
         )
         summarizeSession(db, session.id)
+        recountHanded(db, session.id)
       }
     }
     const line = db.get<{ line: number }>('SELECT line FROM place WHERE session = ?', session.id)?.line ?? 0

@@ -14,7 +14,7 @@ import { upTo } from '../tracking/lineage'
 import { planProblem } from '../tracking/plan'
 import { mendName } from '../tracking/reference'
 import { isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
-import { maskSecrets } from './secrets'
+import { maskSecrets } from '../tracking/secrets'
 
 /** What a user changes for a new training. */
 export interface Edits {

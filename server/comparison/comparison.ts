@@ -1,4 +1,4 @@
-import { maskSecrets } from '../actions/secrets'
+import { maskSecrets } from '../tracking/secrets'
 import { statusOf } from '../journal/liveness'
 import { folders } from '../journal/runFiles'
 import { isObject } from '../json'

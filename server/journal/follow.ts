@@ -22,6 +22,8 @@ export interface FollowOptions {
   /** What went wrong, once until it goes well again. */
   readonly trouble?: (error: unknown) => void
   readonly progress?: (progress: Progress) => void
+  /** Called with every look at the folder, for what else lies there. */
+  readonly looked?: () => void
 }
 
 const UNFINISHED_EVERY_MS = 1000
@@ -110,6 +112,7 @@ export class Follower {
           continue
         }
         this.#watch()
+        this.#options.looked?.()
         const now = performance.now()
         if (all === Number.NEGATIVE_INFINITY) await this.#refresh()
         const due = now - unfinished >= unfinishedEveryMs
@@ -241,7 +244,7 @@ export class Follower {
   #watch() {
     const { runs, run } = folders(this.#dir)
     const whole = process.platform !== 'linux'
-    this.#watchOne(this.#dir, false, (file) => file?.startsWith('store.sqlite') || file === 'runs')
+    this.#watchOne(this.#dir, false, (file) => file?.startsWith('store.sqlite') || file === 'runs' || file === 'config.json')
     this.#watchOne(runs, whole, (file) => {
       const id = file?.split(/[/\\]/)[0]
       if (id !== undefined && SESSION_ID.test(id)) {

@@ -11,8 +11,10 @@ import { takeSession } from './session'
 
 const LARGEST = 8 * 1024 * 1024
 
-/** What `gc` writes down beside people's decisions. */
+/** What is written down beside people's decisions, by `gc` and by whoever hands them on to a team. */
 export interface Remains {
+  /** What both sides agreed on last, of a session that a team knows. */
+  readonly agreed?: Required<Marks> & { readonly team: string; readonly alias?: string }
   readonly collected?: number
   readonly collectedLine?: number
   readonly released?: readonly string[]

@@ -66,6 +66,12 @@ export function takeName(dir: string, name: string, sessionId: string, taken: Ta
   }
 }
 
+/** Whether a session may take a name, or has it already. */
+export const isFreeFor = (dir: string, name: string, sessionId: string): boolean => {
+  const path = nameFile(dir, name)
+  return !existsSync(path) || holderOf(path) === sessionId
+}
+
 function holderOf(path: string): unknown {
   try {
     const held: unknown = JSON.parse(readFileSync(path, 'utf8'))

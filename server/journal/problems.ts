@@ -13,3 +13,15 @@ const count = (db: LocalDatabase, session: string) =>
 export function forget(db: LocalDatabase, session: string, file: string) {
   if (db.run('DELETE FROM problem WHERE session = ? AND file = ? AND line = 0', session, file) > 0) count(db, session)
 }
+
+/** The one thing that is wrong with something as a whole, in the place of what was wrong before; nothing where it is undefined. */
+export function setProblem(db: LocalDatabase, session: string, file: string, message: string | undefined) {
+  const before = db.rows<readonly [string]>('SELECT message FROM problem WHERE session = ? AND file = ?', session, file)
+  if (before.length === (message === undefined ? 0 : 1) && before[0]?.[0] === message) return
+  db.transaction(() => {
+    db.run('DELETE FROM problem WHERE session = ? AND file = ?', session, file)
+    if (message !== undefined && db.get('SELECT 1 FROM session WHERE id = ?', session))
+      db.run('INSERT INTO problem(session, file, line, message) VALUES(?, ?, 0, ?)', session, file, message)
+    count(db, session)
+  })
+}

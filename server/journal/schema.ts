@@ -21,6 +21,8 @@ export const sessionFile = z.object({
   command: nullish(z.looseObject({ argv: z.array(z.string()), cwd: z.string(), env: z.optional(z.array(z.string())) })),
   createdAt: nullish(z.union([seconds, z.string()])),
   tags: nullish(z.array(z.string())),
+  /** Of a session that was brought here from a team: which, and who trained it. */
+  pulled: nullish(z.object({ team: z.string(), by: z.string() })),
 })
 export type SessionFile = z.infer<typeof sessionFile>
 
@@ -38,6 +40,18 @@ export const marksFile = z.object({
   released: nullish(z.array(id)),
   /** Uncommitted epochs whose documents were let go. */
   discarded: nullish(z.array(id)),
+  /** What was decided when both sides agreed last, of a session that a team knows. */
+  agreed: nullish(
+    z.object({
+      team: z.string(),
+      name: z.string(),
+      selected: z.nullable(id),
+      tags: z.array(z.string()),
+      deleted: z.nullable(seconds),
+      /** What it is called here, where another session has that name. */
+      alias: nullish(z.string()),
+    }),
+  ),
 })
 export type MarksFile = z.infer<typeof marksFile>
 

@@ -86,15 +86,16 @@ export function takeSession(db: LocalDatabase, dir: string, id: string): boolean
     JSON.stringify(marks),
     fileSignature,
     damaged ? '' : marksSignature,
+    file.pulled ? JSON.stringify(file.pulled) : null,
   ]
   // A name that moved on from another session, whose own change is read later.
   if (name !== null) db.run("UPDATE session SET name = NULL, marks_signature = '' WHERE name = ? AND id <> ?", name, id)
 
   db.run(
-    `INSERT INTO session(id, name, model, created, key, fork_session, fork_epoch, fork_number, evaluates, overrides, command, tags, selected, deleted, marks, file_signature, marks_signature)
-     VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO session(id, name, model, created, key, fork_session, fork_epoch, fork_number, evaluates, overrides, command, tags, selected, deleted, marks, file_signature, marks_signature, pulled)
+     VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT(id) DO UPDATE SET name = excluded.name, model = excluded.model, key = excluded.key, overrides = excluded.overrides, command = excluded.command, tags = excluded.tags, selected = excluded.selected,
-       deleted = excluded.deleted, marks = excluded.marks, file_signature = excluded.file_signature, marks_signature = excluded.marks_signature`,
+       deleted = excluded.deleted, marks = excluded.marks, file_signature = excluded.file_signature, marks_signature = excluded.marks_signature, pulled = excluded.pulled`,
     id,
     ...values,
   )

@@ -21,3 +21,11 @@ export function summarizeSession(db: LocalDatabase, id: string) {
     id,
   )
 }
+
+/** How many of its epochs a team has, after some of them went. */
+export function recountHanded(db: LocalDatabase, id: string) {
+  db.run(
+    "UPDATE session SET handed = (SELECT count(*) FROM epoch WHERE session = ?1 AND team = 4 AND state IN ('ok', 'verifying')) WHERE id = ?1 AND handed > 0",
+    id,
+  )
+}

@@ -20,6 +20,8 @@ export interface InitializationOptions {
   readonly trusted: boolean
   /** True where the client has the extension's commands, so that links and lenses may call them. */
   readonly links: boolean
+  /** True where the client keeps people's secrets, and answers `epochtree/secrets`. */
+  readonly secrets: boolean
   readonly settings: Settings
 }
 export interface Settings {
@@ -30,6 +32,48 @@ export interface Settings {
   /** The `.epochtree` folder to use instead of the one that each workspace folder leads to; empty: none. */
   readonly folder: string
   readonly inlayHints: boolean
+  /** `epochtree.store` as it holds, and as people set it for themselves or for this machine; null where it is not set. Looked at where it is used. */
+  readonly store?: unknown
+  readonly ownStore?: unknown
+}
+/** Where a team's servers are, as `epochtree.store` and `.epochtree/config.json` hold it. */
+export interface StoreSettings {
+  readonly mode?: 'local' | 'team'
+  readonly mongo?: { readonly uri: string; readonly database?: string; readonly caFile?: string }
+  readonly elastic?: { readonly node: string; readonly prefix?: string; readonly caFile?: string }
+  readonly gcs?: { readonly bucket: string; readonly prefix?: string; readonly endpoint?: string; readonly caFile?: string }
+}
+/** How people get in. Such values are never logged: whoever hands them on leaves them out of every trace. */
+export interface Login {
+  readonly username?: string
+  readonly password?: string
+  readonly apiKey?: string
+  /** A file with certificates that are trusted for that address. */
+  readonly caFile?: string
+}
+/** One server of a team, to be tried before anything is kept. */
+export type TriedServer =
+  | { readonly server: 'mongo'; readonly settings: NonNullable<StoreSettings['mongo']>; readonly login?: Login }
+  | { readonly server: 'elastic'; readonly settings: NonNullable<StoreSettings['elastic']>; readonly login?: Login }
+  | { readonly server: 'gcs'; readonly settings: NonNullable<StoreSettings['gcs']> }
+
+/** One of a team's servers, as it was last seen. */
+export interface TeamServer {
+  readonly name: 'MongoDB' | 'Elasticsearch' | 'Google Cloud Storage'
+  /** Away: nobody answers; refused: it answers, and lets nobody in, or can't be used. */
+  readonly state: 'ok' | 'away' | 'refused'
+  /** Seconds since 1970. */
+  readonly since: number
+  /** What is wrong and how to mend it, in a sentence; null where nothing is. */
+  readonly message: string | null
+}
+/** What a folder's team is like from here. */
+export interface TeamStatus {
+  readonly servers: readonly TeamServer[]
+  /** Epochs that others can't see yet. */
+  readonly waiting: number
+  /** What is wrong with what says where the servers are, in a sentence; then none of them is asked. */
+  readonly trouble: string | null
 }
 
 /** A `.epochtree` folder that is followed. */
@@ -47,6 +91,8 @@ export interface FolderState {
   readonly version: number
   /** Why it can't be shown, in a sentence with the remedy. */
   readonly trouble: string | null
+  /** Null where the folder has none. */
+  readonly team: TeamStatus | null
 }
 
 export type MetricValue = { readonly number: number; readonly value: JsonNumber }
@@ -84,6 +130,15 @@ export interface SessionRow {
   readonly error: string | null
   readonly parentMissing: boolean
   readonly problems: number
+  /** Null where the folder has no team. */
+  readonly team: {
+    /** Trained on another machine: it is seen here, and can't be resumed. */
+    readonly elsewhere: boolean
+    /** Who brought it. */
+    readonly by: string | null
+    /** Own epochs that others can't see yet. */
+    readonly waiting: number
+  } | null
 }
 export type EpochMark = 'latest' | 'selected' | 'best' | 'fork' | 'pruned'
 export interface EpochRow {
@@ -326,6 +381,10 @@ export interface Requests extends ComparisonRequests {
   'epochtree/delete': [One, SessionRow]
   'epochtree/restore': [One, SessionRow]
   'epochtree/deletable': [One, Deletable]
+  /** Bytes of an epoch's weights and state that have to be brought here before something can start there; null where none have. */
+  'epochtree/missing': [Ref | { readonly file: string }, number | null]
+  /** Brings them here. How far that is is told under the token. */
+  'epochtree/fetch': [(Ref | { readonly file: string }) & { readonly token: string }, null]
   'epochtree/checkout': [Ref & { readonly to: string }, { readonly folder: string; readonly files: readonly string[] }]
   'epochtree/draft': [
     (
@@ -358,6 +417,14 @@ export interface Requests extends ComparisonRequests {
   'epochtree/sessionFiles': [One, { readonly runDir: string }]
   /** Sessions that are being trained, in all folders. */
   'epochtree/running': [null, readonly RunningRow[]]
+  /** What a folder's own file says about its team; null where it says nothing. */
+  'epochtree/teamFile': [{ readonly dir: string }, { readonly file: string; readonly store: StoreSettings | null }]
+  /** The address as secrets are kept for it; fails where it is none, or holds what belongs elsewhere. */
+  'epochtree/teamAddress': [{ readonly server: 'mongo' | 'elastic' | 'gcs'; readonly address: string }, { readonly address: string }]
+  /** Opens just that server; answers with what is wrong in words, and whether it would help to log in, or null. */
+  'epochtree/tryServer': [TriedServer & { readonly dir: string }, { readonly message: string; readonly login: boolean } | null]
+  /** Writes a folder's own file; null takes the team out of it. */
+  'epochtree/saveTeam': [{ readonly dir: string; readonly store: StoreSettings | null }, { readonly file: string }]
 }
 export type RequestName = keyof Requests
 export type Params<Name extends RequestName> = Requests[Name][0]
@@ -380,8 +447,14 @@ export interface Failed {
   readonly session: { readonly id: string; readonly name: string }
   readonly error: string
 }
+export interface Fetching {
+  readonly token: string
+  readonly done: number
+  readonly total: number
+}
 /** Notifications of the server. */
 export interface Notifications {
+  'epochtree/fetching': Fetching
   'epochtree/changed': Changed
   'epochtree/failed': Failed
 }
@@ -389,5 +462,15 @@ export interface Notifications {
 export interface ClientNotifications {
   'epochtree/settings': Settings
   'epochtree/trusted': null
+  /** What `epochtree/secrets` answers may be another now. */
+  'epochtree/secretsChanged': null
+}
+/** Requests of the server. */
+export interface ServerRequests {
+  /** What people gave the editor to keep for these addresses, and for no others. */
+  'epochtree/secrets': [
+    { readonly mongo: string; readonly elastic: string },
+    { readonly mongo: Login | null; readonly elastic: Login | null },
+  ]
 }
 export type NotificationName = keyof Notifications

@@ -191,6 +191,25 @@ export interface BestJson {
   readonly direction: 'min' | 'max'
   readonly pareto?: readonly (EpochName & { readonly value: JsonNumber; readonly parameters: number })[]
 }
+/** What others can see now, and what of it they could not before. */
+export interface PushedJson {
+  readonly sessions: number
+  readonly epochs: number
+  readonly documents: number
+  /** Of weights that were not there yet. */
+  readonly bytes: number
+  /** What could not be handed on, and why. */
+  readonly left: readonly { readonly sessionId: string; readonly name: string; readonly epochs: number; readonly why: string }[]
+}
+/** A session that was brought here, and what came with it that was not here before. */
+export interface PulledJson {
+  readonly session: SessionJson
+  readonly sessions: number
+  readonly epochs: number
+  readonly documents: number
+  /** Of weights. */
+  readonly bytes: number
+}
 export interface CheckoutJson {
   readonly session: { readonly id: string; readonly name: string }
   readonly epoch: EpochName
@@ -226,6 +245,27 @@ export interface DoctorJson {
   readonly store: { readonly file: string; readonly state: 'ok'; readonly bytes: number; readonly rebuilt: boolean }
   readonly sessions: number
   readonly problems: readonly ProblemJson[]
+  /** Null where the folder has none. */
+  readonly team: TeamJson | null
+}
+/** How a folder's team is, as seen from here. */
+export interface TeamJson {
+  /** What is wrong with what says where the servers are; then none was asked. */
+  readonly trouble: string | null
+  readonly servers: readonly {
+    readonly name: string
+    /** Where it is, without anything that is secret. */
+    readonly address: string
+    readonly state: 'ok' | 'away' | 'refused'
+    /** Seconds since 1970: since when that is known to be so. */
+    readonly since: number
+    /** What is wrong and how to mend it. */
+    readonly message: string | null
+  }[]
+  /** Epochs that others can't see yet. */
+  readonly waiting: number
+  /** What still works, and what has to wait, while not all of them can be used. */
+  readonly works: readonly string[]
 }
 export interface CompareJson {
   readonly models: readonly ComparedModel[]

@@ -386,10 +386,19 @@ export interface DocumentStore {
   flips(a: Scope, b: Scope, query: FlipsQuery, signal?: AbortSignal): Promise<Flips>
   histogram(scopes: readonly Scope[], query: HistogramQuery, signal?: AbortSignal): Promise<Histogram>
 }
+export interface Transfer {
+  readonly signal?: AbortSignal
+  /** Bytes that are over, and all of them. */
+  readonly progress?: (done: number, total: number) => void
+}
 /** Content-addressed weights files. */
 export interface WeightsStore {
   /** Where the file lies on this machine; undefined if it is not here. */
   path(sha256: string): Promise<string | undefined>
+  /** Whether it is here, or can be brought here. */
+  has(sha256: string, bytes: number): Promise<boolean>
+  /** Brings the file here where it is not, verified; where it then lies. */
+  fetch(sha256: string, transfer?: Transfer): Promise<string>
   /** Places the file at `to` without reading it where the file system can link or clone. */
   placeAt(sha256: string, to: string, signal?: AbortSignal): Promise<'linked' | 'cloned' | 'copied'>
 }
@@ -400,6 +409,8 @@ export interface Stores {
   readonly weights: WeightsStore
   /** Reads the journals that changed. */
   ingest(options?: IngestOptions): Promise<void>
+  /** Tells when something changed that no file of the folder tells of, as what others bring to a team; absent where there is no such thing. */
+  readonly listen?: (changed: () => void) => void
   close(): Promise<void>
 }
 export interface IngestOptions {

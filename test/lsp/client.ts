@@ -15,7 +15,15 @@ import {
   StreamMessageWriter,
 } from 'vscode-languageserver-protocol/node'
 import { createConnection, ProposedFeatures } from 'vscode-languageserver/node'
-import type { InitializationOptions, NotificationName, Notifications, Params, RequestName, Result } from '../../server/protocol/editor'
+import type {
+  InitializationOptions,
+  NotificationName,
+  Notifications,
+  Params,
+  RequestName,
+  Result,
+  ServerRequests,
+} from '../../server/protocol/editor'
 import { startServer } from '../../server/server'
 
 /** A client of the language server, in this process: what it says goes through the real protocol, over a pair of streams. */
@@ -58,11 +66,13 @@ export interface Opening {
   readonly options?: Partial<InitializationOptions>
   /** Whatever another client would give in their place. */
   readonly initializationOptions?: unknown
+  /** What people gave this client to keep; without it, it keeps nothing. */
+  readonly secrets?: (asked: ServerRequests['epochtree/secrets'][0]) => ServerRequests['epochtree/secrets'][1]
 }
 
 export const temporaryFolder = (name: string) => mkdtempSync(join(tmpdir(), `epochtree-${name}-`))
 
-export async function openWorkspace({ from, root: given, options, initializationOptions }: Opening = {}): Promise<LspClient> {
+export async function openWorkspace({ from, root: given, options, initializationOptions, secrets }: Opening = {}): Promise<LspClient> {
   const root = given ?? temporaryFolder('lsp')
   if (from) cpSync(from, root, { recursive: true })
   const [toServer, toClient] = [new PassThrough(), new PassThrough()]
@@ -77,6 +87,7 @@ export async function openWorkspace({ from, root: given, options, initialization
   }
   for (const name of ['epochtree/changed', 'epochtree/failed', 'textDocument/publishDiagnostics', 'window/showMessage'])
     connection.onNotification(name, note(name))
+  if (secrets) connection.onRequest('epochtree/secrets', secrets)
   const first = <Value>(name: string, fits: (value: Value) => boolean): Promise<Value> =>
     new Promise((resolve) => {
       const look = () => {
@@ -96,7 +107,10 @@ export async function openWorkspace({ from, root: given, options, initialization
     rootUri: null,
     capabilities: {},
     workspaceFolders: [{ uri: pathToFileURL(root).href, name: basename(root) }],
-    initializationOptions: initializationOptions === undefined ? { trusted: true, links: true, ...options } : initializationOptions,
+    initializationOptions:
+      initializationOptions === undefined
+        ? { trusted: true, links: true, secrets: secrets !== undefined, ...options }
+        : initializationOptions,
   })
   await connection.sendNotification('initialized', {})
 

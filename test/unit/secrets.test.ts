@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { maskSecrets } from '../../server/actions/secrets'
+import { maskSecrets } from '../../server/tracking/secrets'
 
 describe('a shown command', () => {
   const shown: readonly (readonly [readonly string[], readonly string[]])[] = [

@@ -1,8 +1,19 @@
 import { shellText } from '../../actions/command'
-import { maskSecrets } from '../../actions/secrets'
+import { maskSecrets } from '../../tracking/secrets'
 import type { SavedFile } from '../../protocol/comparison'
-import type { CheckoutJson, CollectedJson, DoctorJson, IngestJson, ProblemJson, SessionJson, StartedJson } from '../../protocol/model'
-import { bytes, plural, safe, type Style, table } from './terminal'
+import type {
+  CheckoutJson,
+  CollectedJson,
+  DoctorJson,
+  IngestJson,
+  ProblemJson,
+  PulledJson,
+  PushedJson,
+  SessionJson,
+  StartedJson,
+  TeamJson,
+} from '../../protocol/model'
+import { bytes, plural, relativeTime, safe, type Style, table } from './terminal'
 import { epochText, shortId, statusText } from './words'
 
 /** What became of a session after a command changed it. */
@@ -60,16 +71,73 @@ const problemLines = (problems: readonly ProblemJson[]) => [
   ...(problems.length > MOST ? [`  and ${plural(problems.length - MOST, 'more problem')}; --json shows all`] : []),
 ]
 
+const figures = ({ epochs, documents, bytes: size }: Pick<PushedJson, 'epochs' | 'documents' | 'bytes'>) =>
+  `${plural(epochs, 'epoch')}, ${plural(documents, 'document')}, ${bytes(size)} of weights`
+
+export function renderPushed({ left, ...handed }: PushedJson, style: Style): string {
+  const head =
+    handed.epochs + handed.documents > 0
+      ? `Handed on ${plural(handed.sessions, 'session')}: ${figures(handed)}.`
+      : left.length > 0
+        ? 'Nothing was handed on.'
+        : 'Others have everything already.'
+  const waiting = left
+    .slice(0, MOST)
+    .map(
+      ({ name, epochs, why }) =>
+        `  ${style.bold(safe(name, 60))}: ${epochs > 0 ? `${plural(epochs, 'epoch')} left. ` : ''}${safe(why, 300)}`,
+    )
+  return [head, ...waiting, ...(left.length > MOST ? [`  and ${plural(left.length - MOST, 'more session')}; --json shows all`] : [])].join(
+    '\n',
+  )
+}
+
+export const renderPulled = ({ session, ...brought }: PulledJson, style: Style): string =>
+  `${style.bold(safe(session.name, 60))} ${style.dim(shortId(session.id))}: ${
+    brought.sessions + brought.bytes > 0
+      ? `brought ${plural(brought.sessions, 'session')}, ${figures(brought)}`
+      : 'all of it is here already'
+  }.`
+
 export const renderIngested = (answer: IngestJson | undefined): string =>
   answer
     ? [`${plural(answer.sessions, 'session')}, ${plural(answer.problems.length, 'problem')}.`, ...problemLines(answer.problems)].join('\n')
     : 'Stopped following the journals.'
 
-export const renderDoctor = ({ version, node, sqlite, dir, store, sessions, problems }: DoctorJson): string =>
+export const renderDoctor = (
+  { version, node, sqlite, dir, store, sessions, problems, team }: DoctorJson,
+  style: Style,
+  now: number,
+): string =>
   [
     `Epochtree ${version}, Node ${node}, SQLite ${sqlite ?? 'unknown'}`,
     `folder  ${safe(dir, 300)}`,
     `store   ${safe(store.file, 300)}: sound, ${bytes(store.bytes)}${store.rebuilt ? ', built again from the run folders' : ''}`,
+    ...(team ? teamLines(team, style, now) : []),
     `${plural(sessions, 'session')}, ${plural(problems.length, 'problem')}${problems.length ? ':' : '.'}`,
     ...problemLines(problems),
   ].join('\n')
+
+/** Each server with its state, what mends it, and what goes on meanwhile. */
+function teamLines({ trouble, servers, waiting, works }: TeamJson, style: Style, now: number): string[] {
+  const word = {
+    ok: style.green('reached'),
+    away: style.yellow('away'),
+    refused: style.red('can not be used'),
+  }
+  const rows = servers.map(({ name, address, state, since }) => [
+    name,
+    word[state],
+    state === 'ok' ? '' : `since ${when(since)} (${relativeTime(since, now)})`,
+    style.dim(safe(address, 200)),
+  ])
+  return [
+    ...(trouble === null ? ['team'] : [`team    ${style.red('not connected')}: ${safe(trouble, 1000)}`]),
+    ...(rows.length ? [table(rows, { indent: 2 })] : []),
+    ...servers.flatMap(({ name, message }) => (message === null ? [] : [`  ${name}: ${safe(message, 1000)}`])),
+    ...(waiting > 0 ? [`  ${plural(waiting, 'epoch')} not uploaded yet.`] : []),
+    ...works.map((one) => `  ${one}`),
+  ]
+}
+
+const when = (seconds: number) => new Date(seconds * 1000).toLocaleString('sv-SE', { dateStyle: 'short', timeStyle: 'short' })

@@ -205,3 +205,15 @@ export function removeDocuments(db: LocalDatabase, epochs: readonly number[]) {
   db.run('DELETE FROM axis WHERE id IN (SELECT axis FROM chunk WHERE epoch IN (SELECT value FROM json_each(?)))', rows)
   db.run('DELETE FROM chunk WHERE epoch IN (SELECT value FROM json_each(?))', rows)
 }
+
+/** All that an evaluation's run brought, so that it can be read anew. */
+export function removeSource(db: LocalDatabase, source: string) {
+  db.transaction(() => {
+    const from = 'FROM chunk WHERE epoch IN (SELECT epoch FROM lines WHERE source = ?1) AND source = ?1'
+    db.run(`DELETE FROM axis WHERE id IN (SELECT axis ${from})`, source)
+    db.run(`DELETE ${from}`, source)
+    db.run('DELETE FROM lines WHERE source = ?', source)
+    for (const table of ['place', 'problem']) db.run(`DELETE FROM ${table} WHERE session = ?`, source)
+    db.run('DELETE FROM session WHERE id = ?', source)
+  })
+}

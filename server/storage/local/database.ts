@@ -70,6 +70,20 @@ ALTER TABLE chunk ADD COLUMN gaps INTEGER;
 DROP INDEX chunk_head;
 CREATE INDEX chunk_head ON chunk(epoch, series, level, source, ordinal, n, step0, step1, last_step, last, lo, hi, rising, gaps);
 `,
+  // What a team's servers have: how far each epoch was handed on, how many documents of an evaluation, and what was agreed about each session.
+  // It holds for one team only. \`pulled\` tells what session.json says of a session that was brought here.
+  `
+ALTER TABLE epoch ADD COLUMN team INTEGER;
+ALTER TABLE lines ADD COLUMN team INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE session ADD COLUMN team TEXT;
+ALTER TABLE session ADD COLUMN handed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE session ADD COLUMN handed_last INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE session ADD COLUMN pulled TEXT;
+CREATE TABLE team (identity TEXT NOT NULL);
+CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER session_handed AFTER UPDATE OF handed ON session WHEN NEW.handed IS NOT OLD.handed
+  BEGIN DELETE FROM change WHERE session = NEW.id; INSERT INTO change(session) VALUES(NEW.id); END;
+`,
 ]
 const SCHEMA_VERSION = MIGRATIONS.length
 
@@ -85,6 +99,8 @@ export function checkpointPages(version: string): number {
 export interface FolderAccess {
   /** The folder's own files are only read: no name is reserved, no decision written, no weights moved. The store itself lies elsewhere. */
   readonly readOnly?: boolean
+  /** The folder has a team: lists tell what others can't see yet. */
+  readonly team?: boolean
 }
 
 /** "eptr": written once a store holds all that the run folders held. */
@@ -94,14 +110,16 @@ const WHOLE = 0x65707472
 export class LocalDatabase {
   readonly file: string
   readonly folderIsReadOnly: boolean
+  readonly hasTeam: boolean
   readonly db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   readonly #inode: bigint
   #whole = false
 
-  constructor(file: string, { readOnly = false }: FolderAccess = {}) {
+  constructor(file: string, { readOnly = false, team = false }: FolderAccess = {}) {
     this.file = file
     this.folderIsReadOnly = readOnly
+    this.hasTeam = team
     mkdirSync(dirname(file), { recursive: true })
     this.db = new DatabaseSync(file)
     try {

@@ -46,13 +46,17 @@ type OverviewRow = readonly [
   open: Text,
   openNumber: Count,
   problems: number,
+  handed: number,
+  pulledBy: Text,
+  sameTeam: 0 | 1,
 ]
 type SessionRow = readonly [...OverviewRow, overrides: string, command: Text, attempt: Text]
 
 /** The selected epoch and the one it was forked from come along, so that ten thousand sessions are one query. */
 const OVERVIEW = `s.id, s.name, s.model, s.created, s.key, s.fork_session, s.fork_epoch, s.fork_number, s.tags, s.selected, chosen.number selected_number,
   origin.session origin, origin.number origin_number, s.deleted, s.attempt IS NOT NULL started, CASE WHEN s.finished IS NULL THEN s.attempt END engine, s.finished,
-  s.own, s.latest, s.latest_number, s.open, s.open_number, s.problems`
+  s.own, s.latest, s.latest_number, s.open, s.open_number, s.problems, s.handed,
+  CASE WHEN s.pulled IS NOT NULL THEN json_extract(s.pulled, '$.by') END pulled_by, s.pulled IS NOT NULL AND json_extract(s.pulled, '$.team') IS (SELECT identity FROM team) same_team`
 const FROM = `FROM session s
   LEFT JOIN epoch chosen ON chosen.id = s.selected AND chosen.state IN ('ok', 'verifying')
   LEFT JOIN epoch origin ON origin.id = s.fork_epoch AND origin.state IN ('ok', 'verifying')`
@@ -62,7 +66,7 @@ const NO_TAGS: readonly string[] = []
 
 const numbered = (id: Text, number: Count) => (id !== null && number !== null ? { id, number } : null)
 
-function overview(row: OverviewRow | SessionRow): SessionOverview {
+function overview(db: LocalDatabase, row: OverviewRow | SessionRow): SessionOverview {
   const [
     id,
     name,
@@ -79,7 +83,34 @@ function overview(row: OverviewRow | SessionRow): SessionOverview {
     originNumber,
     deletedAt,
   ] = row
-  const [, , , , , , , , , , , , , , started, engine, finished, own, latest, latestNumber, open, openNumber, problems] = row
+  const [
+    ,
+    ,
+    ,
+    ,
+    ,
+    ,
+    ,
+    ,
+    ,
+    ,
+    ,
+    ,
+    ,
+    ,
+    started,
+    engine,
+    finished,
+    own,
+    latest,
+    latestNumber,
+    open,
+    openNumber,
+    problems,
+    handed,
+    by,
+    sameTeam,
+  ] = row
   return {
     id,
     name: name ?? id,
@@ -98,13 +129,15 @@ function overview(row: OverviewRow | SessionRow): SessionOverview {
     latest: numbered(latest, latestNumber),
     open: numbered(open, openNumber),
     problems,
+    // What was brought here from the same team others have from its trainer.
+    ...(db.hasTeam ? { team: { elsewhere: false, by, waiting: sameTeam ? 0 : Math.max(0, own - handed), aliveUntil: null } } : {}),
   }
 }
 
-function record(row: SessionRow): SessionRecord {
+function record(db: LocalDatabase, row: SessionRow): SessionRecord {
   const [overrides, command, attempt] = row.slice(-3) as unknown as readonly [string, Text, Text]
   return {
-    ...overview(row),
+    ...overview(db, row),
     overrides: parse<JsonObject>(overrides) ?? {},
     command: parse<JsonObject>(command),
     attempt: parse<Attempt>(attempt),
@@ -124,7 +157,7 @@ export function sessions(
         `SELECT ${OVERVIEW} ${FROM} WHERE s.evaluates IS NULL ${deleted ? '' : 'AND s.deleted IS NULL'} ${chosen} ORDER BY s.id`,
         ...(ids ? [JSON.stringify(ids)] : []),
       )
-      .map(overview)
+      .map((row) => overview(db, row))
       // Ids begin with the time, so they are nearly in this order already, and SQLite would sort them all.
       .sort((a, b) => a.createdAt - b.createdAt)
   )
@@ -149,7 +182,7 @@ export function changes(db: LocalDatabase, since?: StoreVersion): Changes {
 
 export function session(db: LocalDatabase, id: string): SessionRecord | undefined {
   const [row] = db.rows<SessionRow>(`SELECT ${OVERVIEW}, s.overrides, s.command, s.attempt ${FROM} WHERE s.id = ?`, id)
-  return row && record(row)
+  return row && record(db, row)
 }
 
 export function sessionByName(db: LocalDatabase, name: string): SessionRecord | undefined {
@@ -157,7 +190,7 @@ export function sessionByName(db: LocalDatabase, name: string): SessionRecord | 
     `SELECT ${OVERVIEW}, s.overrides, s.command, s.attempt ${FROM} WHERE s.name = ? AND s.evaluates IS NULL`,
     name.normalize('NFC'),
   )
-  return row && record(row)
+  return row && record(db, row)
 }
 
 export function forks(db: LocalDatabase, epochId: string): SessionRecord[] {
@@ -166,7 +199,7 @@ export function forks(db: LocalDatabase, epochId: string): SessionRecord[] {
       `SELECT ${OVERVIEW}, s.overrides, s.command, s.attempt ${FROM} WHERE s.fork_epoch = ? AND s.deleted IS NULL AND s.evaluates IS NULL ORDER BY s.created, s.id`,
       epochId,
     )
-    .map(record)
+    .map((row) => record(db, row))
 }
 
 export function history(db: LocalDatabase, sessionId: string): History {

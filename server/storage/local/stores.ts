@@ -15,7 +15,7 @@ import { storePlace } from './place'
 import * as samples from './samples'
 import * as sessions from './sessions'
 import * as spans from './spans'
-import { placeFile } from './weights'
+import { noWeights, placeFile } from './weights'
 
 /** Loaded when graphs are compared: a list of sessions does without. */
 const graphs = () => import('./graphs')
@@ -89,6 +89,12 @@ export class LocalStores implements Stores {
       path: async (sha256) => {
         const path = folders(dir).weightsFile(sha256)
         return existsSync(path) ? path : undefined
+      },
+      has: async (sha256) => existsSync(folders(dir).weightsFile(sha256)),
+      fetch: async (sha256) => {
+        const path = folders(dir).weightsFile(sha256)
+        if (!existsSync(path)) throw noWeights(path)
+        return path
       },
       placeAt: async (sha256, to) => {
         if (access.readOnly) throw onlyRead()

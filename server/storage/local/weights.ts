@@ -2,6 +2,13 @@ import { chmodSync, constants, copyFileSync, linkSync, rmSync } from 'node:fs'
 import { EpochtreeError } from '../../errors'
 import { flush } from '../../journal/runFiles'
 
+export const noWeights = (path: string, cause?: unknown) =>
+  new EpochtreeError(
+    'no-weights',
+    `The weights file ${path} is not here any more. Take an earlier epoch that has its weights, or bring the file back.`,
+    { cause },
+  )
+
 /** Gives a content-addressed file a second name; its bytes are touched only where the file system can neither link nor clone. */
 export function placeFile(from: string, to: string): 'linked' | 'cloned' | 'copied' {
   try {
@@ -9,12 +16,7 @@ export function placeFile(from: string, to: string): 'linked' | 'cloned' | 'copi
     return 'linked'
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT')
-      throw new EpochtreeError(
-        'no-weights',
-        `The weights file ${from} is not here any more. Take an earlier epoch that has its weights, or bring the file back.`,
-        { cause: error },
-      )
+    if (code === 'ENOENT') throw noWeights(from, error)
     if (code === 'EEXIST') {
       rmSync(to)
       return placeFile(from, to)

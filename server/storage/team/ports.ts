@@ -1,5 +1,17 @@
 import type { GraphSummary, ModelGraph } from '../../protocol/model'
-import type { DocumentStore, EpochRecord, Marks, Progress, SessionOverview, SessionRecord, SessionStore, WeightsStore } from '../ports'
+import type { SampleReader } from '../local/samples'
+import type {
+  DocumentStore,
+  EpochRecord,
+  Marks,
+  Progress,
+  Scope,
+  SessionOverview,
+  SessionRecord,
+  SessionStore,
+  Transfer,
+  WeightsStore,
+} from '../ports'
 
 export type ServerName = 'MongoDB' | 'Elasticsearch' | 'Google Cloud Storage'
 
@@ -201,6 +213,8 @@ export interface TeamDocuments extends DocumentStore {
   ): Promise<{ readonly written: number; readonly known: number }>
   /** All documents of epochs as they were written, epoch by epoch; rows of one curve or line in order, though perhaps in several parts. */
   read(epochIds: readonly string[], signal?: AbortSignal): AsyncIterable<DocumentColumns>
+  /** What these scopes have of sample documents with all of the fields, read for reductions that look at each: only these fields come along. */
+  samples(scopes: readonly Scope[], split: string, fields: readonly string[], signal?: AbortSignal): Promise<SampleReader>
   /** How many documents each epoch has. */
   count(epochIds: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** Removes the documents of epochs, or those of a session's own epochs above a number, whether anybody sees them or not; how many there were. */
@@ -225,11 +239,7 @@ export interface StoredObject {
   /** Seconds between that and when it was listed, by the same clock. */
   readonly age: number
 }
-export interface Transfer {
-  readonly signal?: AbortSignal
-  /** Bytes that are over, and all of them. */
-  readonly progress?: (done: number, total: number) => void
-}
+export type { Transfer } from '../ports'
 
 /** Weights files of a team, in a bucket, and those of them that were brought here. */
 export interface TeamWeights extends WeightsStore {

@@ -1,0 +1,201 @@
+import { setImmediate } from 'node:timers/promises'
+import { checkAborted, EpochtreeError } from '../../errors'
+import { pairGraphs } from '../../tracking/graphPair'
+import { LayerColumns } from '../../tracking/layerSizes'
+import type { Changes, EpochRecord, Scope, Segment, SessionOverview, SessionStore, StoreVersion, TeamState } from '../ports'
+import { joinColumns, joinGraphChanges } from './joined'
+import type { Known } from './known'
+import type { TeamSessions } from './ports'
+import { quietly, type Whereabouts } from './whereabouts'
+
+export interface MixedOptions {
+  readonly where: Whereabouts
+  readonly known: Known
+  readonly team: TeamSessions
+  /** Ids that changed since, wherever. */
+  readonly changes: (since?: StoreVersion) => Promise<Changes>
+  /** Takes over what changed on the server. */
+  readonly refresh: () => Promise<unknown>
+}
+
+const ELSEWHERE: TeamState = { elsewhere: true, by: null, waiting: 0, aliveUntil: null }
+
+/** Sessions of the folder and of the team as one list. What is trained here is told by the embedded store, all else by the servers. */
+export class MixedSessions implements SessionStore {
+  readonly #where: Whereabouts
+  readonly #known: Known
+  readonly #team: TeamSessions
+  readonly #refresh: MixedOptions['refresh']
+  readonly changes: SessionStore['changes']
+
+  constructor({ where, known, team, changes, refresh }: MixedOptions) {
+    this.#where = where
+    this.#known = known
+    this.#team = team
+    this.#refresh = refresh
+    this.changes = changes
+  }
+
+  get #local(): SessionStore {
+    return this.#where.local.sessions
+  }
+
+  /** Of what was pulled from this team its trainer tells; that others have not said anything of it here does not matter. */
+  #isCopy({ id, team }: SessionOverview): boolean {
+    return team?.by != null && this.#known.sessions.has(id)
+  }
+
+  readonly sessions: SessionStore['sessions'] = async ({ deleted = false, ids } = {}) => {
+    this.#known.load()
+    const known = this.#known.sessions
+    const all = await this.#local.sessions({ deleted: true, ...(ids ? { ids } : {}) })
+    const here = all.filter((one) => !this.#isCopy(one))
+    const own = new Set(here.map(({ id }) => id))
+    const others = ids ? [...new Set(ids)].flatMap((id) => known.get(id) ?? []) : [...known.values()]
+    const both = await this.#where.told([...here, ...others.filter(({ id }) => !own.has(id)).map(elsewhere)])
+    return both.filter(({ deletedAt }) => deleted || deletedAt === null).sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+  }
+
+  readonly names: SessionStore['names'] = async () => (await this.sessions({ deleted: true })).map(({ id, name }) => ({ id, name }))
+
+  readonly session: SessionStore['session'] = async (id) => {
+    this.#known.load()
+    const here = await this.#local.session(id)
+    if (here && !this.#isCopy(here)) return (await this.#where.told([here]))[0]
+    const overview = this.#known.sessions.get(id)
+    // A copy tells what it knows while the server is away.
+    if (here) return (await this.#where.told([elsewhere({ ...here, ...overview, ...(await quietly(() => this.#team.session(id))) })]))[0]
+    if (!overview && !this.#known.isEmpty) return undefined
+    const found = overview ? await this.#team.session(id) : await quietly(() => this.#team.session(id))
+    return found && (await this.#where.told([elsewhere(found)]))[0]
+  }
+
+  readonly sessionByName: SessionStore['sessionByName'] = async (name) => {
+    this.#known.load()
+    const here = await this.#local.sessionByName(name)
+    if (here && !this.#isCopy(here)) return this.session(here.id)
+    const wanted = name.normalize('NFC')
+    for (const one of this.#known.sessions.values()) if (one.name === wanted) return this.session(one.id)
+    return undefined
+  }
+
+  readonly history: SessionStore['history'] = (id) => this.#where.history(id)
+
+  readonly forks: SessionStore['forks'] = async (epochId) => {
+    const found = new Map((await this.#local.forks(epochId)).map((one) => [one.id, one]))
+    this.#known.load()
+    for (const one of (await quietly(() => this.#team.forks(epochId))) ?? []) {
+      const here = found.get(one.id) ?? (await this.#local.session(one.id))
+      // One that is deleted here, and not yet there, is no fork any more.
+      if (!here || this.#isCopy(here)) found.set(one.id, elsewhere(one))
+    }
+    return (await this.#where.told([...found.values()])).sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+  }
+
+  async #joined<Answer>(
+    scope: Scope,
+    ask: (store: SessionStore, scope: Scope) => Promise<Answer>,
+    join: (parts: readonly Answer[]) => Answer,
+  ): Promise<Answer> {
+    const pieces = await this.#where.cut(scope)
+    if (pieces.length === 0) return ask(this.#local, scope)
+    const parts = await Promise.all(pieces.map((piece) => ask(piece.here ? this.#local : this.#team, piece.scope)))
+    return parts.length === 1 ? parts[0]! : join(parts)
+  }
+
+  readonly epochs: SessionStore['epochs'] = (scope, signal) =>
+    this.#joined(
+      scope,
+      (store, part) => store.epochs(part, signal),
+      (parts) => parts.flat(),
+    )
+
+  readonly page: SessionStore['page'] = async ({ segments }, { offset, limit, pruned }, signal) => {
+    const found: EpochRecord[] = []
+    let before = offset
+    for (const { here, segments: own } of (await this.#where.cutSegments(segments)).toReversed()) {
+      const store = here ? this.#local : this.#team
+      const history = { segments: own, parentMissing: false }
+      const only = pruned ? { pruned } : {}
+      const rows = await store.page(history, { offset: before, limit: limit - found.length, ...only }, signal)
+      found.push(...rows)
+      if (found.length === limit) break
+      // Those that lie before the page are counted; of a few kinds only, they are few.
+      if (rows.length > 0) before = 0
+      else if (before > 0)
+        before -= pruned ? (await store.page(history, { offset: 0, limit: before, pruned }, signal)).length : await store.count(own)
+    }
+    return found
+  }
+
+  readonly epoch: SessionStore['epoch'] = async (id) => (await this.#local.epoch(id)) ?? this.#team.epoch(id)
+
+  readonly clock: SessionStore['clock'] = (scope) => this.#joined(scope, (store, part) => store.clock(part), joinColumns)
+
+  readonly count: SessionStore['count'] = async (segments: readonly Segment[]) => {
+    const pieces = await this.#where.cutSegments(segments)
+    const counts = await Promise.all(pieces.map(({ here, segments: own }) => (here ? this.#local : this.#team).count(own)))
+    return counts.reduce((sum, n) => sum + n, 0)
+  }
+
+  readonly graph: SessionStore['graph'] = async (hash) => (await this.#local.graph(hash)) ?? this.#team.graph(hash)
+
+  readonly graphSummary: SessionStore['graphSummary'] = async (hash) =>
+    (await this.#local.graphSummary(hash)) ?? this.#team.graphSummary(hash)
+
+  async #graphIsHere(hash: string | null): Promise<boolean> {
+    return hash === null || (await this.#local.graphSummary(hash)) !== undefined
+  }
+
+  readonly graphPair: SessionStore['graphPair'] = async (a, b) => {
+    if ((await this.#graphIsHere(a)) && (await this.#graphIsHere(b))) return this.#local.graphPair(a, b)
+    const [one, other] = await Promise.all([a, b].map(async (hash) => (hash === null ? undefined : this.graph(hash))))
+    return pairGraphs(one, other)
+  }
+
+  readonly graphChanges: SessionStore['graphChanges'] = async ({ segments }, most, signal) => {
+    const pieces = await this.#where.cutSegments(segments)
+    const all = pieces.length > 1 ? Number.MAX_SAFE_INTEGER : most
+    const parts = await Promise.all(
+      pieces.map(({ here, segments: own }) =>
+        (here ? this.#local : this.#team).graphChanges({ segments: own, parentMissing: false }, all, signal),
+      ),
+    )
+    return parts.length === 1 ? parts[0]! : joinGraphChanges(parts, most)
+  }
+
+  readonly layerSizes: SessionStore['layerSizes'] = async (hashes, most, signal) => {
+    const here = await Promise.all(hashes.map((hash) => this.#graphIsHere(hash)))
+    if (here.every(Boolean)) return this.#local.layerSizes(hashes, most, signal)
+    if (!here.some(Boolean)) return this.#team.layerSizes(hashes, most, signal)
+    const columns = new LayerColumns(hashes.length)
+    for (const [column, hash] of hashes.entries()) {
+      checkAborted(signal)
+      const found = await this.graph(hash)
+      if (found) columns.add(column, found)
+      await setImmediate()
+    }
+    return columns.sizes(most)
+  }
+
+  readonly problems: SessionStore['problems'] = async (sessionId) => {
+    if (sessionId === undefined || (await this.#where.isHere(sessionId))) return this.#local.problems(sessionId)
+    return (await quietly(() => this.#team.problems(sessionId))) ?? []
+  }
+
+  readonly mark: SessionStore['mark'] = async (sessionId, marks) => {
+    const name = marks.name?.normalize('NFC')
+    if (name !== undefined && (await this.names()).some((one) => one.name === name && one.id !== sessionId))
+      throw new EpochtreeError('bad-name', `Another session has the name "${name}". Choose another, for example "${name}-2".`)
+    const here = await this.#local.session(sessionId)
+    if (here && !this.#isCopy(here)) return (await this.#where.told([await this.#local.mark(sessionId, marks)]))[0]!
+    const marked = await this.#team.mark(sessionId, marks)
+    await quietly(this.#refresh)
+    return elsewhere(marked)
+  }
+}
+
+const elsewhere = <Session extends SessionOverview>(one: Session): Session => ({
+  ...one,
+  team: { ...ELSEWHERE, ...one.team, elsewhere: true },
+})

@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { LocalStores } from '../local/stores'
+import type { Changes, DocumentStore, IngestOptions, SessionStore, Stores, StoreVersion, WeightsStore } from '../ports'
+import { Known } from './known'
+import { MixedDocuments } from './mixedDocuments'
+import { MixedSessions } from './mixedSessions'
+import { mixedWeights } from './mixedWeights'
+import type { Team } from './ports'
+import { type ServerState, Watched } from './watched'
+import { quietly, Whereabouts } from './whereabouts'
+
+export interface TeamStoresOptions {
+  /** Where what is known of the team is kept; beside the embedded store where it is not said. */
+  readonly file?: string
+  readonly watched?: Watched
+  /** How often others' changes are looked for while somebody follows. */
+  readonly everyMs?: number
+}
+
+/** Others' changes are to be seen within two seconds. */
+const EVERY_MS = 1500
+/** Whoever follows asks at least once a minute. */
+const FOLLOWED_MS = 150_000
+const AWAY_EVERY_MS = 5000
+/** So long a single command waits for what changed on a server that may be away. */
+const PATIENCE_MS = 5000
+
+/** What the servers were last, for the next process. */
+export const STATES = 'servers'
+
+/** The embedded stores and a team's servers as one. */
+export class TeamStores implements Stores {
+  readonly local: LocalStores
+  readonly team: Team
+  readonly sessions: SessionStore
+  readonly documents: DocumentStore
+  readonly weights: WeightsStore
+  readonly #known: Known
+  readonly #where: Whereabouts
+  readonly #watched: Watched
+  readonly #everyMs: number
+  readonly #listeners = new Set<() => void>()
+  /** Of this list of changes. */
+  readonly #store = randomUUID()
+  readonly #versions = new Map<string, number>()
+  readonly #closing = new AbortController()
+  #version = 0
+  #localAt: StoreVersion | undefined
+  #until = 0
+  #timer: NodeJS.Timeout | undefined
+  #checked = Number.NEGATIVE_INFINITY
+
+  constructor(local: LocalStores, team: Team, { file, watched = new Watched(), everyMs = EVERY_MS }: TeamStoresOptions = {}) {
+    this.local = local
+    this.team = team
+    this.#watched = watched
+    this.#everyMs = everyMs
+    this.#known = new Known(file ?? join(dirname(local.file), 'team.sqlite'), team.config)
+    this.#where = new Whereabouts(local, team.sessions, this.#known)
+    this.sessions = new MixedSessions({
+      where: this.#where,
+      known: this.#known,
+      team: team.sessions,
+      changes: (since) => this.#changes(since),
+      refresh: () => this.refresh(),
+    })
+    this.documents = new MixedDocuments(this.#where, team.documents)
+    this.weights = mixedWeights(local.weights, team.weights)
+  }
+
+  get states(): readonly ServerState[] {
+    return this.#watched.states
+  }
+
+  /** Reads the journals and, for whoever does not follow, what others changed; servers that are away are not waited for for long. */
+  async ingest(options: IngestOptions = {}): Promise<void> {
+    const others = options.only ? undefined : Promise.race([quietly(() => this.refresh()), wait(PATIENCE_MS, undefined, { ref: false })])
+    await this.local.ingest(options)
+    await others
+  }
+
+  /** Takes over what others changed, and what sessions here need to know of them. */
+  async refresh(): Promise<void> {
+    const changed = await this.#known.poll(this.team.sessions, (ids) => this.#changed(ids), this.#closing.signal)
+    this.#changed([...changed, ...(await this.#where.learn(this.#closing.signal))])
+  }
+
+  #changed(ids: readonly string[]) {
+    if (ids.length === 0) return
+    this.#note(ids)
+    for (const told of this.#listeners) told()
+  }
+
+  #note(ids: readonly string[]) {
+    for (const id of ids) this.#versions.set(id, ++this.#version)
+  }
+
+  async #changes(since?: StoreVersion): Promise<Changes> {
+    this.#follow()
+    if (!this.#localAt) {
+      this.#known.load()
+      this.#note([...this.#known.sessions.keys()])
+    }
+    const { at, sessionIds } = await this.local.sessions.changes(this.#localAt)
+    this.#localAt = at
+    this.#note(sessionIds)
+    const all = since?.store !== this.#store
+    const after = all ? 0 : since.version
+    return {
+      at: { store: this.#store, version: this.#version },
+      sessionIds: [...this.#versions].flatMap(([id, version]) => (version > after ? id : [])),
+      all,
+    }
+  }
+
+  readonly listen = (changed: () => void) => {
+    this.#listeners.add(changed)
+  }
+
+  /** While somebody asks for changes, the server is asked as well, beside: nothing that is here waits for it. */
+  #follow() {
+    this.#until = performance.now() + FOLLOWED_MS
+    if (!this.#timer && !this.#closing.signal.aborted) this.#next(0)
+  }
+
+  #next(ms: number) {
+    this.#timer = setTimeout(() => void this.#look(), ms).unref()
+  }
+
+  async #look() {
+    try {
+      await this.refresh()
+    } catch {
+      // Who was asked has noted it, and it is asked again.
+    }
+    await this.#check()
+    this.#timer = undefined
+    if (performance.now() < this.#until && !this.#closing.signal.aborted)
+      this.#next(this.#watched.state('MongoDB')?.state === 'ok' ? this.#everyMs : Math.max(this.#everyMs, AWAY_EVERY_MS))
+  }
+
+  /** Whether the two that are not asked by themselves are there, at first and while they are away. */
+  async #check() {
+    const { documents, weights } = this.team
+    const asked = (
+      [
+        ['Elasticsearch', documents],
+        ['Google Cloud Storage', weights],
+      ] as const
+    ).filter(([name]) => this.#watched.state(name)?.state !== 'ok')
+    if (asked.length === 0 || performance.now() - this.#checked < AWAY_EVERY_MS) return
+    this.#checked = performance.now()
+    await Promise.allSettled(asked.map(([, port]) => port.check(this.#closing.signal)))
+  }
+
+  /** Gives back the memory of what was read. */
+  async rest() {
+    await this.local.rest()
+  }
+
+  async close() {
+    this.#closing.abort()
+    clearTimeout(this.#timer)
+    this.#known.close()
+    await Promise.all([this.team.close(), this.local.close()])
+  }
+}

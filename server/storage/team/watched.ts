@@ -1,0 +1,123 @@
+import { EpochtreeError } from '../../errors'
+import type { ServerName } from './ports'
+
+/** One of a team's servers, as it was last seen. */
+export interface ServerState {
+  readonly name: ServerName
+  /** Away: nobody answers; refused: it answers, and lets nobody in, or can't be used. */
+  readonly state: 'ok' | 'away' | 'refused'
+  /** Seconds since 1970. */
+  readonly since: number
+  /** What is wrong and how to mend it; null where nothing is. */
+  readonly message: string | null
+}
+export const SERVERS: readonly ServerName[] = ['MongoDB', 'Elasticsearch', 'Google Cloud Storage']
+
+const STATES: Partial<Record<string, ServerState['state']>> = {
+  'server-away': 'away',
+  'server-refused': 'refused',
+  'server-damaged': 'refused',
+}
+
+/** What the answers of a team's servers tell about them. */
+export class Watched {
+  readonly #states = new Map<ServerName, ServerState>()
+  /** Errors that were told of one server are none of the other that handed them on. */
+  readonly #told = new WeakSet<Error>()
+  readonly #changed: (state: ServerState) => void
+
+  constructor(changed: (state: ServerState) => void = () => {}, before: readonly ServerState[] = []) {
+    this.#changed = changed
+    for (const one of before) this.#states.set(one.name, one)
+  }
+
+  get states(): readonly ServerState[] {
+    return SERVERS.flatMap((name) => this.#states.get(name) ?? [])
+  }
+
+  /** Undefined where it was never asked. */
+  state(name: ServerName): ServerState | undefined {
+    return this.#states.get(name)
+  }
+
+  answered(name: ServerName) {
+    this.#note(name, 'ok', null)
+  }
+
+  failed(name: ServerName, error: unknown) {
+    if (!(error instanceof EpochtreeError)) return
+    const state = STATES[error.code]
+    if (state === undefined || this.#told.has(error) || (error.cause instanceof Error && this.#told.has(error.cause))) return
+    this.#told.add(error)
+    this.#note(name, state, error.message)
+  }
+
+  #note(name: ServerName, state: ServerState['state'], message: string | null) {
+    const before = this.#states.get(name)
+    if (before?.state === state && before.message === message) return
+    // The words may change while it stays away.
+    const since = before?.state === state ? before.since : Date.now() / 1000
+    const now = { name, state, since, message }
+    this.#states.set(name, now)
+    this.#changed(now)
+  }
+
+  /**
+   * A port that is opened with its first question, and whose answers are noted. `streams` names the methods that answer with one part after another;
+   * `here` those that ask no server.
+   */
+  port<Port extends object>(
+    name: ServerName,
+    open: () => Promise<Port>,
+    {
+      streams = [],
+      here = [],
+    }: { readonly streams?: readonly (keyof Port & string)[]; readonly here?: readonly (keyof Port & string)[] } = {},
+  ): Port & { close(): Promise<void> } {
+    let opened: Promise<Port> | undefined
+    const port = () =>
+      (opened ??= open().catch((error: unknown) => {
+        opened = undefined
+        throw error
+      }))
+    const noted = async <Answer>(work: () => Promise<Answer>, silent = false): Promise<Answer> => {
+      try {
+        const answer = await work()
+        if (!silent) this.answered(name)
+        return answer
+      } catch (error) {
+        this.failed(name, error)
+        throw error
+      }
+    }
+    const call = async (method: string, args: readonly unknown[]) => {
+      const one = (await port()) as Record<string, (...args: readonly unknown[]) => unknown>
+      return one[method]!(...args)
+    }
+    const stream = async function* (method: string, args: readonly unknown[]) {
+      const parts = ((await call(method, args)) as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+      try {
+        for (;;) {
+          const { done, value } = await noted(() => parts.next())
+          if (done) return
+          yield value
+        }
+      } finally {
+        await parts.return?.()
+      }
+    }
+    return new Proxy({} as Port & { close(): Promise<void> }, {
+      get: (_, method) => {
+        if (typeof method !== 'string' || method === 'then') return undefined
+        if (method === 'close')
+          return async () => {
+            const one = await opened?.catch(() => undefined)
+            opened = undefined
+            await (one as { close?: () => Promise<void> } | undefined)?.close?.()
+          }
+        if ((streams as readonly string[]).includes(method)) return (...args: readonly unknown[]) => stream(method, args)
+        return (...args: readonly unknown[]) => noted(() => call(method, args), (here as readonly string[]).includes(method))
+      },
+    })
+  }
+}

@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Certificate, makeCertificate } from '../../scripts/services/certificates'
+import { startElastic } from '../../scripts/services/elastic'
+import { makeBucket, startGcs } from '../../scripts/services/gcs'
+import { startMongo } from '../../scripts/services/mongo'
+import type { Running } from '../../scripts/services/running'
+import { toStderr } from '../../scripts/vscode/root'
+
+export const PASSWORD = 'correct horse battery staple'
+export const BUCKET = 'team-bucket'
+
+/** The three servers of a team, empty, for one suite: they are killed in it. Elasticsearch asks for a password and speaks TLS, with a certificate of its own authority. */
+export interface TeamServers {
+  readonly mongo: Running
+  readonly elastic: Running
+  readonly gcs: Running
+  readonly certificate: Certificate
+  readonly stop: () => Promise<void>
+}
+
+export async function startTeam(): Promise<TeamServers> {
+  const folder = mkdtempSync(join(tmpdir(), 'epochtree-team-'))
+  const certificate = await makeCertificate(join(folder, 'certificate'))
+  const users = [
+    { name: 'admin', password: PASSWORD, role: 'superuser' as const },
+    { name: 'reader', password: PASSWORD, role: 'reader' as const },
+  ]
+  const starting = [startMongo({ say: toStderr }), startElastic({ users, tls: certificate, say: toStderr }), startGcs({ say: toStderr })] as const
+  const started = await Promise.allSettled(starting)
+  const running = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const stop = async () => {
+    await Promise.all(running.map((server) => server.stop()))
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    const [mongo, elastic, gcs] = await Promise.all(starting)
+    await makeBucket(gcs.url, BUCKET)
+    return { mongo, elastic, gcs, certificate, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
