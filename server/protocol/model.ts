@@ -226,6 +226,8 @@ export interface CollectedJson {
   }[]
   readonly bytes: number
   readonly dryRun: boolean
+  /** On the team's servers, and not in the folder. */
+  readonly team?: true
 }
 export interface ProblemJson {
   readonly sessionId: string

@@ -63,7 +63,7 @@ export async function collectTeam(
   // Who only looks is in nobody's way.
   if (dryRun) await work(given, () => checkAborted(given))
   else await alone(team, given, work)
-  return { items, bytes: items.reduce((sum, { bytes }) => sum + bytes, 0), dryRun }
+  return { items, bytes: items.reduce((sum, { bytes }) => sum + bytes, 0), dryRun, team: true }
 }
 
 async function sweepAll(sweep: Sweep) {
