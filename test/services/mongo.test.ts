@@ -15,6 +15,7 @@ import { graphHash, summarize } from '../../server/tracking/graph'
 import { CHILD, hashOf, id, writeRuns } from '../contract/fixture'
 import { sessionStoreContract } from '../contract/sessionStore'
 import { aFile, anEpoch, aSession } from './mongoRecords'
+import { startProxy } from './proxy'
 import { freshName, mongo, mongoAt } from './servers'
 import { uploadSessions } from './upload'
 
@@ -423,6 +424,11 @@ describe('sessions in MongoDB', () => {
         (await team.epochs(await team.history(S))).map((one) => one.number),
         [1, 3],
       )
+      assert.deepEqual(
+        (await team.page(await team.history(S), { offset: 0, limit: 2 })).map((one) => one.number),
+        [3],
+        'it takes up its place on a page',
+      )
       await assert.rejects(team.epoch(id(0x102)), { code: 'server-damaged', message: new RegExp(`Epoch ${id(0x102)} in MongoDB`) })
       assert.deepEqual(
         (await team.problems(S)).map(({ sessionId, file }) => [sessionId, file]),
@@ -504,6 +510,40 @@ describe('sessions in MongoDB', () => {
     ) as object
     await team.putSession({ record: aSession(S, { overrides: overrides as never }), by: 'x', alive: false })
     assert.equal(JSON.stringify((await team.session(S))?.overrides), JSON.stringify(overrides))
+  })
+
+  it('brings nothing that it could not show, and whatever is odd in a way that can be shown', async () => {
+    await team.prepare()
+    const bring = (more: Partial<ReturnType<typeof aSession>>) => team.putSession({ record: aSession(S, more), by: 'x', alive: false })
+    await assert.rejects(bring({ key: 'x'.repeat(20_000) }), {
+      code: 'server-refused',
+      message: /^TrainingSession [0-9a-f]{24} can't be brought to the team: key: too large/,
+    })
+    assert.deepEqual(await team.sessions({ deleted: true }), [])
+    await bring({
+      modelName: 'half \ud800',
+      name: 'net',
+      finished: { status: 'failed', error: 'x'.repeat(100_000), time: 1e300 },
+      attempt: {
+        id: null,
+        time: null,
+        pid: null,
+        host: null,
+        bootId: null,
+        restored: null,
+        hyperparameters: { lr: 1 },
+        pruningPlan: null,
+        environment: {},
+      },
+    })
+    const shown = (await team.session(S))!
+    assert.deepEqual([shown.modelName, shown.finished?.time, shown.attempt?.hyperparameters], ['half \ufffd', null, { lr: 1 }])
+    await assert.rejects(team.mark(S, { tags: ['x'.repeat(20_000)] }), { code: 'server-refused' })
+    await team.putEpoch(anEpoch(S, 1, 0x100, { weights: null, time: NaN, begun: null, started: 1e300 }))
+    assert.deepEqual([...(await team.clock({ epochIds: [id(0x101)] })).started], [NaN])
+    const huge: ModelGraph = { nodes: { a: { id: 'a', data: { parameters: '123456789012345678901234567890' } } } }
+    await team.putGraph(graphHash(huge), huge, summarize(huge))
+    assert.deepEqual(await team.graphSummary(graphHash(huge)), summarize(huge))
   })
 
   it('lets one at a time have a lease, until it leaves it or its time is over', async () => {
@@ -611,6 +651,41 @@ describe('sessions in MongoDB', () => {
       } finally {
         await patient.close()
         await silent.close()
+      }
+    })
+
+    it('comes to an end with every question, whatever the line does, and goes on once it is well', async () => {
+      const proxy = await startProxy(uri)
+      const patient = openMongo({ uri: proxy.url, database }, { patience: 1500 })
+      try {
+        await patient.prepare()
+        await patient.putSession({ record: aSession(S), by: 'x', alive: false })
+        for (let round = 0; round < 2; round++) {
+          // Half open: nothing comes back any more on connections that are there.
+          proxy.set({ kind: 'silent' })
+          const from = performance.now()
+          await assert.rejects(patient.sessions(), { code: 'server-away' })
+          assert.ok(performance.now() - from < 30_000)
+          proxy.set({ kind: 'open' })
+          await patient.check()
+          // Cut in the middle of a question, or of an answer: it is asked again, and a write is done once.
+          for (const direction of ['up', 'down'] as const) {
+            const cut = proxy.cut(20, direction)
+            await patient.mark(S, { tags: [`${round} ${direction}`] })
+            await cut
+          }
+          assert.deepEqual((await patient.session(S))?.tags, [`${round} down`])
+          await proxy.down()
+          await assert.rejects(patient.mark(S, { tags: ['never'] }), { code: 'server-away' })
+          await proxy.up()
+          await patient.check()
+          await patient.putSession({ record: aSession(S, { tags: [] }), by: `round ${round}`, alive: false })
+        }
+        const { decided } = (await plain.collection('TrainingSession').findOne({ _id: new ObjectId(S) }))!
+        assert.equal(decided, 5, 'each decision counts once')
+      } finally {
+        await patient.close()
+        await proxy.close()
       }
     })
 
