@@ -11,6 +11,7 @@ import { damage, LISTED, type ListedSession, listedSession, parse, sessionDetail
 /** After its last sign of life, which comes once a minute. */
 const ALIVE_SECONDS = 180
 const BATCH = 2000
+const ONE_BY_ONE = 8
 /** Settings may be nested a hundred levels deep, and lie in two more. */
 const DEEPEST_DETAILS = 102
 const NO_TAGS: readonly string[] = []
@@ -94,8 +95,10 @@ export async function sessions(
   byHand: ByHand,
   { deleted, ids }: { readonly deleted?: boolean; readonly ids?: readonly string[] } = {},
 ): Promise<SessionOverview[]> {
-  const filter: Document = deleted ? {} : { deletedAt: null }
-  const asked = ids ? [...pieces(objectIds(ids))].map((some) => ({ ...filter, ...anyOf(some) })) : [filter]
+  // Few are asked for one by one, by their ids alone: that every server answers by its index.
+  const asked: readonly Document[] = ids
+    ? [...pieces(objectIds(ids), ids.length <= ONE_BY_ONE ? 1 : undefined)].map(anyOf)
+    : [deleted ? {} : { deletedAt: null }]
   const [{ offset }, ...found] = await Promise.all([
     mongo.connection.clock(),
     ...asked.map((one) =>
@@ -110,7 +113,7 @@ export async function sessions(
       if (view) shown.push(view.overview)
     }
   }
-  return shown.sort(order)
+  return (ids && !deleted ? shown.filter(({ deletedAt }) => deletedAt === null) : shown).sort(order)
 }
 
 /** All sessions, the newest first, as they come. */

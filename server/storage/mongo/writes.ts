@@ -88,7 +88,7 @@ export class Writes {
         floatingWeightsId: start.weightsId,
         aliveAt: alive ? new Date() : null,
       }),
-      tags: [...record.tags],
+      ...(record.tags.length > 0 ? { tags: [...record.tags] } : {}),
       own: 0,
       format: FORMAT,
       version: 1,
@@ -306,7 +306,7 @@ export class Writes {
       if (isSame(now, wanted)) return now
       if (now.version !== decided) return undefined
       const set: Fields = { decided: wanted.version, ...(name === undefined ? {} : { name }) }
-      if (marks.tags !== undefined) set['tags'] = [...marks.tags]
+      if (marks.tags !== undefined) set['tags'] = marks.tags.length > 0 ? [...marks.tags] : null
       if (marks.deleted !== undefined) set['deletedAt'] = time(marks.deleted)
       if (marks.selected === null) Object.assign(set, { selected: null, weightsId: await this.#floating(known) })
       else if (marks.selected !== undefined) {
@@ -480,11 +480,11 @@ function toldFields({ record, by, alive }: SessionUpload): Fields {
       epochId: idOf(forkedFrom.epochId, 'epoch'),
       epochNumber: forkedFrom.epochNumber,
     },
-    started,
+    started: started || null,
     engine: engine && given({ ...engine, time: time(engine.time) }),
     finished: finished && given({ ...finished, time: time(finished.time) }),
     open: open && { id: idOf(open.id, 'epoch'), number: open.number },
-    alive,
+    alive: alive || null,
     details,
     told: createHash('sha256').update(told).digest('hex'),
   }
