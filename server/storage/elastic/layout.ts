@@ -35,7 +35,8 @@ export const MAPPING = {
     at: column('integer'),
     /**
      * `inner` for points that no question about an epoch as a whole looks at; `last` for one that may be the epoch's value, `outer` for one
-     * that may be the lowest, the highest or at an end. A document without any counts as all of them.
+     * that may be the lowest, the highest or at an end, `falls` for one whose step is below the one before. A document without any counts
+     * as any of them.
      */
     role: keyword,
     line: column('integer'),

@@ -1,5 +1,5 @@
 import { EpochtreeError } from '../../errors'
-import type { Part } from './scopes'
+import type { Limits, Part } from './scopes'
 import type { Json, Server } from './server'
 
 /** Hits of one page; Elasticsearch gives no more (`index.max_result_window`). */
@@ -13,6 +13,7 @@ const MOST_INDICES = 24
 export interface Search {
   readonly prefix: string
   readonly server: Server
+  readonly limits: Limits
 }
 /** Values of a document by field, as columns have them: a list each. */
 export type Hit = Readonly<Record<string, readonly unknown[] | undefined>>
