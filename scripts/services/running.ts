@@ -82,8 +82,8 @@ export async function launch(how: Launch): Promise<Running> {
     ended = new Promise<string>((done) => {
       mine.on('error', (error) => done(error.message))
       mine.on('exit', (status, signal) => done(signal ? `was ended by ${signal}` : `ended with status ${status}`))
-    }).then((how) => {
-      over = how
+    }).then((end) => {
+      over = end
       // What is left of its group ends by this.
       input.destroy()
       if (child === mine) child = undefined

@@ -54,6 +54,8 @@ export interface EpochUpload extends EpochRecord {
   readonly started: number | null
   /** Documents that it has in the team's store, of its own journal. */
   readonly documents: number
+  /** Whether the team's bucket let go of its weights, whatever lies on this machine. */
+  readonly released: boolean
 }
 
 /** What people decided. The version rises with every decision, and with nothing else: what is trained meanwhile is no reason to decide anew. */
@@ -70,6 +72,15 @@ export interface SessionUpload {
   readonly alive: boolean
 }
 
+export interface WeightsRecord {
+  readonly sha256: string
+  readonly bytes: number
+  readonly format: string | null
+  readonly location: string
+  /** The graph that they go with first. */
+  readonly graphHash: string | null
+}
+
 /** Sessions, epochs, graphs and weights records of a team, in MongoDB. */
 export interface TeamSessions extends SessionStore {
   /** Makes indexes, brings older documents forward, checks that the server can do what is needed. Repeatable; called before the first write. */
@@ -83,14 +94,12 @@ export interface TeamSessions extends SessionStore {
   putSession(upload: SessionUpload, signal?: AbortSignal): Promise<TeamDecisions>
   /** Writes a graph once. What is too large for a document goes to the bucket, by `large`. */
   putGraph(hash: string, graph: ModelGraph, summary: GraphSummary, signal?: AbortSignal): Promise<void>
-  /** The record of a weights file that lies in the bucket. */
-  putWeights(file: {
-    readonly sha256: string
-    readonly bytes: number
-    readonly format: string | null
-    readonly location: string
-    readonly graphHash: string | null
-  }): Promise<void>
+  /**
+   * The record of a weights or state file that lies in the bucket; no one takes the file away then before an hour is over. False where nothing was
+   * known of it: then look once more whether the bucket has it, because whoever removed it before may just have been at it. Fails with `team-busy`
+   * while it is being removed.
+   */
+  putWeights(file: WeightsRecord): Promise<boolean>
   /**
    * Makes an epoch part of its session, and so visible. Its documents, graph and weights must be there. Repeatable; in order: one whose number is
    * not above the session's last is only brought up to date.
@@ -103,6 +112,19 @@ export interface TeamSessions extends SessionStore {
   /** One piece of work at a time for the whole team, such as `gc`: taken for some seconds, and taken again before they are over; false where another has it. */
   takeLease(name: string, holder: string, seconds: number): Promise<boolean>
   leaveLease(name: string, holder: string): Promise<void>
+  /**
+   * First step of removing a session for good, if it was deleted no later than that (seconds since 1970, as the deletion tells): nobody can restore
+   * it from here on. Answers with those of its own epochs that no fork needs, whose documents are to be removed before `finishRemoval`;
+   * undefined where it is not to be removed. Repeatable; sessions whose removal was begun are deleted ones in `sessions`.
+   */
+  startRemoval(sessionId: string, deletedBefore: number): Promise<readonly string[] | undefined>
+  /** Removes the epochs that `startRemoval` told of, and the session with its last one. */
+  finishRemoval(sessionId: string): Promise<void>
+  /** Those of the files that no epoch names as weights or state, and that nobody has brought for so many seconds. */
+  unneededWeights(sha256s: readonly string[], idleSeconds: number, signal?: AbortSignal): Promise<readonly string[]>
+  /** The same, claimed: nobody can bring them until `dropWeights`, which must come within half an hour, after they were removed from the bucket. */
+  claimWeights(sha256s: readonly string[], idleSeconds: number, signal?: AbortSignal): Promise<readonly string[]>
+  dropWeights(sha256s: readonly string[]): Promise<void>
   /** Drops what is kept for the next question and looks whether the server answers. */
   check(signal?: AbortSignal): Promise<void>
   close(): Promise<void>
