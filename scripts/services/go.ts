@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { root, type Say } from '../vscode/root'
 import { cache, once, tool } from './place'
 
@@ -36,16 +36,22 @@ export async function goProgram(name: string, say: Say, patch?: Patch): Promise<
         env: { GOFLAGS: '-mod=readonly -buildvcs=false', GOWORK: 'off', CGO_ENABLED: '0' },
         remedy: REMEDY,
       })
-    const overlay: string[] = []
     if (patch) {
+      const patched = join(into, 'patched')
+      // Verified by go.sum before it is copied.
       await go('mod', 'download', patch.module)
-      const folderOfModule = (await go('list', '-m', '-f', '{{.Dir}}', patch.module)).trim()
-      const [original, patched] = [join(folderOfModule, patch.file), join(into, 'patched.go')]
-      writeFileSync(patched, patch.texts.reduce(replaced, readFileSync(original, 'utf8')))
-      writeFileSync(join(into, 'overlay.json'), JSON.stringify({ Replace: { [original]: patched } }))
-      overlay.push('-overlay', join(into, 'overlay.json'))
+      cpSync((await go('list', '-m', '-f', '{{.Dir}}', patch.module)).trim(), patched, { recursive: true })
+      const file = join(patched, patch.file)
+      // The cache of modules is kept from being written, and so is a copy of it.
+      for (const path of [dirname(file), file]) chmodSync(path, 0o755)
+      writeFileSync(file, patch.texts.reduce(replaced, readFileSync(file, 'utf8')))
+      await go('mod', 'edit', `-replace=${patch.module}=${patched}`)
     }
-    await go('build', ...overlay, '-o', join(into, program), '.')
+    await go('build', '-o', join(into, program), '.')
+    if (patch) {
+      await tool({ program: 'chmod', args: ['-R', 'u+w', join(into, 'patched')], remedy: '' })
+      rmSync(join(into, 'patched'), { recursive: true })
+    }
   })
   return join(folder, program)
 }

@@ -1,8 +1,9 @@
-import type { Document, ObjectId } from 'mongodb'
+import { BSON, type Document, type ObjectId } from 'mongodb'
 import { checkAborted } from '../../errors'
 import { nextChange } from './changes'
+import type { Removal } from '../team/ports'
 import { isDuplicate } from './errors'
-import { anyOf, hashId, type Mongo, objectId, pieces } from './mongo'
+import { anyOf, hashId, type Mongo, objectId, objectIds, pieces } from './mongo'
 import { damage, epochClock, fileHash, FORMAT, LISTED, listedSession, parse, sessionEpochs, weightsDocument } from './schema'
 
 const SMALL_PIECE = 200
@@ -30,14 +31,53 @@ export async function startRemoval(mongo: Mongo, sessionId: string, deletedBefor
   )
   // Begun before, or nobody has deleted it so long ago.
   if (matchedCount === 0 && !(await isRemoving(mongo, _id))) return undefined
-  return (await removable(mongo, _id)).map(({ id }) => id)
+  return (await ownEpochs(mongo, _id, await decideEnd(mongo, _id))).map(({ id }) => id)
+}
+
+/** What that would come to, once these other sessions are gone. */
+export async function removal(
+  mongo: Mongo,
+  sessionId: string,
+  deletedBefore: number,
+  gone: ReadonlySet<string>,
+): Promise<Removal | undefined> {
+  const _id = objectId(sessionId)
+  const session =
+    _id &&
+    (await mongo.ask((db) =>
+      db.collection('TrainingSession').findOne({ _id, format: { $gte: 1 } }, { projection: { deletedAt: 1, removing: 1, keepTo: 1 } }),
+    ))
+  if (!session) return undefined
+  const deletedAt: unknown = session['deletedAt']
+  const begun = session['removing'] === true
+  if (!begun && !(typeof deletedAt === 'number' && deletedAt <= deletedBefore)) return undefined
+  const kept: unknown = session['keepTo']
+  const above = begun && typeof kept === 'number' ? kept : await neededUpTo(mongo, _id, gone)
+  const epochIds = (await ownEpochs(mongo, _id, above)).map(({ id }) => id)
+  const whole =
+    above === 0 || (await mongo.ask((db) => db.collection('Epoch').countDocuments({ sessionId: _id, number: { $lte: above } }))) === 0
+  return begun || whole || epochIds.length > 0 ? { above, epochIds, whole } : undefined
+}
+
+/**
+ * Up to which of its own epochs a session stays: found out once, and written down. A fork that comes later sees it there (`Writes`), so none relies on
+ * what is going.
+ */
+async function decideEnd(mongo: Mongo, _id: ObjectId): Promise<number> {
+  for (;;) {
+    const known = await mongo.ask((db) => db.collection('TrainingSession').findOne({ _id, removing: true }, { projection: { keepTo: 1 } }))
+    if (!known) return Number.MAX_SAFE_INTEGER
+    if (typeof known['keepTo'] === 'number') return known['keepTo']
+    const keepTo = await neededUpTo(mongo, _id)
+    await mongo.ask((db) => db.collection('TrainingSession').updateOne({ _id, removing: true, keepTo: null }, { $set: { keepTo } }))
+  }
 }
 
 /** Last step: the epochs' documents are gone, now they go themselves, and the session with its last one. */
 export async function finishRemoval(mongo: Mongo, sessionId: string): Promise<void> {
   const _id = objectId(sessionId)
   if (!_id || !(await isRemoving(mongo, _id))) return
-  const gone = await removable(mongo, _id)
+  const gone = await ownEpochs(mongo, _id, await decideEnd(mongo, _id))
   for (const some of pieces(gone, SMALL_PIECE))
     await mongo.ask((db) => db.collection('Epoch').deleteMany({ _id: { $in: some.map(({ id }) => objectId(id)!) } }))
   const [last] = await mongo.ask((db) =>
@@ -73,7 +113,7 @@ export async function finishRemoval(mongo: Mongo, sessionId: string): Promise<vo
           weightsId: (last['weightsId'] ?? null) as unknown,
           change: change.n,
         },
-        $unset: { removing: '', selected: '', open: '' },
+        $unset: { removing: '', keepTo: '', selected: '', open: '' },
         $inc: { version: 1 },
       },
     ),
@@ -83,37 +123,43 @@ export async function finishRemoval(mongo: Mongo, sessionId: string): Promise<vo
 const isRemoving = async (mongo: Mongo, _id: ObjectId): Promise<boolean> =>
   (await mongo.ask((db) => db.collection('TrainingSession').findOne({ _id }, { projection: { removing: 1 } })))?.['removing'] === true
 
-/** Own epochs above the last that a fork starts from. */
-async function removable(mongo: Mongo, sessionId: ObjectId): Promise<{ readonly id: string; readonly number: number }[]> {
-  const [epochs, forks] = await Promise.all([
-    mongo.ask((db) =>
-      db
-        .collection('Epoch')
-        .find({ sessionId }, { projection: { sessionId: 1, number: 1 }, sort: { number: 1 } })
-        .toArray(),
-    ),
-    // Whatever named it: the session that a reference meant, or the one that trained the epoch.
-    mongo.ask((db) =>
-      db
-        .collection('TrainingSession')
-        .find({ $or: [{ 'forkPoint.sessionId': sessionId }, { 'forkedFrom.sessionId': sessionId }] }, { projection: LISTED })
-        .toArray(),
-    ),
-  ])
-  const own = epochs.map((document) => {
+const epochsOf = async (mongo: Mongo, filter: Document): Promise<{ readonly id: string; readonly number: number }[]> => {
+  const documents = await mongo.ask((db) =>
+    db
+      .collection('Epoch')
+      .find(filter, { projection: { sessionId: 1, number: 1 }, sort: { number: 1 } })
+      .toArray(),
+  )
+  return documents.map((document) => {
     const { value, damaged } = parse('Epoch', epochClock, document)
     if (damaged) throw damaged.error
     return { id: value._id, number: value.number }
   })
-  const numbers = new Map(own.map(({ id, number }) => [id, number]))
-  let needed = 0
+}
+
+/** Own epochs above a number. */
+const ownEpochs = (mongo: Mongo, sessionId: ObjectId, above: number) => epochsOf(mongo, { sessionId, number: { $gt: above } })
+
+/** The last of its own epochs that a fork starts from; 0 where none does. */
+async function neededUpTo(mongo: Mongo, sessionId: ObjectId, gone: ReadonlySet<string> = new Set()): Promise<number> {
+  // Whatever named it: the session that a reference meant, or the one that trained the epoch.
+  const forks = await mongo.ask((db) =>
+    db
+      .collection('TrainingSession')
+      .find({ $or: [{ 'forkPoint.sessionId': sessionId }, { 'forkedFrom.sessionId': sessionId }] }, { projection: LISTED })
+      .toArray(),
+  )
+  const starts = new Set<string>()
   for (const document of forks) {
     const { value, damaged } = parse('TrainingSession', listedSession, document)
     // Who can't tell what it needs needs everything.
-    if (damaged) return []
-    needed = Math.max(needed, numbers.get(value.forkedFrom?.epochId ?? '') ?? 0)
+    if (damaged) return Number.MAX_SAFE_INTEGER
+    if (!gone.has(value._id) && value.forkedFrom) starts.add(value.forkedFrom.epochId)
   }
-  return own.filter(({ number }) => number > needed)
+  let needed = 0
+  for (const some of pieces([...starts], SMALL_PIECE))
+    for (const { number } of await epochsOf(mongo, { ...anyOf(objectIds(some)), sessionId })) needed = Math.max(needed, number)
+  return needed
 }
 
 /** Those of the files that an epoch names as its weights or state. */
@@ -235,3 +281,83 @@ export async function dropWeights(mongo: Mongo, sha256s: readonly string[]): Pro
       db.collection('Weights').deleteMany({ _id: { $in: some.flatMap((sha256) => hashId(sha256) ?? []) }, removing: true }),
     )
 }
+
+/** Graphs that no epoch names, and that nobody has brought for so long. */
+export async function unneededGraphs(
+  mongo: Mongo,
+  hashes: readonly string[],
+  idleSeconds: number,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
+  const since = await ago(mongo, idleSeconds)
+  const left: string[] = []
+  for (const some of pieces(hashes, SMALL_PIECE)) {
+    checkAborted(signal)
+    const ids = some.flatMap((hash) => hashId(hash) ?? [])
+    const [named, fresh] = await Promise.all([
+      mongo.ask(
+        (db) =>
+          db
+            .collection('Epoch')
+            .find({ modelGraphId: { $in: ids } }, { projection: { modelGraphId: 1 } })
+            .toArray(),
+        { signal },
+      ),
+      mongo.ask(
+        (db) =>
+          db
+            .collection('ModelGraph')
+            .find({ ...anyOf(ids), usedAt: { $gt: since } }, { projection: { _id: 1 } })
+            .toArray(),
+        {
+          signal,
+        },
+      ),
+    ])
+    const used = new Set([...named.map(({ modelGraphId }) => String(modelGraphId)), ...fresh.map(({ _id }) => String(_id))])
+    for (const hash of some) if (!used.has(hash.slice(0, 24))) left.push(hash)
+  }
+  return left
+}
+
+/**
+ * Removes the documents of graphs that nobody needs. Whoever is about to name one has noted that before (`usedAt`), and then it is not removed; who
+ * comes later finds none, and brings it.
+ */
+export async function* removeGraphs(
+  mongo: Mongo,
+  idleSeconds: number,
+  dryRun: boolean,
+  signal?: AbortSignal,
+): AsyncGenerator<{ readonly hash: string; readonly bytes: number }> {
+  const since = await ago(mongo, idleSeconds)
+  // Of a graph that something else wrote nobody knows who needs it.
+  const old = { format: { $gte: 1 }, $or: [{ usedAt: null }, { usedAt: { $lte: since } }] }
+  let after: ObjectId | undefined
+  for (;;) {
+    checkAborted(signal)
+    const page = await mongo.ask(
+      (db) =>
+        db
+          .collection('ModelGraph')
+          .find({ ...old, ...(after ? { _id: { $gt: after } } : {}) }, { projection: { hash: 1 }, sort: { _id: 1 }, limit: SMALL_PIECE })
+          .toArray(),
+      { signal },
+    )
+    const last = page.at(-1)
+    if (!last) return
+    after = last._id
+    const hashes = page.flatMap(({ hash }) => (typeof hash === 'string' && HASH.test(hash) ? hash : []))
+    for (const hash of await unneededGraphs(mongo, hashes, idleSeconds, signal)) {
+      const _id = hashId(hash)!
+      const document = await mongo.ask((db) => db.collection('ModelGraph').findOne({ _id, hash }), { signal })
+      if (!document) continue
+      if (!dryRun) {
+        const { deletedCount } = await mongo.ask((db) => db.collection('ModelGraph').deleteOne({ _id, hash, ...old }))
+        if (deletedCount === 0) continue
+      }
+      yield { hash, bytes: BSON.calculateObjectSize(document) }
+    }
+  }
+}
+const HASH = /^[0-9a-f]{64}$/

@@ -34,6 +34,10 @@ export class Writes {
   readonly #signs = new Map<string, number>()
   /** When files were noted here last. */
   readonly #brought = new Map<string, number>()
+  /** When graphs were noted here last. */
+  readonly #drawn = new Map<string, number>()
+  /** Forks whose beginning is sure to stay. */
+  readonly #anchored = new Set<string>()
   /** Graphs whose documents name weights. */
   readonly #paired = new Set<string>()
 
@@ -55,7 +59,10 @@ export class Writes {
         )
       if (known?.removing) throw removed(record.id)
       const done = known ? await this.#update(_id, known, upload, told) : await this.#insert(_id, upload, told)
-      if (done) return done
+      if (done) {
+        await this.#anchor(_id, record)
+        return done
+      }
       if (tries === TRIES) throw busy(record.id)
     }
   }
@@ -116,7 +123,10 @@ export class Writes {
     if (healed.forkPoint) set['epochs'] = await this.#withStart(_id, healed.epochs)
     if (!(await this.#guarded(_id, known, set, alive ? { $currentDate: { aliveAt: true } } : {}))) return undefined
     if (alive) this.#signs.set(record.id, performance.now())
-    if (healed.forkPoint) await this.#healForks(_id, healed.epochs)
+    if (healed.forkPoint) {
+      this.#anchored.delete(record.id)
+      await this.#healForks(_id, healed.epochs)
+    }
     return decisionsOf(known)
   }
 
@@ -127,6 +137,41 @@ export class Writes {
     if (damaged) throw damaged.error
     const epochs = document!['epochs'] as ObjectId[]
     return epochs[0] && start[0]?.equals(epochs[0]) ? epochs : [...start, ...epochs]
+  }
+
+  /**
+   * A fork that was brought while what it starts from was being removed. Whoever removes writes down what stays after it looked for forks; the fork
+   * looks there after it was written. So one of the two has seen the other.
+   */
+  async #anchor(_id: ObjectId, { id, forkedFrom }: SessionRecord) {
+    if (!forkedFrom || this.#anchored.has(id)) return
+    for (let tries = 1; tries <= TRIES; tries++) {
+      const own = await this.#state(_id)
+      if (!own?.forkPoint) return
+      const { sessionId, number } = own.forkPoint
+      const parent = await this.#mongo.ask((db) =>
+        db.collection('TrainingSession').findOne({ _id: objectId(sessionId)! }, { projection: { removing: 1, keepTo: 1 } }),
+      )
+      const keepTo: unknown = parent?.['keepTo']
+      if (parent && (parent['removing'] !== true || (typeof keepTo === 'number' && keepTo >= number))) {
+        this.#anchored.add(id)
+        return
+      }
+      if (parent && typeof keepTo !== 'number') throw beingRemoved('What this session starts from is')
+      // As one whose parent is not known.
+      const document = await this.#mongo.ask((db) => db.collection('TrainingSession').findOne({ _id }, { projection: { epochs: 1 } }))
+      const { value, damaged } = parse('TrainingSession', sessionEpochs, document)
+      if (damaged) throw damaged.error
+      const inherited = value.epochs.indexOf(forkedFrom.epochId) + 1
+      const weightsId = own.own ? undefined : null
+      const set = {
+        forkPoint: null,
+        epochs: (document!['epochs'] as ObjectId[]).slice(inherited),
+        ...(weightsId === null ? { floatingWeightsId: null, ...(own.selected ? {} : { weightsId: null }) } : {}),
+      }
+      if (await this.#guarded(_id, own, set)) return
+    }
+    throw busy(id)
   }
 
   /** Forks that took over the history while its beginning was not known. */
@@ -151,6 +196,7 @@ export class Writes {
     const session = idOf(epoch.sessionId, 'session')
     const fields = epochFields(epoch, session)
     await this.#holdFiles(epoch)
+    await this.#holdGraph(epoch)
     for (let tries = 1; ; tries++) {
       const known = await this.#state(session)
       if (!known)
@@ -278,6 +324,18 @@ export class Writes {
       if (matchedCount === 0) throw beingRemoved(`Weights of epoch ${number} are not in the team's bucket, or`)
       this.#note(file.sha256)
     }
+  }
+
+  /** The same for its graph. */
+  async #holdGraph({ number, graphHash }: EpochUpload) {
+    const now = performance.now()
+    if (graphHash === null || now - (this.#drawn.get(graphHash) ?? -Infinity) < BROUGHT_MS) return
+    const { matchedCount } = await this.#mongo.ask((db) =>
+      db.collection('ModelGraph').updateOne({ _id: hashId(graphHash)!, hash: graphHash }, { $currentDate: { usedAt: true } }),
+    )
+    if (matchedCount === 0) throw beingRemoved(`The graph of epoch ${number} is not in the team's database, or`)
+    if (this.#drawn.size > 100_000) this.#drawn.clear()
+    this.#drawn.set(graphHash, now)
   }
 
   async decide(sessionId: string, marks: Marks, decided: number): Promise<TeamDecisions | undefined> {

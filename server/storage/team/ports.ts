@@ -81,6 +81,14 @@ export interface WeightsRecord {
   readonly graphHash: string | null
 }
 
+export interface Removal {
+  /** Own epochs up to this number stay, because forks need them; 0 where none does. */
+  readonly above: number
+  readonly epochIds: readonly string[]
+  /** Whether the session goes with them. */
+  readonly whole: boolean
+}
+
 /** Sessions, epochs, graphs and weights records of a team, in MongoDB. */
 export interface TeamSessions extends SessionStore {
   /** Makes indexes, brings older documents forward, checks that the server can do what is needed. Repeatable; called before the first write. */
@@ -118,6 +126,11 @@ export interface TeamSessions extends SessionStore {
    * undefined where it is not to be removed. Repeatable; sessions whose removal was begun are deleted ones in `sessions`.
    */
   startRemoval(sessionId: string, deletedBefore: number): Promise<readonly string[] | undefined>
+  /**
+   * What removing a session comes to, or would come to if these other sessions were gone already; nothing is written. Undefined where it is not to
+   * be removed, or where there is nothing left to remove.
+   */
+  removal(sessionId: string, deletedBefore: number, gone?: ReadonlySet<string>): Promise<Removal | undefined>
   /** Removes the epochs that `startRemoval` told of, and the session with its last one. */
   finishRemoval(sessionId: string): Promise<void>
   /** Those of the files that no epoch names as weights or state, and that nobody has brought for so many seconds. */
@@ -125,6 +138,10 @@ export interface TeamSessions extends SessionStore {
   /** The same, claimed: nobody can bring them until `dropWeights`, which must come within half an hour, after they were removed from the bucket. */
   claimWeights(sha256s: readonly string[], idleSeconds: number, signal?: AbortSignal): Promise<readonly string[]>
   dropWeights(sha256s: readonly string[]): Promise<void>
+  /** Those of the graphs that no epoch names, and that nobody has brought for so many seconds; also such as the team has no document of. */
+  unneededGraphs(hashes: readonly string[], idleSeconds: number, signal?: AbortSignal): Promise<readonly string[]>
+  /** Removes the documents of graphs that nobody needs, or only tells of them. What lies in the bucket stays there. */
+  removeGraphs(idleSeconds: number, dryRun: boolean, signal?: AbortSignal): AsyncIterable<{ readonly hash: string; readonly bytes: number }>
   /** Drops what is kept for the next question and looks whether the server answers. */
   check(signal?: AbortSignal): Promise<void>
   close(): Promise<void>
@@ -164,6 +181,11 @@ export interface SampleColumns extends ColumnsOf {
   readonly fields: ReadonlyMap<string, readonly unknown[]>
 }
 
+export interface OwnEpochs {
+  readonly sessionId: string
+  readonly above: number
+}
+
 /** Metric points and sample documents of a team, in Elasticsearch. */
 export interface TeamDocuments extends DocumentStore {
   /** Makes the template and the alias, and checks that they are ours. Repeatable. */
@@ -179,8 +201,12 @@ export interface TeamDocuments extends DocumentStore {
   samples(scopes: readonly Scope[], split: string, fields: readonly string[], signal?: AbortSignal): Promise<SampleReader>
   /** How many documents each epoch has. */
   count(epochIds: readonly string[]): Promise<ReadonlyMap<string, number>>
-  /** Removes the documents of epochs; how many there were. */
-  remove(epochIds: readonly string[], signal?: AbortSignal): Promise<number>
+  /** Removes the documents of epochs, or those of a session's own epochs above a number, whether anybody sees them or not; how many there were. */
+  remove(epochs: readonly string[] | OwnEpochs, signal?: AbortSignal): Promise<number>
+  /** How many there are of a session's own epochs above a number. */
+  countAbove(epochs: OwnEpochs, signal?: AbortSignal): Promise<number>
+  /** What one takes up on the servers' disks, on average; 0 where there is none. */
+  bytesEach(): Promise<number>
   check(signal?: AbortSignal): Promise<void>
   close(): Promise<void>
 }
