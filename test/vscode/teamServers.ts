@@ -27,7 +27,11 @@ export async function startTeam(): Promise<TeamServers> {
     { name: 'admin', password: PASSWORD, role: 'superuser' as const },
     { name: 'reader', password: PASSWORD, role: 'reader' as const },
   ]
-  const starting = [startMongo({ say: toStderr }), startElastic({ users, tls: certificate, say: toStderr }), startGcs({ say: toStderr })] as const
+  const starting = [
+    startMongo({ say: toStderr }),
+    startElastic({ users, tls: certificate, say: toStderr }),
+    startGcs({ say: toStderr }),
+  ] as const
   const started = await Promise.allSettled(starting)
   const running = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   const stop = async () => {

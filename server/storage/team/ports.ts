@@ -1,5 +1,15 @@
 import type { GraphSummary, ModelGraph } from '../../protocol/model'
-import type { DocumentStore, EpochRecord, Marks, Progress, SessionOverview, SessionRecord, SessionStore, Transfer, WeightsStore } from '../ports'
+import type {
+  DocumentStore,
+  EpochRecord,
+  Marks,
+  Progress,
+  SessionOverview,
+  SessionRecord,
+  SessionStore,
+  Transfer,
+  WeightsStore,
+} from '../ports'
 
 export type ServerName = 'MongoDB' | 'Elasticsearch' | 'Google Cloud Storage'
 
