@@ -27,7 +27,18 @@ import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
 const { collect, lostWeights, teamOfFolder, fork, resume, train, demo, follow } = later(acts)
-const { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted, renderWritten } = later(acts)
+const {
+  renderChanged,
+  renderCheckout,
+  renderCollected,
+  renderDoctor,
+  renderIngested,
+  renderPulled,
+  renderPushed,
+  renderStarted,
+  renderWritten,
+} = later(acts)
+const { push, pull } = later(() => import('./actions/handOver'))
 const { writeComparison } = later(() => import('./comparison/htmlFile'))
 const changes = later(async () => (await acts()).changes)
 
@@ -107,6 +118,20 @@ async function withProgress<Result>(work: (progress: ReturnType<typeof progressB
     return await work(bar.show)
   } finally {
     bar.clear()
+  }
+}
+
+/** Work that Ctrl-C ends in good order, so that it goes on from there the next time. */
+async function interruptible<Result>(
+  work: (signal: AbortSignal, progress: ReturnType<typeof progressBar>['show']) => Promise<Result>,
+): Promise<Result> {
+  const stopped = new AbortController()
+  const stop = () => stopped.abort()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
+  try {
+    return await withProgress((progress) => work(stopped.signal, progress))
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop)
   }
 }
 
@@ -394,6 +419,25 @@ add({
   answer: (place, _, options) =>
     place.stores.use((db) => collect(db, place.dir, { dryRun: options['dryRun'] === true, keep: options['keep'] as Keep | undefined })),
   text: renderCollected,
+})
+
+add({
+  usage: 'push [sessions...]',
+  about: "Hand on to the team what others don't have yet: all sessions, or these with all that they start from",
+  example: 'push resnet50',
+  reference: true,
+  answer: (place, sessions) => interruptible((signal, progress) => push(place, sessions, { env: process.env, signal, progress })),
+  text: renderPushed,
+  exit: ({ left }) => (left.length > 0 ? 1 : 0),
+})
+add({
+  usage: 'pull <reference>',
+  about: "Bring a session of the team here, with its whole history, to work without the team's servers",
+  example: 'pull resnet50 --no-weights',
+  options: (command) => command.option('--no-weights', 'leave the weights where they are; nothing can be forked then'),
+  answer: (place, [text], options) =>
+    interruptible((signal, progress) => pull(place, text!, { env: process.env, signal, progress, weights: options['weights'] !== false })),
+  text: renderPulled,
 })
 
 program

@@ -4,6 +4,16 @@ export { lostWeights } from '../actions/doctor'
 export { collect } from '../actions/gc'
 export { fork, resume, train } from '../actions/newSession'
 export { demo } from './demo'
-export { renderChanged, renderCheckout, renderCollected, renderDoctor, renderIngested, renderStarted, renderWritten } from './text/outcomes'
+export {
+  renderChanged,
+  renderCheckout,
+  renderCollected,
+  renderDoctor,
+  renderIngested,
+  renderPulled,
+  renderPushed,
+  renderStarted,
+  renderWritten,
+} from './text/outcomes'
 export { follow } from './watch'
 export { teamOfFolder } from '../actions/examineTeam'

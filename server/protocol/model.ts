@@ -191,6 +191,25 @@ export interface BestJson {
   readonly direction: 'min' | 'max'
   readonly pareto?: readonly (EpochName & { readonly value: JsonNumber; readonly parameters: number })[]
 }
+/** What others can see now, and what of it they could not before. */
+export interface PushedJson {
+  readonly sessions: number
+  readonly epochs: number
+  readonly documents: number
+  /** Of weights that were not there yet. */
+  readonly bytes: number
+  /** What could not be handed on, and why. */
+  readonly left: readonly { readonly sessionId: string; readonly name: string; readonly epochs: number; readonly why: string }[]
+}
+/** A session that was brought here, and what came with it that was not here before. */
+export interface PulledJson {
+  readonly session: SessionJson
+  readonly sessions: number
+  readonly epochs: number
+  readonly documents: number
+  /** Of weights. */
+  readonly bytes: number
+}
 export interface CheckoutJson {
   readonly session: { readonly id: string; readonly name: string }
   readonly epoch: EpochName

@@ -159,7 +159,7 @@ describe('weights of a team in a bucket', () => {
     const children = [1, 2].map(() => start({ config, cache: join(dir, 'cache'), sha256: hash }))
     const fetched = await Promise.all([store.fetch(hash), store.fetch(hash), open().fetch(hash), ...children.map((child) => child.got)])
     assert.deepEqual([...new Set(fetched)], [join(dir, 'cache', hash.slice(0, 2), hash)])
-    assert.ok(readFileSync(fetched[0]!).equals(bytes))
+    assert.ok(readFileSync(fetched[0]).equals(bytes))
     assert.deepEqual(readdirSync(join(dir, 'cache', 'parts')), [])
   })
 

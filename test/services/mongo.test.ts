@@ -8,7 +8,8 @@ import { openMongo } from '../../server/storage/mongo/openMongo'
 import type { TeamSessions } from '../../server/storage/team/ports'
 import { writeRuns } from '../contract/fixture'
 import { sessionStoreContract } from '../contract/sessionStore'
-import { testMongo, uploadSessions } from './upload'
+import { mongo, mongoAt } from './servers'
+import { uploadSessions } from './upload'
 
 describe('sessions in MongoDB', () => {
   let uri: string
@@ -16,10 +17,10 @@ describe('sessions in MongoDB', () => {
   let team: TeamSessions
   let plain: MongoClient
   const databases: string[] = []
-  const open = (name = database) => openMongo({ uri, database: name })
+  const open = () => openMongo(mongoAt(uri, database))
 
-  before(() => {
-    uri = testMongo()!
+  before(async () => {
+    uri = (await mongo()).url
     plain = new MongoClient(uri)
   })
   beforeEach(() => {

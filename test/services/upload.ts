@@ -27,6 +27,3 @@ export async function uploadSessions(local: Stores, team: TeamSessions, weights?
     }
   }
 }
-
-/** The server that tests ask, else undefined. */
-export const testMongo = (): string | undefined => process.env['EPOCHTREE_TEST_MONGO']

@@ -7,6 +7,8 @@ import type {
   DoctorJson,
   IngestJson,
   ProblemJson,
+  PulledJson,
+  PushedJson,
   SessionJson,
   StartedJson,
   TeamJson,
@@ -68,6 +70,34 @@ const problemLines = (problems: readonly ProblemJson[]) => [
   ...problems.slice(0, MOST).map(problemText),
   ...(problems.length > MOST ? [`  and ${plural(problems.length - MOST, 'more problem')}; --json shows all`] : []),
 ]
+
+const figures = ({ epochs, documents, bytes: size }: Pick<PushedJson, 'epochs' | 'documents' | 'bytes'>) =>
+  `${plural(epochs, 'epoch')}, ${plural(documents, 'document')}, ${bytes(size)} of weights`
+
+export function renderPushed({ left, ...handed }: PushedJson, style: Style): string {
+  const head =
+    handed.epochs + handed.documents > 0
+      ? `Handed on ${plural(handed.sessions, 'session')}: ${figures(handed)}.`
+      : left.length > 0
+        ? 'Nothing was handed on.'
+        : 'Others have everything already.'
+  const waiting = left
+    .slice(0, MOST)
+    .map(
+      ({ name, epochs, why }) =>
+        `  ${style.bold(safe(name, 60))}: ${epochs > 0 ? `${plural(epochs, 'epoch')} left. ` : ''}${safe(why, 300)}`,
+    )
+  return [head, ...waiting, ...(left.length > MOST ? [`  and ${plural(left.length - MOST, 'more session')}; --json shows all`] : [])].join(
+    '\n',
+  )
+}
+
+export const renderPulled = ({ session, ...brought }: PulledJson, style: Style): string =>
+  `${style.bold(safe(session.name, 60))} ${style.dim(shortId(session.id))}: ${
+    brought.sessions + brought.bytes > 0
+      ? `brought ${plural(brought.sessions, 'session')}, ${figures(brought)}`
+      : 'all of it is here already'
+  }.`
 
 export const renderIngested = (answer: IngestJson | undefined): string =>
   answer

@@ -55,6 +55,7 @@ export function openElastic(config: TeamConfig['elastic'], resolve: Resolve): Te
     async *read(epochIds, signal) {
       yield* upkeep.read(search, await epochsOf({ epochIds }, signal), signal)
     },
+    samples: read,
     count: (epochIds) => upkeep.count(search, epochIds.filter(isId)),
     remove: (epochIds, signal) => upkeep.remove(search, epochIds.filter(isId), signal),
     check: async (signal) => {

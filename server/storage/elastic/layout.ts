@@ -158,7 +158,8 @@ async function checkIndices(server: Server, prefix: string, name: string, signal
   })
   if (answer.status === 404) return 0
   const parsed = mappings.safeParse(answer.body)
-  const found = Object.entries(parsed.success ? parsed.data : { [name]: { mappings: {} as { _meta?: undefined } } })
+  if (!parsed.success) checkFormat(server, `The index "${name}"`, undefined)
+  const found = Object.entries(parsed.data ?? {})
   for (const [index, { mappings: known }] of found) {
     checkFormat(server, `The index "${index}"`, known._meta?.epochtree?.format)
     if (index === prefix)

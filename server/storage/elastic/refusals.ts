@@ -76,11 +76,11 @@ export function refusal(error: unknown, { node }: Shown): unknown {
 }
 
 function causeOf(error: unknown): { code: string; message: string } {
-  let found = { code: '', message: '' }
+  const found = { code: '', message: '' }
   for (let one = error, depth = 0; typeof one === 'object' && one !== null && depth < 8; depth++) {
     const { code, message, cause: inner } = one as { code?: unknown; message?: unknown; cause?: unknown }
-    if (typeof message === 'string' && message !== '') found = { ...found, message }
-    if (typeof code === 'string' && code !== '') found = { ...found, code }
+    if (typeof message === 'string' && message !== '') found.message = message
+    if (typeof code === 'string' && code !== '') found.code = code
     one = inner
   }
   return found.code ? found : { ...found, code: codeIn(found.message) }

@@ -8,7 +8,7 @@ import { encoded, number } from './values'
 export interface Rows {
   readonly index: string
   readonly count: number
-  line(row: number): string
+  readonly line: (row: number) => string
 }
 
 /** The documents that these columns stand for. Each is made when it is asked for, so that none waits in memory. */

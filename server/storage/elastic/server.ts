@@ -60,7 +60,7 @@ export class Server implements Shown {
     checkAborted(signal)
     const client = await this.#opened()
     try {
-      const { statusCode, body: answer } = await client.transport.request<unknown>(
+      const { statusCode, body: answer } = await client.transport.request(
         {
           method,
           path,

@@ -6,7 +6,6 @@ import type { Patience } from './patience'
 import { Broken, inWords, NoCredentials, type Place } from './trouble'
 
 const GOOGLE = 'https://storage.googleapis.com'
-const TOKEN_MS = 20_000
 
 /** A bucket, and how to get in. */
 export interface Connection {
@@ -30,7 +29,7 @@ export function connect({ bucket, prefix, endpoint, caFile }: TeamConfig['gcs'],
     ca: caFile === undefined ? undefined : certificates(caFile),
     proxy: place.google,
     idleMs: patience.idleMs,
-    authorize: place.google ? credentials(origin) : () => Promise.resolve({}),
+    authorize: place.google ? credentials(origin, patience.idleMs) : () => Promise.resolve({}),
   })
   return { http, bucket, prefix, place, patience }
 }
@@ -56,17 +55,17 @@ function certificates(file: string): readonly string[] {
 }
 
 /** Google's application default credentials, by the client library: from the environment, from `gcloud`, or of the machine. */
-function credentials(origin: URL) {
+function credentials(origin: URL, mostMs: number) {
   type Client = { getRequestHeaders(url: string): Promise<Headers> }
   let client: Promise<Client> | undefined
   return async (signal: AbortSignal | undefined): Promise<Readonly<Record<string, string>>> => {
     client ??= import('@google-cloud/storage').then(
       ({ Storage }) =>
-        new Storage({ clientOptions: { transporterOptions: { timeout: TOKEN_MS } } as object }).authClient as unknown as Client,
+        new Storage({ clientOptions: { transporterOptions: { timeout: mostMs } } as object }).authClient as unknown as Client,
     )
     const headers = client.then((auth) => auth.getRequestHeaders(origin.href))
     try {
-      return Object.fromEntries(await within(headers, TOKEN_MS, signal))
+      return Object.fromEntries(await within(headers, mostMs, signal))
     } catch (error) {
       // The next try looks for credentials anew: somebody may have logged in meanwhile.
       client = undefined

@@ -10,10 +10,11 @@ import type { Claims } from './claims'
 import type { Connection } from './connection'
 import { objectPath } from './objects'
 import { patiently } from './patience'
-import { Broken } from './trouble'
+import { Broken, passes } from './trouble'
 
 /** So much is gathered before it is written. */
 const GATHERED = 1024 * 1024
+const MOST_EMPTY = 2
 
 export interface Downloading {
   readonly connection: Connection
@@ -47,7 +48,7 @@ export async function download(downloading: Downloading, what: Download): Promis
         if (tries === 2)
           throw new EpochtreeError(
             'weights-damaged',
-            `The weights file ${sha256} comes out of the bucket damaged (${error.message}), twice. Remove gs://${downloading.connection.bucket}/${what.name}, and run \`epochtree push\` where it was trained.`,
+            `The weights file ${sha256} does not come out of the bucket as it should (${error.message}), twice. Try again later; if it stays so, remove gs://${downloading.connection.bucket}/${what.name} and run \`epochtree push\` where it was trained.`,
           )
       }
     }
@@ -89,15 +90,11 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
       hash.update(block)
       at += block.length
     }
-    /** How often the body ended before it should have without having brought anything. */
+    /** How often in a row an answer began and brought nothing. */
     let empty = 0
     await patiently(
       async () => {
-        while (total === undefined || at < total) {
-          const before = at
-          await range()
-          if (total !== undefined && at < total && at === before && ++empty === 2) throw new Wrong('its body ends early')
-        }
+        while (total === undefined || at < total) await range()
       },
       { patience, signal, progress: () => at },
     )
@@ -137,7 +134,13 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
         }
         total = told.total
         makeRoom(total - at)
-        await writing(body, total)
+        const before = at
+        const broken = await writing(body, total)
+        if (at === total) return
+        // A line may break at any time. One that breaks at the first byte, again and again, breaks because of the file.
+        empty = at === before && broken.code === 'ECONNRESET' ? empty + 1 : 0
+        if (empty === MOST_EMPTY) throw new Wrong('it ends early')
+        throw broken
       } finally {
         body.destroy()
       }
@@ -151,7 +154,8 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
       room = true
     }
 
-    async function writing(body: AsyncIterable<Buffer>, most: number) {
+    /** Until the body ends, or breaks off: then how. */
+    async function writing(body: AsyncIterable<Buffer>, most: number): Promise<Broken> {
       let gathered: Buffer[] = []
       let bytes = 0
       const write = async () => {
@@ -163,16 +167,20 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
         bytes = 0
         progress?.(at, most)
       }
+      let broken = new Broken('ECONNRESET')
       try {
         for await (const block of body) {
-          if (at + bytes + block.length > most) throw new Wrong('its body is too long')
+          if (at + bytes + block.length > most) throw new Wrong('it is too long')
           gathered.push(block)
           if ((bytes += block.length) >= GATHERED) await write()
         }
-      } finally {
-        // What arrived before it broke off is kept.
-        await write()
+      } catch (error) {
+        if (!passes(error)) throw error
+        broken = new Broken((error as Broken).code)
       }
+      // What arrived before it broke off is kept.
+      await write()
+      return broken
     }
   } finally {
     await handle.close()

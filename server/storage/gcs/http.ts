@@ -137,6 +137,6 @@ function words(body: Buffer): string {
 }
 const printable = (text: string) =>
   text
-    .replace(/\p{C}+/gu, ' ')
+    .replace(/[\p{C}\s]+/gu, ' ')
     .trim()
     .slice(0, LONGEST_WORDS)

@@ -13,10 +13,16 @@ import { patiently } from './patience'
 import { Refusal } from './trouble'
 
 /**
- * What one request brings of a large file. The server counts what it has by these, and after a kill no more than one of them is sent again.
- * Several at once, composed in the bucket, would leave parts behind after a kill, which only a right to list and delete takes away again.
+ * What one request brings of a large file at most. The server counts what it has by these, and after a kill no more than one of them is sent again:
+ * over a slow or broken line they become smaller. Several at once, composed in the bucket, would leave parts behind after a kill.
  */
-export const CHUNK = 64 * 1024 * 1024
+export const CHUNK = 256 * 1024 * 1024
+const FIRST_CHUNK = 64 * 1024 * 1024
+const SMALLEST_CHUNK = 8 * 1024 * 1024
+/** Chunks are whole multiples of this. */
+const UNIT = 256 * 1024
+const QUICK_MS = 10_000
+const SLOW_MS = 40_000
 /** Up to here a file goes in one request, with nothing kept about it. */
 const SMALL = 8 * 1024 * 1024
 const BLOCK = 1024 * 1024
@@ -69,7 +75,7 @@ export async function upload(uploading: Uploading, what: Upload): Promise<typeof
       try {
         const { size } = await handle.stat()
         return size <= Math.min(SMALL, uploading.chunk)
-          ? await uploadSmall(uploading, what, handle)
+          ? await uploadSmall(uploading, what, handle, size)
           : await uploadLarge(uploading, what, handle)
       } catch (error) {
         if (!(error instanceof Anew)) throw error
@@ -85,10 +91,12 @@ export async function upload(uploading: Uploading, what: Upload): Promise<typeof
   }
 }
 
-async function uploadSmall(uploading: Uploading, { name, sha256, file, signal, progress }: Upload, handle: FileHandle) {
+async function uploadSmall(uploading: Uploading, { name, sha256, file, signal, progress }: Upload, handle: FileHandle, size: number) {
   const { http, bucket, patience } = uploading.connection
-  const bytes = await handle.readFile()
   const hashing = new Hashing()
+  const parts: Buffer[] = []
+  for await (const { bytes } of blocks(handle, 0, size)) parts.push(bytes)
+  const bytes = Buffer.concat(parts)
   hashing.take(bytes, 0)
   hashing.verify(sha256, file)
   progress?.(0, bytes.length)
@@ -139,28 +147,42 @@ async function uploadLarge(uploading: Uploading, what: Upload, handle: FileHandl
       return THERE
     }
     let { sent } = begun
+    let step = Math.min(FIRST_CHUNK, uploading.chunk)
     write(at, begun)
     // What an earlier try sent is part of the hash too.
     for await (const block of blocks(handle, 0, sent)) hashing.take(block.bytes, block.at)
     progress?.(sent, size)
     for (;;) {
-      const end = Math.min(sent + uploading.chunk, size)
-      let moved = 0
+      let end = sent
+      let began = 0
+      let smaller = 0
       const { status, headers, body } = await patiently(
-        () =>
-          http.askWhole(
-            {
-              method: 'PUT',
-              path: begun.path,
-              headers: { 'Content-Length': end - sent, 'Content-Range': `bytes ${sent}-${end - 1}/${size}` },
-              body: chunk(sent, end, (to) => (moved = Math.max(moved, to))),
-              expected: [308, 400, 404, 410, 412, 416],
-              signal,
-            },
-            LARGEST_ANSWER,
-          ),
-        { patience, signal, progress: () => moved },
+        () => {
+          end = Math.min(sent + step, size)
+          began = performance.now()
+          return http
+            .askWhole(
+              {
+                method: 'PUT',
+                path: begun.path,
+                headers: { 'Content-Length': end - sent, 'Content-Range': `bytes ${sent}-${end - 1}/${size}` },
+                body: chunk(sent, end),
+                expected: [308, 400, 404, 410, 412, 416],
+                signal,
+              },
+              LARGEST_ANSWER,
+            )
+            .catch((error: unknown) => {
+              if (step !== (step = half(step))) smaller++
+              throw error
+            })
+        },
+        // A line that never carries a whole chunk may carry a smaller one.
+        { patience, signal, progress: () => hashing.at + smaller },
       )
+      const took = performance.now() - began
+      if (took < QUICK_MS) step = Math.min(2 * step, uploading.chunk)
+      else if (took > SLOW_MS) step = half(step)
       if (status === 308) {
         sent = received(headers.range, end)
         write(at, { ...begun, sent })
@@ -182,17 +204,18 @@ async function uploadLarge(uploading: Uploading, what: Upload, handle: FileHandl
     else notes.remove(at)
   }
 
-  async function* chunk(from: number, to: number, moved: (to: number) => void) {
+  async function* chunk(from: number, to: number) {
     for await (const { bytes, at: position } of blocks(handle, from, to)) {
       hashing.take(bytes, position)
       const end = position + bytes.length
       if (end === size) hashing.verify(sha256, file)
       yield bytes
-      moved(end)
       progress?.(end, size)
     }
   }
 }
+
+const half = (step: number) => (step <= SMALLEST_CHUNK ? step : Math.max(SMALLEST_CHUNK, Math.floor(step / 2 / UNIT) * UNIT))
 
 /** Up to where the server has it. It never has more than it was sent. */
 function received(range: string | undefined, most: number): number {
@@ -305,6 +328,11 @@ class Hashing {
         'weights-damaged',
         `The content of ${file} is not what its name promises, so it was not brought to the team. Bring the file back, or train the epoch again.`,
       )
+  }
+
+  /** Up to where it knows the file. */
+  get at(): number {
+    return this.#at
   }
 
   get crc32c(): string {

@@ -103,9 +103,6 @@ export interface FolderAccess {
   readonly team?: boolean
 }
 
-/** A store that is gone when it is closed. */
-export const IN_MEMORY = ':memory:'
-
 /** "eptr": written once a store holds all that the run folders held. */
 const WHOLE = 0x65707472
 
@@ -123,7 +120,7 @@ export class LocalDatabase {
     this.file = file
     this.folderIsReadOnly = readOnly
     this.hasTeam = team
-    if (file !== IN_MEMORY) mkdirSync(dirname(file), { recursive: true })
+    mkdirSync(dirname(file), { recursive: true })
     this.db = new DatabaseSync(file)
     try {
       patiently(() => {
@@ -139,7 +136,7 @@ export class LocalDatabase {
       this.db.close()
       throw storeError(error, file)
     }
-    this.#inode = file === IN_MEMORY ? 0n : statSync(file, { bigint: true }).ino
+    this.#inode = statSync(file, { bigint: true }).ino
   }
 
   /** False when the file was deleted or replaced since: whoever holds this connection must open the store anew. */

@@ -20,26 +20,6 @@ import { noWeights, placeFile } from './weights'
 /** Loaded when graphs are compared: a list of sessions does without. */
 const graphs = () => import('./graphs')
 
-type Ask = <Answer>(question: (db: LocalDatabase) => Answer) => Promise<Answer>
-
-/** The documents of a database, however that is got at. */
-export const documentStoreOf = (ask: Ask): DocumentStore => ({
-  metrics: (scope) => ask((db) => documents.names(db, 'metric', scope)),
-  last: (scope, metrics) => ask((db) => documents.last(db, scope, metrics)),
-  best: (scope, metric, direction) => ask((db) => bestValue(db, scope, metric, direction)),
-  lastStep: (scope) => ask((db) => documents.lastStep(db, scope)),
-  envelope: (scope, metric, buckets) => ask((db) => documents.envelope(db, scope, metric, buckets)),
-  points: (scope, metric) => ask((db) => documents.points(db, scope, metric)),
-  spans: (scope) => ask((db) => spans.spans(db, scope)),
-  curves: (scope, query, signal) => ask((db) => curves(db, scope, query, signal)),
-  sampleFields: (scope) => ask((db) => samples.sampleFields(db, scope)),
-  lastSampled: (scope, split, fields) => ask((db) => samples.lastSampled(db, scope, split, fields)),
-  groupBy: (scopes, query, signal) => ask((db) => groupBy(samples.samplesIn(db), scopes, query, signal)),
-  confusion: (scopes, query, signal) => ask((db) => confusion(samples.samplesIn(db), scopes, query, signal)),
-  flips: (a, b, query, signal) => ask((db) => flips(samples.samplesIn(db), a, b, query, signal)),
-  histogram: (scopes, query, signal) => ask((db) => histogram(samples.samplesIn(db), scopes, query, signal)),
-})
-
 /** The embedded stores of one folder, on this thread: what a worker thread runs, and what a short command uses directly. */
 export class LocalStores implements Stores {
   readonly dir: string
@@ -55,7 +35,7 @@ export class LocalStores implements Stores {
     this.dir = dir
     this.#access = access
     this.file = storePlace(dir, env, access.readOnly)
-    const ask: Ask = (question) => this.use(question)
+    const ask = <Answer>(question: (db: LocalDatabase) => Answer): Promise<Answer> => this.use(question)
     this.sessions = {
       sessions: (options) => ask((db) => sessions.sessions(db, options)),
       names: () => ask((db) => sessions.names(db)),
@@ -89,7 +69,22 @@ export class LocalStores implements Stores {
         return ask((db) => (mark(db, dir, sessionId, marks), sessions.session(db, sessionId)!))
       },
     }
-    this.documents = documentStoreOf(ask)
+    this.documents = {
+      metrics: (scope) => ask((db) => documents.names(db, 'metric', scope)),
+      last: (scope, metrics) => ask((db) => documents.last(db, scope, metrics)),
+      best: (scope, metric, direction) => ask((db) => bestValue(db, scope, metric, direction)),
+      lastStep: (scope) => ask((db) => documents.lastStep(db, scope)),
+      envelope: (scope, metric, buckets) => ask((db) => documents.envelope(db, scope, metric, buckets)),
+      points: (scope, metric) => ask((db) => documents.points(db, scope, metric)),
+      spans: (scope) => ask((db) => spans.spans(db, scope)),
+      curves: (scope, query, signal) => ask((db) => curves(db, scope, query, signal)),
+      sampleFields: (scope) => ask((db) => samples.sampleFields(db, scope)),
+      lastSampled: (scope, split, fields) => ask((db) => samples.lastSampled(db, scope, split, fields)),
+      groupBy: (scopes, query, signal) => ask((db) => groupBy(samples.samplesIn(db), scopes, query, signal)),
+      confusion: (scopes, query, signal) => ask((db) => confusion(samples.samplesIn(db), scopes, query, signal)),
+      flips: (a, b, query, signal) => ask((db) => flips(samples.samplesIn(db), a, b, query, signal)),
+      histogram: (scopes, query, signal) => ask((db) => histogram(samples.samplesIn(db), scopes, query, signal)),
+    }
     this.weights = {
       path: async (sha256) => {
         const path = folders(dir).weightsFile(sha256)

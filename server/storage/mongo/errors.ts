@@ -14,9 +14,13 @@ import {
 } from 'mongodb'
 import { EpochtreeError } from '../../errors'
 
-export const DUPLICATE = 11000
+const DUPLICATE = 11000
 
-export const isDuplicate = (error: unknown) => error instanceof MongoServerError && error.code === DUPLICATE
+/** As the server said it, or in our words. FerretDB on SQLite says it of an update as the database below does. */
+export const isDuplicate = (error: unknown): boolean =>
+  error instanceof MongoServerError
+    ? error.code === DUPLICATE || (error.code === 1 && error.message.includes('UNIQUE constraint failed'))
+    : error instanceof EpochtreeError && isDuplicate(error.cause)
 
 /** What a server that is stepping down, shutting down or not yet chosen says. */
 const NOT_NOW = new Set([6, 7, 89, 91, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436])
@@ -115,7 +119,7 @@ function tlsProblem(error: unknown): string | undefined {
 }
 
 /** The error and those that led to it, servers' own among them. */
-function* causes(error: unknown, depth = 0): Generator<unknown> {
+function* causes(error: unknown, depth = 0): Generator {
   if (typeof error !== 'object' || error === null || depth > 8) return
   yield error
   const { cause, errors } = error as { cause?: unknown; errors?: unknown }

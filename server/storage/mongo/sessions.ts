@@ -115,7 +115,7 @@ export async function* newest(mongo: Mongo, byHand: ByHand, size: number, delete
     const views = foreign.length > 0 ? await byHand.sessions() : undefined
     yield [...shown, ...foreign.flatMap((id) => views?.get(id)?.overview ?? [])].sort((a, b) => order(b, a))
     if (documents.length < size) return
-    before = documents.at(-1)!['_id'] as ObjectId
+    before = documents.at(-1)!['_id']
   }
 }
 

@@ -4,15 +4,15 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import { checkAborted } from '../../errors'
-import type { SessionOverview, SessionStore, StoreVersion } from '../ports'
-import type { TeamConfig } from './ports'
+import type { SessionOverview, StoreVersion } from '../ports'
+import type { TeamConfig, TeamSessions } from './ports'
 
 /** Who trained an epoch, and its number there: that never changes. */
 export interface Owner {
   readonly sessionId: string
   readonly number: number
 }
-type Source = Pick<SessionStore, 'changes' | 'sessions'>
+type Source = Pick<TeamSessions, 'changes' | 'sessions' | 'newest'>
 
 const FORMAT = 1
 const SCHEMA = `
@@ -22,8 +22,7 @@ CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 PRAGMA user_version=${FORMAT};
 `
 /** The newest sessions come first, and are shown while the others come. */
-const FIRST = 200
-const PART = 2500
+const PAGE = 500
 const WRITTEN_AT_ONCE = 1000
 
 /**
@@ -119,48 +118,36 @@ export class Known {
     }
   }
 
-  /** Takes over what changed on the server; ids of what did. `part` is told while a long list comes. One at a time: whoever comes meanwhile waits for the same. */
+  /** Takes over what changed on the server; ids of what did. Of a list that is read as a whole `part` is told page by page instead. One at a time: whoever comes meanwhile waits for the same. */
   poll(source: Source, part: (ids: readonly string[]) => void = () => {}, signal?: AbortSignal): Promise<string[]> {
     this.load()
     return (this.#polling ??= this.#poll(source, part, signal).finally(() => (this.#polling = undefined)))
   }
 
   async #poll(source: Source, part: (ids: readonly string[]) => void, signal?: AbortSignal): Promise<string[]> {
+    // Before what is read: what changes meanwhile is told the next time.
     const { at, sessionIds, all } = await source.changes(this.#at)
-    const changed: string[] = []
     const read: SessionOverview[] = []
-    // Ids begin with the time.
-    const ids = sessionIds.toSorted().reverse()
-    for (let from = 0, to = FIRST; from < ids.length; from = to, to += PART) {
+    const there = new Set<string>()
+    const take = (found: readonly SessionOverview[]) => {
       checkAborted(signal)
-      const asked = ids.slice(from, to)
-      const before = changed.length
-      const found = await source.sessions({ deleted: true, ids: asked })
-      const came = new Set(found.map(({ id }) => id))
-      for (const one of found) {
-        const known = this.sessions.get(one.id)
-        if (known && JSON.stringify(known) === JSON.stringify(one)) continue
+      const fresh = found.filter((one) => !isSame(this.sessions.get(one.id), one))
+      for (const one of found) there.add(one.id)
+      for (const one of fresh) {
         this.sessions.set(one.id, one)
         read.push(one)
-        changed.push(one.id)
       }
-      for (const id of asked) if (!came.has(id) && this.sessions.delete(id)) changed.push(id)
-      if (to < ids.length) part(changed.slice(before))
+      return fresh.map(({ id }) => id)
     }
-    if (all) {
-      const there = new Set(sessionIds)
-      for (const id of [...this.sessions.keys()]) if (!there.has(id) && this.sessions.delete(id)) changed.push(id)
-    }
+    if (all) for await (const page of source.newest(PAGE, true)) part(take(page))
+    else
+      for (let from = 0; from < sessionIds.length; from += PAGE)
+        take(await source.sessions({ deleted: true, ids: sessionIds.slice(from, from + PAGE) }))
+    const gone = (all ? [...this.sessions.keys()] : sessionIds).filter((id) => !there.has(id) && this.sessions.delete(id))
     const moved = this.#at?.store !== at.store || this.#at.version !== at.version
     this.#at = at
-    if (moved)
-      await this.#write(
-        read,
-        changed.filter((id) => !this.sessions.has(id)),
-        all,
-        at,
-      )
-    return changed
+    if (moved) await this.#write(read, gone, all, at)
+    return [...(all ? [] : read.map(({ id }) => id)), ...gone]
   }
 
   async #write(read: readonly SessionOverview[], gone: readonly string[], all: boolean, at: StoreVersion) {
@@ -241,6 +228,15 @@ export class Known {
     this.#db = undefined
     this.#opened = true
   }
+}
+
+const CLOCKS_DIFFER_SECONDS = 2
+/** Until when one counts as living is told by the server's clock, which is never read as the same twice. */
+function isSame(known: SessionOverview | undefined, found: SessionOverview): boolean {
+  if (!known) return false
+  const [before, now] = [known.team?.aliveUntil ?? 0, found.team?.aliveUntil ?? 0]
+  const fixed = (one: SessionOverview) => JSON.stringify({ ...one, team: one.team && { ...one.team, aliveUntil: null } })
+  return Math.abs(now - before) < CLOCKS_DIFFER_SECONDS && fixed(known) === fixed(found)
 }
 
 const note = (db: DatabaseSync, key: string) => db.prepare('SELECT value FROM note WHERE key = ?').get(key)?.['value'] as string | undefined

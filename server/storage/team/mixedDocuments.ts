@@ -1,19 +1,21 @@
+import { confusion } from '../local/confusion'
+import { flips } from '../local/flips'
+import { groupBy } from '../local/groups'
+import { histogram } from '../local/histogram'
+import { type SampleReader, samplesIn } from '../local/samples'
 import type { DocumentStore, Scope } from '../ports'
 import { joinBest, joinColumns, joinCurves, joinEnvelopes, joinFields, joinNames, joinPoints } from './joined'
 import type { TeamDocuments } from './ports'
-import { Scratch } from './scratch'
 import type { Piece, Whereabouts } from './whereabouts'
 
 /** Documents of the embedded store and of the team's as one: each piece of a scope is asked where it lies, and the answers are joined. */
 export class MixedDocuments implements DocumentStore {
   readonly #where: Whereabouts
   readonly #team: TeamDocuments
-  readonly #scratch: Scratch
 
-  constructor(where: Whereabouts, team: TeamDocuments, scratch: Scratch) {
+  constructor(where: Whereabouts, team: TeamDocuments) {
     this.#where = where
     this.#team = team
-    this.#scratch = scratch
   }
 
   #store({ here }: Piece): DocumentStore {
@@ -42,71 +44,108 @@ export class MixedDocuments implements DocumentStore {
     return undefined
   }
 
-  metrics: DocumentStore['metrics'] = (scope) => this.#joined(scope, (store, part) => store.metrics(part), joinNames)
+  readonly metrics: DocumentStore['metrics'] = (scope) => this.#joined(scope, (store, part) => store.metrics(part), joinNames)
 
-  last: DocumentStore['last'] = (scope, metrics, signal) =>
+  readonly last: DocumentStore['last'] = (scope, metrics, signal) =>
     this.#joined(
       scope,
       (store, part) => store.last(part, metrics, signal),
       (parts) => parts.flat(),
     )
 
-  best: DocumentStore['best'] = (scope, metric, direction, signal) =>
+  readonly best: DocumentStore['best'] = (scope, metric, direction, signal) =>
     this.#joined(
       scope,
       (store, part) => store.best(part, metric, direction, signal),
       (parts) => joinBest(parts, direction),
     )
 
-  lastStep: DocumentStore['lastStep'] = async (scope) =>
+  readonly lastStep: DocumentStore['lastStep'] = async (scope) =>
     (await this.#last(scope, async (store, part) => (await store.lastStep(part)) ?? undefined)) ?? null
 
-  envelope: DocumentStore['envelope'] = (scope, metric, buckets, signal) =>
+  readonly envelope: DocumentStore['envelope'] = (scope, metric, buckets, signal) =>
     this.#joined(
       scope,
       (store, part) => store.envelope(part, metric, buckets, signal),
       (parts) => joinEnvelopes(parts, buckets),
     )
 
-  points: DocumentStore['points'] = (scope, metric, signal) =>
+  readonly points: DocumentStore['points'] = (scope, metric, signal) =>
     this.#joined(scope, (store, part) => store.points(part, metric, signal), joinPoints)
 
-  spans: DocumentStore['spans'] = (scope) => this.#joined(scope, (store, part) => store.spans(part), joinColumns)
+  readonly spans: DocumentStore['spans'] = (scope) => this.#joined(scope, (store, part) => store.spans(part), joinColumns)
 
-  curves: DocumentStore['curves'] = (scope, query, signal) =>
+  readonly curves: DocumentStore['curves'] = (scope, query, signal) =>
     this.#joined(
       scope,
       (store, part) => store.curves(part, query, signal),
       (parts) => joinCurves(parts, query),
     )
 
-  sampleFields: DocumentStore['sampleFields'] = (scope) => this.#joined(scope, (store, part) => store.sampleFields(part), joinFields)
+  readonly sampleFields: DocumentStore['sampleFields'] = (scope) =>
+    this.#joined(scope, (store, part) => store.sampleFields(part), joinFields)
 
-  lastSampled: DocumentStore['lastSampled'] = (scope, split, fields) =>
+  readonly lastSampled: DocumentStore['lastSampled'] = (scope, split, fields) =>
     this.#last(scope, (store, part) => store.lastSampled(part, split, fields))
 
-  groupBy: DocumentStore['groupBy'] = (scopes, query, signal) =>
-    this.#together(scopes, (store, all) => store.groupBy(all, query, signal), signal)
+  readonly groupBy: DocumentStore['groupBy'] = (scopes, query, signal) =>
+    this.#together(scopes, query.split, [query.by, query.field], {
+      whole: (store) => store.groupBy(scopes, query, signal),
+      read: (samples) => groupBy(samples, scopes, query, signal),
+      signal,
+    })
 
-  confusion: DocumentStore['confusion'] = (scopes, query, signal) =>
-    this.#together(scopes, (store, all) => store.confusion(all, query, signal), signal)
+  readonly confusion: DocumentStore['confusion'] = (scopes, query, signal) =>
+    this.#together(scopes, query.split, [query.label, query.prediction], {
+      whole: (store) => store.confusion(scopes, query, signal),
+      read: (samples) => confusion(samples, scopes, query, signal),
+      signal,
+    })
 
-  flips: DocumentStore['flips'] = (a, b, query, signal) =>
-    this.#together([a, b], (store, [one, other]) => store.flips(one!, other!, query, signal), signal)
+  readonly flips: DocumentStore['flips'] = (a, b, query, signal) =>
+    this.#together([a, b], query.split, [query.sample, query.label, query.prediction], {
+      whole: (store) => store.flips(a, b, query, signal),
+      read: (samples) => flips(samples, a, b, query, signal),
+      signal,
+    })
 
-  histogram: DocumentStore['histogram'] = (scopes, query, signal) =>
-    this.#together(scopes, (store, all) => store.histogram(all, query, signal), signal)
+  readonly histogram: DocumentStore['histogram'] = (scopes, query, signal) =>
+    this.#together(scopes, query.split, [query.field], {
+      whole: (store) => store.histogram(scopes, query, signal),
+      read: (samples) => histogram(samples, scopes, query, signal),
+      signal,
+    })
 
-  /** Samples are compared one by one, so they must lie together: what lies in both places is brought into a store of its own. */
+  /** Samples are looked at one by one: where some lie here and some with the team, the latter are read, and the reduction goes through both. */
   async #together<Answer>(
     scopes: readonly Scope[],
-    ask: (store: DocumentStore, scopes: readonly Scope[]) => Promise<Answer>,
-    signal: AbortSignal | undefined,
+    split: string,
+    fields: readonly string[],
+    {
+      whole,
+      read,
+      signal,
+    }: {
+      readonly whole: (store: DocumentStore) => Promise<Answer>
+      readonly read: (samples: SampleReader) => Answer
+      readonly signal: AbortSignal | undefined
+    },
   ): Promise<Answer> {
-    const pieces = await Promise.all(scopes.map((scope) => this.#where.cut(scope)))
-    const all = pieces.flat()
-    if (all.every(({ here }) => here)) return ask(this.#where.local.documents, scopes)
-    if (all.every(({ here }) => !here)) return ask(this.#team, scopes)
-    return this.#scratch.use(pieces, ask, signal)
+    const pieces = new Map(await Promise.all(scopes.map(async (scope) => [scope, await this.#where.cut(scope)] as const)))
+    const all = [...pieces.values()].flat()
+    if (all.every(({ here }) => here)) return whole(this.#where.local.documents)
+    if (all.every(({ here }) => !here)) return whole(this.#team)
+    const theirs = all.flatMap(({ here, scope }) => (here ? [] : scope))
+    const there = await this.#team.samples(theirs, split, fields, signal)
+    return this.#where.local.use((db) => {
+      const ours = samplesIn(db)
+      const parts = (scope: Scope) => (pieces.get(scope) ?? []).map((piece) => [piece.here ? ours : there, piece.scope] as const)
+      return read({
+        *lines(scope, of, names, whoever) {
+          for (const [reader, part] of parts(scope)) yield* reader.lines(part, of, names, whoever)
+        },
+        count: (scope, field) => parts(scope).reduce((sum, [reader, part]) => sum + reader.count(part, field), 0),
+      })
+    })
   }
 }

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { checkAborted, EpochtreeError } from '../../errors'
 import { pairGraphs } from '../../tracking/graphPair'
 import { LayerColumns } from '../../tracking/layerSizes'
-import type { Changes, EpochRecord, Scope, Segment, SessionOverview, SessionRecord, SessionStore, StoreVersion, TeamState } from '../ports'
+import type { Changes, EpochRecord, Scope, Segment, SessionOverview, SessionStore, StoreVersion, TeamState } from '../ports'
 import { joinColumns, joinGraphChanges } from './joined'
 import type { Known } from './known'
 import type { TeamSessions } from './ports'
@@ -16,8 +16,6 @@ export interface MixedOptions {
   readonly changes: (since?: StoreVersion) => Promise<Changes>
   /** Takes over what changed on the server. */
   readonly refresh: () => Promise<unknown>
-  /** Own committed epochs of sessions here that others can't see yet. */
-  readonly waiting: (ids: readonly string[]) => Promise<ReadonlyMap<string, number>>
 }
 
 const ELSEWHERE: TeamState = { elsewhere: true, by: null, waiting: 0, aliveUntil: null }
@@ -28,15 +26,13 @@ export class MixedSessions implements SessionStore {
   readonly #known: Known
   readonly #team: TeamSessions
   readonly #refresh: MixedOptions['refresh']
-  readonly #waiting: MixedOptions['waiting']
   readonly changes: SessionStore['changes']
 
-  constructor({ where, known, team, changes, refresh, waiting }: MixedOptions) {
+  constructor({ where, known, team, changes, refresh }: MixedOptions) {
     this.#where = where
     this.#known = known
     this.#team = team
     this.#refresh = refresh
-    this.#waiting = waiting
     this.changes = changes
   }
 
@@ -44,41 +40,40 @@ export class MixedSessions implements SessionStore {
     return this.#where.local.sessions
   }
 
-  async #here<Session extends SessionOverview>(sessions: readonly Session[]): Promise<Session[]> {
-    const waiting = await this.#waiting(sessions.map(({ id }) => id))
-    return (await this.#where.told(sessions)).map((one) => ({
-      ...one,
-      team: { elsewhere: false, by: null, waiting: waiting.get(one.id) ?? 0, aliveUntil: null },
-    }))
+  /** Of what was pulled from this team its trainer tells; that others have not said anything of it here does not matter. */
+  #isCopy({ id, team }: SessionOverview): boolean {
+    return team?.by != null && this.#known.sessions.has(id)
   }
 
   readonly sessions: SessionStore['sessions'] = async ({ deleted = false, ids } = {}) => {
     this.#known.load()
     const known = this.#known.sessions
-    const here = await this.#here(await this.#local.sessions({ deleted: true, ...(ids ? { ids } : {}) }))
+    const all = await this.#local.sessions({ deleted: true, ...(ids ? { ids } : {}) })
+    const here = all.filter((one) => !this.#isCopy(one))
     const own = new Set(here.map(({ id }) => id))
     const others = ids ? [...new Set(ids)].flatMap((id) => known.get(id) ?? []) : [...known.values()]
-    return [...here, ...others.filter(({ id }) => !own.has(id)).map(elsewhere)]
-      .filter(({ deletedAt }) => deleted || deletedAt === null)
-      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+    const both = await this.#where.told([...here, ...others.filter(({ id }) => !own.has(id)).map(elsewhere)])
+    return both.filter(({ deletedAt }) => deleted || deletedAt === null).sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
   }
 
   readonly names: SessionStore['names'] = async () => (await this.sessions({ deleted: true })).map(({ id, name }) => ({ id, name }))
 
   readonly session: SessionStore['session'] = async (id) => {
-    const here = await this.#local.session(id)
-    if (here) return (await this.#here([here]))[0]
     this.#known.load()
-    if (this.#known.sessions.has(id)) return this.#record(await this.#team.session(id))
-    return this.#known.isEmpty ? this.#record(await quietly(() => this.#team.session(id))) : undefined
+    const here = await this.#local.session(id)
+    if (here && !this.#isCopy(here)) return (await this.#where.told([here]))[0]
+    const overview = this.#known.sessions.get(id)
+    // A copy tells what it knows while the server is away.
+    if (here) return (await this.#where.told([elsewhere({ ...here, ...overview, ...(await quietly(() => this.#team.session(id))) })]))[0]
+    if (!overview && !this.#known.isEmpty) return undefined
+    const found = overview ? await this.#team.session(id) : await quietly(() => this.#team.session(id))
+    return found && (await this.#where.told([elsewhere(found)]))[0]
   }
 
-  #record = (found: SessionRecord | undefined) => found && elsewhere(found)
-
   readonly sessionByName: SessionStore['sessionByName'] = async (name) => {
-    const here = await this.#local.sessionByName(name)
-    if (here) return (await this.#here([here]))[0]
     this.#known.load()
+    const here = await this.#local.sessionByName(name)
+    if (here && !this.#isCopy(here)) return this.session(here.id)
     const wanted = name.normalize('NFC')
     for (const one of this.#known.sessions.values()) if (one.name === wanted) return this.session(one.id)
     return undefined
@@ -87,11 +82,14 @@ export class MixedSessions implements SessionStore {
   readonly history: SessionStore['history'] = (id) => this.#where.history(id)
 
   readonly forks: SessionStore['forks'] = async (epochId) => {
-    const here = await this.#here(await this.#local.forks(epochId))
-    const others = (await quietly(() => this.#team.forks(epochId))) ?? []
-    const also: SessionRecord[] = []
-    for (const one of others) if (!(await this.#where.isHere(one.id))) also.push(elsewhere(one))
-    return [...here, ...also].sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+    const found = new Map((await this.#local.forks(epochId)).map((one) => [one.id, one]))
+    this.#known.load()
+    for (const one of (await quietly(() => this.#team.forks(epochId))) ?? []) {
+      const here = found.get(one.id) ?? (await this.#local.session(one.id))
+      // One that is deleted here, and not yet there, is no fork any more.
+      if (!here || this.#isCopy(here)) found.set(one.id, elsewhere(one))
+    }
+    return (await this.#where.told([...found.values()])).sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
   }
 
   async #joined<Answer>(
@@ -189,12 +187,15 @@ export class MixedSessions implements SessionStore {
     const name = marks.name?.normalize('NFC')
     if (name !== undefined && (await this.names()).some((one) => one.name === name && one.id !== sessionId))
       throw new EpochtreeError('bad-name', `Another session has the name "${name}". Choose another, for example "${name}-2".`)
-    if (await this.#where.isHere(sessionId)) return (await this.#here([await this.#local.mark(sessionId, marks)]))[0]!
+    const here = await this.#local.session(sessionId)
+    if (here && !this.#isCopy(here)) return (await this.#where.told([await this.#local.mark(sessionId, marks)]))[0]!
     const marked = await this.#team.mark(sessionId, marks)
     await quietly(this.#refresh)
     return elsewhere(marked)
   }
 }
 
-/** As the server tells it; who is elsewhere is never here. */
-const elsewhere = <Session extends SessionOverview>(one: Session): Session => (one.team ? one : { ...one, team: ELSEWHERE })
+const elsewhere = <Session extends SessionOverview>(one: Session): Session => ({
+  ...one,
+  team: { ...ELSEWHERE, ...one.team, elsewhere: true },
+})

@@ -1,9 +1,11 @@
 import type { GraphSummary, ModelGraph } from '../../protocol/model'
+import type { SampleReader } from '../local/samples'
 import type {
   DocumentStore,
   EpochRecord,
   Marks,
   Progress,
+  Scope,
   SessionOverview,
   SessionRecord,
   SessionStore,
@@ -151,6 +153,8 @@ export interface TeamDocuments extends DocumentStore {
   ): Promise<{ readonly written: number; readonly known: number }>
   /** All documents of epochs as they were written, epoch by epoch; rows of one curve or line in order, though perhaps in several parts. */
   read(epochIds: readonly string[], signal?: AbortSignal): AsyncIterable<DocumentColumns>
+  /** What these scopes have of sample documents with all of the fields, read for reductions that look at each: only these fields come along. */
+  samples(scopes: readonly Scope[], split: string, fields: readonly string[], signal?: AbortSignal): Promise<SampleReader>
   /** How many documents each epoch has. */
   count(epochIds: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** Removes the documents of epochs; how many there were. */

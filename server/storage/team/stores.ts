@@ -8,7 +8,6 @@ import { MixedDocuments } from './mixedDocuments'
 import { MixedSessions } from './mixedSessions'
 import { mixedWeights } from './mixedWeights'
 import type { Team } from './ports'
-import { Scratch } from './scratch'
 import { type ServerState, Watched } from './watched'
 import { quietly, Whereabouts } from './whereabouts'
 
@@ -40,7 +39,6 @@ export class TeamStores implements Stores {
   readonly weights: WeightsStore
   readonly #known: Known
   readonly #where: Whereabouts
-  readonly #scratch: Scratch
   readonly #watched: Watched
   readonly #everyMs: number
   readonly #listeners = new Set<() => void>()
@@ -61,16 +59,14 @@ export class TeamStores implements Stores {
     this.#everyMs = everyMs
     this.#known = new Known(file ?? join(dirname(local.file), 'team.sqlite'), team.config)
     this.#where = new Whereabouts(local, team.sessions, this.#known)
-    this.#scratch = new Scratch(local, team)
     this.sessions = new MixedSessions({
       where: this.#where,
       known: this.#known,
       team: team.sessions,
       changes: (since) => this.#changes(since),
       refresh: () => this.refresh(),
-      waiting: async () => new Map(),
     })
-    this.documents = new MixedDocuments(this.#where, team.documents, this.#scratch)
+    this.documents = new MixedDocuments(this.#where, team.documents)
     this.weights = mixedWeights(local.weights, team.weights)
   }
 
@@ -94,7 +90,6 @@ export class TeamStores implements Stores {
   #changed(ids: readonly string[]) {
     if (ids.length === 0) return
     this.#note(ids)
-    this.#scratch.drop()
     for (const told of this.#listeners) told()
   }
 
@@ -168,7 +163,6 @@ export class TeamStores implements Stores {
   async close() {
     this.#closing.abort()
     clearTimeout(this.#timer)
-    this.#scratch.drop()
     this.#known.close()
     await Promise.all([this.team.close(), this.local.close()])
   }

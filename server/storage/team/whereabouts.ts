@@ -35,6 +35,11 @@ const epochsHere = (db: LocalDatabase, ids: readonly string[]) =>
   )
 const NOT_HERE = (column: string) =>
   `s.${column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM epoch e WHERE e.id = s.${column} AND e.state IN ('ok', 'verifying'))`
+const owners = (db: LocalDatabase, ids: readonly string[]) =>
+  db.rows<readonly [id: string, session: string, number: number]>(
+    "SELECT id, session, number FROM epoch WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('ok', 'verifying')",
+    JSON.stringify(ids),
+  )
 /** Sessions that start at an epoch which is not here. */
 const forkedElsewhere = (db: LocalDatabase) =>
   db.rows<readonly [id: string, epoch: string]>(`SELECT s.id, s.fork_epoch FROM session s WHERE ${NOT_HERE('fork_epoch')}`)
@@ -106,14 +111,20 @@ export class Whereabouts {
     return (await this.local.use((db) => ownLast(db, [sessionId]))).has(sessionId)
   }
 
-  /** What the embedded store's sessions say of epochs that are elsewhere, as far as these are known by now. */
+  /** What sessions say of epochs that lie in the other place, as far as these are known by now. */
   async told<Session extends SessionOverview>(sessions: readonly Session[]): Promise<Session[]> {
+    this.#known.load()
     const selected = new Map(await this.local.use(selectedElsewhere))
-    const { owners } = this.#known
+    const missing = sessions.flatMap(({ forkedFrom, forkPoint }) => (forkedFrom && !forkPoint ? forkedFrom.epochId : []))
+    const here = new Map(missing.length ? (await this.local.use((db) => owners(db, missing))).map(([id, ...owner]) => [id, owner]) : [])
+    const ownerOf = (epochId: string): Owner | undefined => {
+      const [sessionId, number] = here.get(epochId) ?? []
+      return sessionId === undefined ? this.#known.owners.get(epochId) : { sessionId, number: number! }
+    }
     return sessions.map((one) => {
-      const owner = one.forkedFrom && !one.forkPoint ? owners.get(one.forkedFrom.epochId) : undefined
+      const owner = one.forkedFrom && !one.forkPoint ? ownerOf(one.forkedFrom.epochId) : undefined
       const chosen = one.selected ? undefined : selected.get(one.id)
-      const number = chosen === undefined ? undefined : owners.get(chosen)?.number
+      const number = chosen === undefined ? undefined : this.#known.owners.get(chosen)?.number
       if (!owner && number === undefined) return one
       return {
         ...one,
