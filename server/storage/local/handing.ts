@@ -245,6 +245,10 @@ export const evaluationsOf = (db: LocalDatabase, sessions: readonly string[]): s
     JSON.stringify(sessions),
   )
 
+/** Sessions that start at one of the epochs, and that the team was told of. */
+export const forksOf = (db: LocalDatabase, epochs: readonly string[]): string[] =>
+  ids(db, 'SELECT s.id FROM json_each(?) u CROSS JOIN session s ON s.fork_epoch = u.value WHERE s.team IS NOT NULL', JSON.stringify(epochs))
+
 /** Those of the sessions with epochs that others can't see, and evaluations. */
 export const withSomethingToHandOn = (db: LocalDatabase, sessions: readonly string[]): string[] =>
   ids(

@@ -121,7 +121,8 @@ interface Run {
   readonly due: Set<string>
   readonly failures: Map<string, number>
   readonly flaps: Map<string, number>
-  readonly why: Map<string, string>
+  /** What stands in the way of a session, by the queue that it stands in; of late epochs by itself. */
+  readonly why: Map<string, { readonly what: Queue<Server> | 'late'; readonly text: string }>
   /** All that had a turn. */
   readonly touched: Set<string>
   /** Since when forks wait for their parents. */
@@ -399,6 +400,7 @@ export class Spool {
         const more = await work(id)
         run.flaps.delete(id)
         run.failures.delete(id)
+        if (run.why.get(id)?.what === queue) run.why.delete(id)
         if (typeof more === 'number') queue.doneUntil(id, more)
         else queue.done(id, more)
       } catch (error) {
@@ -411,7 +413,7 @@ export class Spool {
 
   async #failed(run: Run, queue: Queue<Server>, id: string, error: unknown) {
     if (error instanceof Away) {
-      run.why.set(id, error.server.away?.message ?? `${error.server.name} was not asked yet.`)
+      run.why.set(id, { what: queue, text: error.server.away?.message ?? `${error.server.name} was not asked yet.` })
       return queue.park(id, error.server)
     }
     const { code, message } = explain(error)
@@ -425,7 +427,7 @@ export class Spool {
     run.flaps.delete(id)
     const failures = run.failures.get(id) ?? 0
     run.failures.set(id, failures + 1)
-    run.why.set(id, message)
+    run.why.set(id, { what: queue, text: message })
     const which = queue === run.telling ? PROBLEMS.telling : PROBLEMS.handing
     await this.#stores.use((db) => setProblem(db, id, which, `It can't be handed on: ${message}`))
     if (run.once) queue.done(id, false)
@@ -699,7 +701,6 @@ export class Spool {
     if (told.told === null) return true
     await this.#handOnEpochs(run, told, next)
     await this.#stores.use((db) => setProblem(db, id, PROBLEMS.handing, undefined))
-    run.why.delete(id)
     return true
   }
 
@@ -707,7 +708,7 @@ export class Spool {
     const late = await this.#stores.use((db) => notes.lateEpochs(db, id))
     const why =
       late.length === 0 ? undefined : `Epochs that were whole only after later ones had been handed on stay here: ${late.join(', ')}.`
-    if (why !== undefined) run.why.set(id, why)
+    if (why !== undefined) run.why.set(id, { what: 'late', text: why })
     await this.#stores.use((db) => setProblem(db, id, PROBLEMS.handing, why))
     return false
   }
@@ -760,8 +761,16 @@ export class Spool {
     } finally {
       if (visible > 0) this.#events.handed?.(id, visible)
     }
-    // What evaluations logged for them waited.
-    await this.#add(run, await this.#stores.use((db) => notes.evaluationsOf(db, [id])))
+    // What evaluations logged for them waited; and forks that were told of before them are told of once more.
+    const { evaluations, forks } = await this.#stores.use((db) => ({
+      evaluations: notes.evaluationsOf(db, [id]),
+      forks: notes.forksOf(
+        db,
+        next.map(({ epoch }) => epoch.id),
+      ),
+    }))
+    for (const fork of forks) run.due.add(fork)
+    await this.#add(run, [...evaluations, ...forks])
   }
 
   async #handOnFiles(run: Run, { row, epoch, step }: notes.NextEpoch, show: (what: string, done: number, total: number) => void) {
@@ -843,7 +852,7 @@ export class Spool {
     return this.#stores.use((db) => {
       const left = stored.sessions(db, { deleted: true, ids: [...touched] }).flatMap(({ id, name }) => {
         const epochs = notes.waiting(db, [id])
-        return epochs > 0 || why.has(id) ? [{ sessionId: id, name, epochs, why: why.get(id) ?? notes.whyWaiting(db, id) }] : []
+        return epochs > 0 || why.has(id) ? [{ sessionId: id, name, epochs, why: why.get(id)?.text ?? notes.whyWaiting(db, id) }] : []
       })
       return { sessions: sessions.size, ...handed, left }
     })
