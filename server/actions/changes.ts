@@ -50,6 +50,8 @@ export async function stop(context: Context, text: string, graceSeconds: number,
   const { stores, dir } = context
   const session = await findSession(stores, text)
   const { run: runOf } = folders(dir)
+  if (session.team?.elsewhere)
+    throw new EpochtreeError('session-not-running', `${session.name} is trained on another machine, and can only be stopped there.`)
   const run = runOf(session.id)
   if (statusOf(session, runOf) !== 'running')
     throw new EpochtreeError('session-not-running', `${session.name} is not running, so there is nothing to stop.`)

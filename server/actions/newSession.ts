@@ -13,7 +13,7 @@ import type { EpochRecord, FileRecord, SessionRecord } from '../storage/ports'
 import { upTo } from '../tracking/lineage'
 import { planProblem } from '../tracking/plan'
 import { mendName } from '../tracking/reference'
-import { isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
+import { commandHere, isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
 import { maskSecrets } from '../tracking/secrets'
 
 /** What a user changes for a new training. */
@@ -198,7 +198,8 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const { session: seen, epoch } = found
   const trainer = (await stores.sessions.session(epoch.sessionId)) ?? seen
   await checkForkable(context, found)
-  const command = runnable(forkCommand(trainer, seen), seen.name, launching)
+  const recorded = forkCommand(trainer, seen)
+  const command = runnable(recorded && commandHere(recorded, context.dir), seen.name, launching)
   const overrides = overridesOf(trainer.overrides, (await settingsOf(context, trainer)).hyperparameters, edits, launching.cwd)
   const forkedFrom = { sessionId: epoch.sessionId, epochId: epoch.id, epochNumber: epoch.number }
   const { modelName } = seen
@@ -284,6 +285,11 @@ function freeName(dir: string, base: string): string {
 /** The same session going on from its last committed epoch. */
 export async function resume(context: Context, text: string, launching: Launching): Promise<StartedJson> {
   const session = await findSession(context.stores, text)
+  if (session.team?.elsewhere)
+    throw new EpochtreeError(
+      'no-command',
+      `${session.name} was trained on another machine${session.team.by === null ? '' : `, by ${session.team.by.slice(0, 100)}`}, and only goes on there. Fork it to train on here: \`epochtree fork ${session.name}\`.`,
+    )
   const json = await sessionJson(context, session.id)
   if (session.deletedAt !== null)
     throw new EpochtreeError('session-deleted', `${session.name} is deleted. Bring it back first: \`epochtree restore ${session.name}\`.`)
