@@ -1,9 +1,9 @@
 import { pbkdf2Sync, createHash, randomBytes } from 'node:crypto'
-import { chownSync, copyFileSync, createReadStream, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, copyFileSync, createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { EpochtreeError } from '../../server/errors'
-import { toStderr, type Say } from '../vscode/root'
+import { root, toStderr, type Say } from '../vscode/root'
 import { ask } from './ask'
 import type { Certificate } from './certificates'
 import { javaHome } from './java'
@@ -41,7 +41,7 @@ export interface ElasticOptions {
   /** Kept when it stops; without it the data go with the server. */
   readonly dataDir?: string
   readonly port?: number
-  /** Turns security on: these may enter, with a password. The first must be a `superuser`. */
+  /** Turns security on: these may enter, with a password or by API keys made with it. The first must be a `superuser`. */
   readonly users?: readonly ElasticUser[]
   /** With it only TLS is spoken. */
   readonly tls?: Certificate
@@ -90,6 +90,8 @@ export async function startElastic({
             'xpack.security.http.ssl.enabled': true,
             'xpack.security.http.ssl.certificate': 'server.crt',
             'xpack.security.http.ssl.key': 'server.key',
+            // TLS alone, and nobody is asked who they are.
+            ...(users ? {} : { 'xpack.security.authc.anonymous.roles': 'superuser' }),
           }
         : {}),
       ...settings,
@@ -137,12 +139,11 @@ export async function startElastic({
       },
     }),
     async ready(at) {
-      const { status } = await ask(
-        `${url(at)}/_cluster/health?wait_for_status=yellow&timeout=1s`,
-        first ? { username: first.name, password: first.password } : {},
-      )
-      // Without users nobody can enter, and it is ready once it says so.
-      if (status !== 200 && !(status === 401 && first === undefined)) throw new Error(`it answers ${status}`)
+      const { status } = await ask(`${url(at)}/_cluster/health?wait_for_status=yellow&timeout=1s`, {
+        seconds: 5,
+        ...(first ? { username: first.name, password: first.password } : {}),
+      })
+      if (status !== 200) throw new Error(`it answers ${status}`)
     },
     dataDir: base,
     logFile: join(base, 'server.log'),
@@ -155,7 +156,8 @@ export async function startElastic({
 
 /** Brings it here, with a Java that it runs on. */
 export async function fetchElastic(version: ElasticVersion, say: Say): Promise<{ readonly java: string; readonly home: string }> {
-  return { java: await javaHome(VERSIONS[version].java, say), home: await distribution(version, say) }
+  const java = await javaHome(VERSIONS[version].java, say)
+  return { java, home: await distribution(version, java, say) }
 }
 
 /** As Elasticsearch's own file of users keeps them. */
@@ -175,8 +177,11 @@ const LOGGING = [
 ]
 
 /** Its folder, which no server writes to. Maven fetches it, and its checksum is compared with the one above. */
-async function distribution(version: ElasticVersion, say: Say): Promise<string> {
-  const folder = join(place(), `elasticsearch-${version}`)
+async function distribution(version: ElasticVersion, java: string, say: Say): Promise<string> {
+  const plugin = readFileSync(PLUGIN)
+  const hash = createHash('sha256').update(plugin).digest('hex').slice(0, 8)
+  const folder = join(place(), `elasticsearch-${version}-${hash}`)
+  const home = (at: string) => join(at, `elasticsearch-${version}`)
   await once(folder, `Elasticsearch ${version}`, say, async (into) => {
     await tool({
       program: 'mvn',
@@ -192,9 +197,9 @@ async function distribution(version: ElasticVersion, say: Say): Promise<string> 
       remedy: 'Install Maven (Debian: `apt-get install maven`; macOS: `brew install maven`), then try again.',
     })
     const zip = join(into, `elasticsearch-${version}.zip`)
-    const hash = createHash('sha512')
-    await pipeline(createReadStream(zip), hash)
-    if (hash.digest('hex') !== VERSIONS[version].sha512)
+    const found = createHash('sha512')
+    await pipeline(createReadStream(zip), found)
+    if (found.digest('hex') !== VERSIONS[version].sha512)
       throw new EpochtreeError(
         'failed',
         `Elasticsearch ${version} as it was fetched is not the one that is known here. Remove it from ~/.m2, then try again.`,
@@ -205,8 +210,49 @@ async function distribution(version: ElasticVersion, say: Say): Promise<string> 
       remedy: 'Install unzip (Debian: `apt-get install unzip`), then try again.',
     })
     rmSync(zip)
-    // It wants to write its logs there, whatever its settings say.
-    rmSync(join(into, `elasticsearch-${version}`, 'logs'), { recursive: true, force: true })
+    await addPlugin(home(into), version, java)
   })
-  return join(folder, `elasticsearch-${version}`)
+  return home(folder)
+}
+
+const PLUGIN = join(root, 'scripts', 'services', 'java', 'AnalysisOfKeys.java')
+
+/** With it the server can make API keys. Where there is only a Java that can't compile, it goes without. */
+async function addPlugin(home: string, version: ElasticVersion, java: string): Promise<void> {
+  const [javac, jar] = ['javac', 'jar'].map((name) => join(java, 'bin', name)) as [string, string]
+  if (!existsSync(javac)) return
+  const remedy = 'Install a full JDK, or name one in EPOCHTREE_TEST_JAVA_HOME.'
+  const [folder, classes] = [join(home, 'plugins', 'epochtree'), join(home, 'plugins', 'classes')]
+  mkdirSync(folder)
+  const { least } = VERSIONS[version].java
+  const paths = ['-cp', join(home, 'lib', '*'), '-d', classes]
+  await tool({ program: javac, args: ['-nowarn', '--release', String(least), ...paths, PLUGIN], remedy })
+  await tool({ program: jar, args: ['--create', '--file', join(folder, 'epochtree.jar'), '-C', classes, '.'], remedy })
+  rmSync(classes, { recursive: true })
+  const described = {
+    name: 'epochtree',
+    description: 'What the index of API keys asks for',
+    version: '1',
+    'java.version': String(least),
+    'elasticsearch.version': version,
+    classname: 'epochtree.AnalysisOfKeys',
+  }
+  writeFileSync(
+    join(folder, 'plugin-descriptor.properties'),
+    Object.entries(described)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  )
+}
+
+/** An API key, as `apiKey` of a team's settings takes it; of everything that its user may do, or with rights of its own. */
+export async function makeApiKey(url: string, by: ElasticUser, rights?: object): Promise<string> {
+  const { status, text } = await ask(`${url}/_security/api_key`, {
+    method: 'POST',
+    body: JSON.stringify({ name: `key-${Date.now()}`, ...(rights ? { role_descriptors: { limited: rights } } : {}) }),
+    username: by.name,
+    password: by.password,
+  })
+  if (status !== 200) throw new Error(`No API key could be made: ${status} ${text}`)
+  return (JSON.parse(text) as { encoded: string }).encoded
 }

@@ -16,9 +16,11 @@ export interface GcsOptions {
   readonly say?: Say
 }
 
+export const fetchGcs = (say: Say) => goProgram('fakegcs', say)
+
 /** Google Cloud Storage's protocol: fake-gcs-server on files. */
 export async function startGcs({ dataDir, port, tls, say = toStderr }: GcsOptions = {}): Promise<Running> {
-  const program = await goProgram('fakegcs', say)
+  const program = await fetchGcs(say)
   const base = dataDir ?? freshFolder('gcs')
   const data = join(base, 'data')
   mkdirSync(data, { recursive: true })
@@ -31,7 +33,7 @@ export async function startGcs({ dataDir, port, tls, say = toStderr }: GcsOption
       args: ['-listen', `127.0.0.1:${at}`, '-dir', data, ...(tls ? ['-cert', tls.certFile, '-key', tls.keyFile] : [])],
     }),
     ready: async (at) => {
-      const { status } = await ask(`${url(at)}/_internal/healthcheck`)
+      const { status } = await ask(`${url(at)}/_internal/healthcheck`, { seconds: 5 })
       if (status !== 200) throw new Error(`it answers ${status}`)
     },
     dataDir: data,

@@ -82,8 +82,8 @@ export async function launch(how: Launch): Promise<Running> {
     ended = new Promise<string>((done) => {
       mine.on('error', (error) => done(error.message))
       mine.on('exit', (status, signal) => done(signal ? `was ended by ${signal}` : `ended with status ${status}`))
-    }).then((how) => {
-      over = how
+    }).then((end) => {
+      over = end
       // What is left of its group ends by this.
       input.destroy()
       if (child === mine) child = undefined
@@ -106,15 +106,15 @@ export async function launch(how: Launch): Promise<Running> {
       await pause(50)
     }
   }
-  const end = async (signal: NodeJS.Signals) => {
-    // The end itself is waited for, so that port and files are free.
-    killGroup(child?.pid, signal)
-    await ended
-  }
-
   const known = { pid: () => child?.pid, temporary: how.temporary }
   started.add(known)
   let port = how.port ?? (await freePort())
+  const end = async (signal: NodeJS.Signals) => {
+    killGroup(child?.pid, signal)
+    await ended
+    // A launcher is gone before what it launched: that one still holds port and files.
+    while (!(await isFree(port))) await pause(20)
+  }
   for (let tries = 1; ; tries++)
     try {
       await start(port)
@@ -163,11 +163,13 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 12_000 + Math.floor(Math.random() * 20_000)
-    const free = await new Promise<boolean>((done) => {
-      const server = createServer()
-      server.on('error', () => done(false))
-      server.listen(port, '127.0.0.1', () => server.close(() => done(true)))
-    })
-    if (free) return port
+    if (await isFree(port)) return port
   }
 }
+
+const isFree = (port: number) =>
+  new Promise<boolean>((done) => {
+    const server = createServer()
+    server.on('error', () => done(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => done(true)))
+  })

@@ -336,15 +336,36 @@ describe('weights of a team in a bucket', () => {
     await store.putBytes(name, bytes)
     assert.ok(bytes.equals((await store.getBytes(name, 100_000))!))
     await assert.rejects(store.getBytes(name, 49_999), { code: 'server-damaged' })
-    const listed: StoredObject[] = []
-    for await (const page of store.list()) listed.push(...page)
-    assert.deepEqual(listed, [])
+    // Who keeps them has the whole name.
+    const whole = `graphs/cd/${'cd'.repeat(32)}`
+    await store.putBytes(whole, bytes)
+    assert.ok(bytes.equals((await store.getBytes('cd'.repeat(32), 100_000))!))
+    const listed = async (kind?: 'graph') => {
+      const all: StoredObject[] = []
+      for await (const page of store.list(undefined, kind)) all.push(...page)
+      return all
+    }
+    assert.deepEqual(await listed(), [])
+    const graphs = await listed('graph')
+    assert.deepEqual(graphs.map(({ sha256 }) => sha256).sort(), [name, 'cd'.repeat(32)])
+    for (const { age } of graphs) assert.ok(age > -2 && age < 600)
+    assert.ok(await store.remove(graphs[0]!))
+    assert.equal((await listed('graph')).length, 1)
   })
 
   it('names objects and files by hashes and nothing else', async () => {
     const store = open()
     const { path } = file('x')
-    for (const name of ['', '..', '../../etc/passwd', 'A'.repeat(64), `${'0'.repeat(63)}/`, `${'0'.repeat(64)}\n`, '0'.repeat(65)]) {
+    for (const name of [
+      '',
+      '..',
+      '../../etc/passwd',
+      'A'.repeat(64),
+      `${'0'.repeat(63)}/`,
+      `${'0'.repeat(64)}\n`,
+      '0'.repeat(65),
+      `graphs/11/${'0'.repeat(64)}`,
+    ]) {
       const refused = { code: 'bad-argument' }
       await assert.rejects(store.put(name, path), refused)
       await assert.rejects(store.fetch(name), refused)
@@ -353,7 +374,7 @@ describe('weights of a team in a bucket', () => {
       await assert.rejects(store.placeAt(name, join(dir, 'to')), refused)
       await assert.rejects(store.getBytes(name, 10), refused)
       await assert.rejects(store.putBytes(name, Buffer.from('x')), refused)
-      await assert.rejects(store.remove({ sha256: name, bytes: 1, generation: '1/1', written: 1 }), refused)
+      await assert.rejects(store.remove({ kind: 'weights', sha256: name, bytes: 1, generation: '1/1', written: 1, age: 1 }), refused)
     }
     assert.ok(!existsSync(join(dir, 'to')))
   })

@@ -132,6 +132,43 @@ describe('weights of a team in a bucket, when something goes wrong on the way', 
     }
   })
 
+  it('makes young again what it finds old, and brings it if that is too late', async function () {
+    const { bytes, hash, path } = file(1000)
+    await other().put(hash, path)
+    const generation = async () => {
+      for await (const page of other().list()) for (const object of page) if (object.sha256 === hash) return object.generation
+      return undefined
+    }
+    const first = await generation()
+    const proxy = await httpProxy()
+    const store = open({}, { endpoint: proxy.url })
+    await store.put(hash, path)
+    assert.equal(await generation(), first)
+    const later = { replaceHeaders: { date: new Date(Date.now() + 2 * 3600_000).toUTCString() } }
+    void proxy.inject(is('GET', 'fields='), later)
+    await store.put(hash, path)
+    const second = await generation()
+    assert.ok(second && second !== first)
+    await brought(hash, bytes)
+    const { running } = await gcs()
+    if (!running) this.skip()
+    void proxy.inject(is('GET', 'fields='), later)
+    let removed = false
+    void proxy.inject(
+      (method) => {
+        if (method === 'PATCH' && !removed) {
+          removed = true
+          rmSync(join(running.dataDir, config.bucket, 'weights', hash.slice(0, 2), hash))
+        }
+        return false
+      },
+      { status: 500 },
+    )
+    await store.put(hash, path)
+    assert.ok(removed)
+    await brought(hash, bytes)
+  })
+
   it('takes away what arrived changed, and brings it again', async () => {
     const { bytes, hash, path } = file(1000)
     const proxy = await httpProxy()

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, rmSync, unlinkSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { MongoClient } from 'mongodb'
+import { MongoClient, ObjectId } from 'mongodb'
 import { documentCount } from '../../server/storage/local/handOn'
 import type { TeamConfig } from '../../server/storage/team/ports'
 import type { HandedOn, ServerAway } from '../../server/storage/team/spool'
 import { CHILD, id, PARENT, writeRuns } from '../contract/fixture'
 import { random } from '../fault/support'
-import { elastic, elasticAt, freshTeam, gcs, gcsAt, mongo, mongoAt } from './servers'
+import { elastic, elasticAt, freshTeam, gcs, mongo, mongoAt } from './servers'
 import { dropTeam, type Machine, machine, never, spoolChild, until } from './support'
 import { evaluate, train, type Trained } from './training'
 import { Way } from './way'
@@ -51,7 +51,6 @@ describe('the spool', () => {
           there.map((epoch) => [epoch.id, epoch.number, epoch.weights?.sha256, epoch.graphHash !== null]),
           epochs.map((epoch) => [epoch.id, epoch.number, epoch.sha256, true]),
         )
-        const { ObjectId } = await import('mongodb')
         const document = await client
           .db(config.mongo.database)
           .collection('TrainingSession')
@@ -335,7 +334,6 @@ describe('the spool', () => {
     )
     await assertThere([whole], here.team)
     // Once it is mended it goes, and the fork is told of its parent.
-    const { writeFileSync } = await import('node:fs')
     writeFileSync(lost, bytes)
     assert.deepEqual((await here.spool().once(never())).left, [])
     assert.deepEqual(await here.stores.sessions.problems(), [])
@@ -502,6 +500,5 @@ describe('the spool', () => {
     assert.ok(left! > 0 && left! < 80, `${left} of 80`)
     assert.equal((await here.spool().once(never())).epochs, left)
     await assertThere([session], here.team)
-    void gcsAt
   })
 })

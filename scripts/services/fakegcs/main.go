@@ -56,20 +56,26 @@ func main() {
 		<-stop
 		os.Exit(0)
 	}()
-	handler := &guarded{inner: server.HTTPHandler()}
+	handler := &guarded{inner: server.HTTPHandler(), address: address}
 	if *cert != "" {
 		log.Fatal(http.ServeTLS(listener, handler, *cert, *key))
 	}
 	log.Fatal(http.Serve(listener, handler))
 }
 
-// The server knows no conditions on removals, which Google's has: they are kept here, one removal at a time.
+// The server knows no conditions on removals, which Google's does: they are looked at here, one removal at a time.
 type guarded struct {
 	inner    http.Handler
+	address  string
 	removing sync.Mutex
 }
 
 func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Where an upload goes on is told as the address that was asked, as Google does: there may be a proxy between.
+	if r.Host != g.address {
+		w = &told{ResponseWriter: w, from: "://" + g.address, to: "://" + r.Host}
+		r.Host = g.address
+	}
 	wanted := r.URL.Query().Get("ifGenerationMatch")
 	if r.Method != http.MethodDelete || wanted == "" || !strings.Contains(r.URL.Path, "/o/") {
 		g.inner.ServeHTTP(w, r)
@@ -93,3 +99,17 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	g.inner.ServeHTTP(w, r)
 }
+
+type told struct {
+	http.ResponseWriter
+	from, to string
+}
+
+func (t *told) WriteHeader(status int) {
+	if location := t.Header().Get("Location"); location != "" {
+		t.Header().Set("Location", strings.Replace(location, t.from, t.to, 1))
+	}
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *told) Unwrap() http.ResponseWriter { return t.ResponseWriter }

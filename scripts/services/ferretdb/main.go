@@ -3,10 +3,13 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"flag"
 	"io"
 	"log"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -26,12 +29,19 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	listener := ferretdb.ListenerConfig{TCP: *listen}
+	front, err := net.Listen("tcp", *listen)
+	if err != nil {
+		log.Fatal(err)
+	}
 	if *cert != "" {
-		listener = ferretdb.ListenerConfig{TLS: *listen, TLSCertFile: *cert, TLSKeyFile: *key}
+		pair, err := tls.LoadX509KeyPair(*cert, *key)
+		if err != nil {
+			log.Fatal(err)
+		}
+		front = tls.NewListener(front, &tls.Config{Certificates: []tls.Certificate{pair}})
 	}
 	server, err := ferretdb.New(&ferretdb.Config{
-		Listener:  listener,
+		Listener:  ferretdb.ListenerConfig{TCP: "127.0.0.1:0"},
 		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Handler:   "sqlite",
 		SQLiteURL: "file:" + filepath.ToSlash(folder) + "/",
@@ -39,6 +49,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	address, err := url.Parse(server.MongoDBURI())
+	if err != nil {
+		log.Fatal(err)
+	}
+	go serve(front, address.Host)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() {
 		// Whoever started it is gone, however that came.

@@ -57,7 +57,12 @@ export function openElastic(config: TeamConfig['elastic'], resolve: Resolve): Te
     },
     samples: read,
     count: (epochIds) => upkeep.count(search, epochIds.filter(isId)),
-    remove: (epochIds, signal) => upkeep.remove(search, epochIds.filter(isId), signal),
+    remove: async (epochs, signal) => {
+      if (!('above' in epochs)) return upkeep.remove(search, epochs.filter(isId), signal)
+      return isId(epochs.sessionId) ? upkeep.remove(search, epochs, signal) : 0
+    },
+    countAbove: async (epochs, signal) => (isId(epochs.sessionId) ? upkeep.countAbove(search, epochs, signal) : 0),
+    bytesEach: () => upkeep.bytesEach(search),
     check: async (signal) => {
       await aggregate(search, { indices: [prefix], filter: { match_none: {} } }, { query: [], aggs: {} }, signal)
     },

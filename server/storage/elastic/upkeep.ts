@@ -1,4 +1,4 @@
-import type { DocumentColumns } from '../team/ports'
+import type { DocumentColumns, OwnEpochs } from '../team/ports'
 import { refresh, sendAll } from './bulk'
 import { indexOf, nameOf } from './layout'
 import { combinations, source } from './metrics'
@@ -179,11 +179,39 @@ export async function count(search: Search, ids: readonly string[]): Promise<Map
   return counts
 }
 
+/** Epochs of any month, whether they are seen or not. */
+const partAbove = (prefix: string, { sessionId, above }: OwnEpochs): Pick<Part, 'filter' | 'indices'> => ({
+  filter: { bool: { filter: [{ term: { session: sessionId } }, { range: { number: { gt: above } } }] } },
+  indices: [prefix],
+})
+
+export async function countAbove(search: Search, epochs: OwnEpochs, signal?: AbortSignal): Promise<number> {
+  const answer = await aggregate(search, partAbove(search.prefix, epochs), { query: [], aggs: { all: COUNTED } }, signal)
+  return answer ? Number(objectOf(search.server, answer['all'])['value']) : 0
+}
+/** Every document has one. */
+const COUNTED = { value_count: { field: 'epoch' } }
+
+/** By what the indices take up, without replicas, and how many documents there are. */
+export async function bytesEach({ prefix, server }: Search): Promise<number> {
+  const { status, body } = await server.ask({
+    method: 'GET',
+    path: `/${encodeURIComponent(prefix)}/_stats/docs,store`,
+    query: { level: 'cluster', filter_path: '_all.primaries' },
+    allowed: [404],
+  })
+  if (status === 404) return 0
+  const { docs, store } = objectOf(server, objectOf(server, objectOf(server, body)['_all'] ?? {})['primaries'] ?? {})
+  const documents = Number(objectOf(server, docs ?? {})['count'] ?? 0)
+  const bytes = Number(objectOf(server, store ?? {})['size_in_bytes'] ?? 0)
+  return documents > 0 && Number.isFinite(bytes) ? bytes / documents : 0
+}
+
 /** Removes documents one by one, by their identities: nobody who writes others meanwhile loses any. */
-export async function remove(search: Search, ids: readonly string[], signal?: AbortSignal): Promise<number> {
+export async function remove(search: Search, epochs: readonly string[] | OwnEpochs, signal?: AbortSignal): Promise<number> {
   let removed = 0
   const touched = new Set<string>()
-  for (const part of partsOfIds(search.prefix, ids))
+  for (const part of 'above' in epochs ? [partAbove(search.prefix, epochs)] : partsOfIds(search.prefix, epochs))
     for await (const page of pages(search, part, { query: [], ids: true }, signal)) {
       const byIndex = new Map<string, string[]>()
       for (const { id, index } of page) {

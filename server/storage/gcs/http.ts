@@ -8,6 +8,8 @@ import { Broken, Refusal } from './trouble'
 const LARGEST_REFUSAL = 64 * 1024
 const LONGEST_WORDS = 300
 const CONNECTIONS = 16
+/** How much longer than otherwise the answer to a large body may take. */
+const WRITING = 10
 
 export interface HttpServer {
   readonly origin: URL
@@ -73,15 +75,13 @@ export class Http {
       request.on('error', (error) => reject(wrong ?? error))
     })
     if (body === undefined || body instanceof Uint8Array) request.end(body)
-    // What goes wrong destroys the request, which then fails.
-    else
-      pipeline(
-        Readable.from(
-          noting(body, (error) => (wrong = error)),
-          { highWaterMark: 1 },
-        ),
-        request,
-      ).catch(() => undefined)
+    else {
+      const source = noting(body, (error) => (wrong = error))
+      // Whoever took much has to write it, and to sum it up, before it answers.
+      request.on('finish', () => request.setTimeout(WRITING * idleMs))
+      // What goes wrong destroys the request, which then fails.
+      pipeline(Readable.from(source, { highWaterMark: 1 }), request).catch(() => undefined)
+    }
     const answer = await answered
     // Where it was answered before all of it was sent, nobody takes the rest any more.
     answer.on('end', () => request.writableFinished || request.destroy())

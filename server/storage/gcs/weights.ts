@@ -19,6 +19,7 @@ import { CHUNK, THERE, upload, withFacts } from './upload'
 const TOUCH_AFTER_SECONDS = 3600
 /** Who only looks whether it is there does not wait until it may be back. */
 const CHECK_MS = 1000
+const FOLDERS = { weights: 'weights/', graph: 'graphs/' } as const
 const LARGEST_ANSWER = 64 * 1024
 /** A file that another process took out of the cache just now is brought anew, but not for ever. */
 const PLACINGS = 3
@@ -166,27 +167,27 @@ class GcsWeights implements TeamWeights {
     })
   }
 
-  async *list(signal?: AbortSignal): AsyncIterable<readonly StoredObject[]> {
+  async *list(signal?: AbortSignal, kind: StoredObject['kind'] = 'weights'): AsyncIterable<readonly StoredObject[]> {
     const { connection, objects } = this.#connection()
     const { signal: either, end } = following(signal, this.#closing.signal)
-    const pages = objects.list(`${connection.prefix}weights/`, either)[Symbol.asyncIterator]()
+    const pages = objects.list(`${connection.prefix}${FOLDERS[kind]}`, either)[Symbol.asyncIterator]()
     try {
       for (;;) {
         const { done, value } = await saying(connection, () => pages.next(), either)
         if (done) return
-        yield value.objects.flatMap((facts) => this.#stored(facts) ?? [])
+        yield value.objects.flatMap((facts) => this.#stored(kind, facts, value.now) ?? [])
       }
     } finally {
       end()
     }
   }
 
-  remove({ sha256, generation }: StoredObject): Promise<boolean> {
+  remove({ kind, sha256, generation }: StoredObject): Promise<boolean> {
     return this.#asked(undefined, async (signal, { objects }) => {
       const [, of, meta] = /^(\d+)\/(\d+)$/.exec(generation) ?? []
       if (of === undefined || meta === undefined)
         throw new EpochtreeError('bad-argument', 'Only an object that was listed can be removed. List the bucket anew.')
-      return objects.remove(this.#weights(sha256), { generation: of, metageneration: meta }, signal)
+      return objects.remove(this.#name(kind, sha256), { generation: of, metageneration: meta }, signal)
     })
   }
 
@@ -248,20 +249,27 @@ class GcsWeights implements TeamWeights {
     return age < TOUCH_AFTER_SECONDS || objects.touch(facts.name, facts, signal)
   }
 
-  #stored({ name, bytes, generation, metageneration, written }: Facts): StoredObject | undefined {
+  #stored(kind: StoredObject['kind'], facts: Facts, now: number): StoredObject | undefined {
+    const { name, bytes, generation, metageneration, written } = facts
     const sha256 = name.slice(-64)
     // Whatever else lies there is not ours.
-    return /^[0-9a-f]{64}$/.test(sha256) && name === this.#weights(sha256)
-      ? { sha256, bytes, generation: `${generation}/${metageneration}`, written }
+    return /^[0-9a-f]{64}$/.test(sha256) && name === this.#name(kind, sha256)
+      ? { kind, sha256, bytes, generation: `${generation}/${metageneration}`, written, age: now - written }
       : undefined
   }
 
   #weights(sha256: string): string {
-    return `${this.#config.prefix}weights/${hash(sha256).slice(0, 2)}/${sha256}`
+    return this.#name('weights', sha256)
   }
 
+  /** Who has the whole name gives that. */
   #graph(name: string): string {
-    return `${this.#config.prefix}graphs/${hash(name).slice(0, 2)}/${name}`
+    const [, shelf, whole] = /^graphs\/([0-9a-f]{2})\/([0-9a-f]{64})$/.exec(name) ?? []
+    return this.#name('graph', whole?.startsWith(shelf!) ? whole : name)
+  }
+
+  #name(kind: StoredObject['kind'], sha256: string): string {
+    return `${this.#config.prefix}${FOLDERS[kind]}${hash(sha256).slice(0, 2)}/${sha256}`
   }
 
   #connection() {

@@ -9,6 +9,7 @@ const PATIENCE_MS = 5000
 /** No question lasts longer than so many times the patience: the driver loses the answer where a socket is torn down while a command is written to it. */
 const LONGEST = 10
 const TRIES = 3
+const AWAY_MS = 2000
 const CLOCK_HOLDS_MS = 600_000
 const CLOSING_MS = 2000
 
@@ -54,7 +55,7 @@ export class Connection {
         if (error instanceof TooLong || isNoServer(error)) {
           this.#renew(client)
           const told = error instanceof TooLong ? tooLong(this.hosts, (this.#patience * LONGEST) / 1000) : mongoError(error, this.hosts)
-          if (told.code === 'server-away') this.#away = { error: told, until: performance.now() + this.#patience / 2 }
+          if (told.code === 'server-away') this.#away = { error: told, until: performance.now() + Math.min(this.#patience, AWAY_MS) }
           throw told
         }
         if (once || tries === TRIES || !isPassing(error) || this.#closed) throw mongoError(error, this.hosts)

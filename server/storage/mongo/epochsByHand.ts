@@ -2,7 +2,7 @@ import type { EpochRecord, FileRecord, Segment } from '../ports'
 import type { ByHand } from './byHand'
 import { hashesOf } from './graphs'
 import { anyOf, type Mongo, objectIds, pieces } from './mongo'
-import { epochByHand, parse, weightsDocument } from './schema'
+import { epochByHand, fileHash, parse, weightsDocument } from './schema'
 
 /** Epochs that something else wrote: of a session's own by their numbers, or those of the ids. */
 export async function handEpochs(
@@ -53,8 +53,6 @@ export async function handEpochs(
   })
 }
 
-const NAMED_BY_HASH = /(?:^|\/)([0-9a-f]{64})$/
-
 /** Only files whose hash and size are known: any other could not be verified. */
 async function filesOf(mongo: Mongo, ids: readonly string[]): Promise<Map<string, FileRecord>> {
   const found = new Map<string, FileRecord>()
@@ -67,7 +65,7 @@ async function filesOf(mongo: Mongo, ids: readonly string[]): Promise<Map<string
         continue
       }
       const location = value.weightsFileLocation ?? ''
-      const sha256 = value.sha256 ?? NAMED_BY_HASH.exec(location)?.[1]
+      const sha256 = fileHash(value)
       if (sha256 !== undefined && typeof value.bytes === 'number')
         found.set(value._id, {
           sha256,

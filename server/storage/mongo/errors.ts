@@ -1,10 +1,8 @@
 import {
   MongoCompatibilityError,
-  MongoInvalidArgumentError,
   MongoMissingCredentialsError,
   MongoNetworkError,
   MongoOperationTimeoutError,
-  MongoParseError,
   MongoServerError,
   MongoServerSelectionError,
   MongoTopologyClosedError,
@@ -37,6 +35,9 @@ export const isPassing = (error: unknown) =>
 /** No server was found: the client's own search may be over for good, so it is made anew. */
 export const isNoServer = (error: unknown) => error instanceof MongoServerSelectionError || error instanceof MongoOperationTimeoutError
 
+/** By name: the parser of addresses has errors of its own. */
+const NO_ADDRESS = new Set(['MongoParseError', 'MongoInvalidArgumentError', 'MongoAPIError'])
+
 const away = (text: string, cause?: unknown) =>
   new EpochtreeError('server-away', `${text} What is here goes on; try again, or look at \`epochtree doctor\`.`, { cause })
 const refused = (text: string, cause?: unknown) => new EpochtreeError('server-refused', text, { cause })
@@ -53,7 +54,7 @@ export function mongoError(error: unknown, hosts: string): EpochtreeError {
     return refused(`MongoDB at ${hosts} is too old for this client. Take MongoDB 4.2 or later.`, error)
   if (error instanceof MongoMissingCredentialsError)
     return refused(`MongoDB at ${hosts} asks for a user and a password. Give both: run "Epochtree: Connect to Team...".`, error)
-  if (error instanceof MongoParseError || error instanceof MongoInvalidArgumentError)
+  if (NO_ADDRESS.has((error as Error).name))
     return refused('The address of MongoDB is none. Write mongodb://HOST:PORT or mongodb+srv://HOST.', error)
   const code = codeOf(error)
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN' || code === 'ENODATA')
@@ -61,10 +62,21 @@ export function mongoError(error: unknown, hosts: string): EpochtreeError {
   if (code === 'ECONNREFUSED') return away(`Nothing answers at ${hosts}. Check the address of MongoDB, and that it runs.`, error)
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'EPROTO')
     return refused(`MongoDB at ${hosts} does not speak TLS. Take tls=true out of its address and name no file with certificates.`, error)
+  if (messageOf(error).includes('before secure TLS connection'))
+    return away(
+      `${hosts} ended the connection before TLS was spoken. Check that it is MongoDB, and whether it speaks TLS: if not, take tls=true out of the address and name no file with certificates.`,
+      error,
+    )
   // Found while connecting: the server was there and said no.
   const inner = serverErrorIn(error)
   if (inner) return serverError(inner, hosts)
-  if (isNoServer(error)) return away(`MongoDB at ${hosts} does not answer.`, error)
+  if (isNoServer(error))
+    return away(
+      code === 'ECONNRESET'
+        ? `${hosts} ends each connection. Check that it is MongoDB, and whether it wants TLS: then write ?tls=true after its address.`
+        : `MongoDB at ${hosts} does not answer.`,
+      error,
+    )
   if (isPassing(error)) return away(`The connection to MongoDB at ${hosts} was lost.`, error)
   return new EpochtreeError('failed', `MongoDB at ${hosts} reports: ${clip((error as Error).message ?? String(error))}`, { cause: error })
 }
@@ -137,6 +149,8 @@ function codeOf(error: unknown): string | undefined {
   }
   return undefined
 }
+
+const messageOf = (error: unknown) => [...causes(error)].map((one) => (one as Error).message).join('\n')
 
 function serverErrorIn(error: unknown): MongoServerError | undefined {
   for (const one of causes(error)) if (one instanceof MongoServerError) return one

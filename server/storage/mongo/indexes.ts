@@ -10,6 +10,8 @@ const INDEXES: Readonly<Record<string, readonly (IndexDescription & { readonly n
     { name: 'name', key: { name: 1 }, unique: true, sparse: true },
     { name: 'change', key: { change: 1 } },
     { name: 'forks', key: { 'forkedFrom.epochId': 1 } },
+    { name: 'forksOf', key: { 'forkedFrom.sessionId': 1 } },
+    { name: 'forksAt', key: { 'forkPoint.sessionId': 1 } },
     { name: 'format', key: { format: 1 } },
   ],
   Epoch: [

@@ -7,6 +7,7 @@ import * as graphs from './graphs'
 import * as leases from './leases'
 import { prepare } from './migration'
 import { type Large, Mongo } from './mongo'
+import * as removal from './removal'
 import * as sessions from './sessions'
 import { Writes } from './writes'
 import { EpochtreeError } from '../../errors'
@@ -64,6 +65,14 @@ export function openMongo(config: TeamConfig['mongo'], { large, patience }: Mong
     },
     takeLease: (name, holder, seconds) => leases.takeLease(mongo, name, holder, seconds),
     leaveLease: (name, holder) => leases.leaveLease(mongo, name, holder),
+    startRemoval: (sessionId, deletedBefore) => removal.startRemoval(mongo, sessionId, deletedBefore),
+    removal: (sessionId, deletedBefore, gone = new Set()) => removal.removal(mongo, sessionId, deletedBefore, gone),
+    finishRemoval: (sessionId) => removal.finishRemoval(mongo, sessionId),
+    unneededWeights: (sha256s, idle, signal) => removal.unneededWeights(mongo, sha256s, idle, signal),
+    claimWeights: (sha256s, idle, signal) => removal.claimWeights(mongo, sha256s, idle, signal),
+    dropWeights: (sha256s) => removal.dropWeights(mongo, sha256s),
+    unneededGraphs: (hashes, idle, signal) => removal.unneededGraphs(mongo, hashes, idle, signal),
+    removeGraphs: (idle, dryRun, signal) => removal.removeGraphs(mongo, idle, dryRun, signal),
     check: async (signal) => {
       mongo.forget()
       byHand.forget()

@@ -142,6 +142,12 @@ export const weightsDocument = z.object({
   removing: nullish(z.boolean()),
 })
 
+const NAMED_BY_HASH = /(?:^|\/)([0-9a-f]{64})$/
+
+/** The hash of a weights file; who wrote the record by hand may have named the file by it. */
+export const fileHash = ({ sha256: told, weightsFileLocation }: z.infer<typeof weightsDocument>): string | undefined =>
+  told ?? NAMED_BY_HASH.exec(weightsFileLocation ?? '')?.[1]
+
 export const counter = z.object({ n: count, store: text(100), format })
 
 /** How a document is named in messages. Its id may be anything. */

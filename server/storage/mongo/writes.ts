@@ -3,16 +3,19 @@ import type { Document, ObjectId } from 'mongodb'
 import { EpochtreeError } from '../../errors'
 import { mendName, nameProblem } from '../../tracking/reference'
 import type { FileRecord, Marks, SessionRecord } from '../ports'
-import type { EpochUpload, SessionUpload, TeamDecisions } from '../team/ports'
+import type { EpochUpload, SessionUpload, TeamDecisions, WeightsRecord } from '../team/ports'
 import type { ByHand } from './byHand'
 import { type Change, nextChange, wasOvertaken } from './changes'
 import { isDuplicate } from './errors'
 import { hashId, type Mongo, objectId } from './mongo'
+import { CLAIM_SECONDS } from './removal'
 import { damage, FORMAT, LARGEST_DETAILS, LISTED, parse, sessionEpochs, sessionWhole, type WholeSession } from './schema'
 
 /** A living session's sign of life is renewed so often. */
 const SIGN_MS = 60_000
 const TRIES = 100
+/** Within that time nobody takes away what was brought: `gc` spares what is younger than an hour. */
+const BROUGHT_MS = 600_000
 const STATE = { ...LISTED, told: 1, decided: 1 }
 
 type Fields = Record<string, unknown>
@@ -29,6 +32,12 @@ export class Writes {
   readonly #byHand: ByHand
   /** When a session's sign of life was written here last. */
   readonly #signs = new Map<string, number>()
+  /** When files were noted here last. */
+  readonly #brought = new Map<string, number>()
+  /** When graphs were noted here last. */
+  readonly #drawn = new Map<string, number>()
+  /** Forks whose beginning is sure to stay. */
+  readonly #anchored = new Set<string>()
   /** Graphs whose documents name weights. */
   readonly #paired = new Set<string>()
 
@@ -50,12 +59,17 @@ export class Writes {
         )
       if (known?.removing) throw removed(record.id)
       const done = known ? await this.#update(_id, known, upload, told) : await this.#insert(_id, upload, told)
-      if (done) return done
+      if (done) {
+        await this.#anchor(_id, record)
+        return done
+      }
       if (tries === TRIES) throw busy(record.id)
     }
   }
 
   async #insert(_id: ObjectId, { record, alive }: SessionUpload, told: Fields): Promise<TeamDecisions | undefined> {
+    // What was removed from the team does not come back with the next machine that still has it.
+    if (await this.#mongo.ask((db) => db.collection('Removed').findOne({ _id }))) throw removed(record.id)
     const start = await this.#start(record)
     const selected = record.selected && (await this.#selected(record.selected.id))
     const change = await nextChange(this.#mongo)
@@ -106,34 +120,74 @@ export class Writes {
         if (!known.selected) set['weightsId'] = healed.weightsId
       }
     }
-    const done = await this.#guarded(_id, known, set, {
-      ...(alive ? { $currentDate: { aliveAt: true } } : {}),
-      ...(healed.forkPoint ? { $push: { epochs: { $each: healed.epochs, $position: 0 } } } : {}),
-    })
-    if (!done) return undefined
+    if (healed.forkPoint) set['epochs'] = await this.#withStart(_id, healed.epochs)
+    if (!(await this.#guarded(_id, known, set, alive ? { $currentDate: { aliveAt: true } } : {}))) return undefined
     if (alive) this.#signs.set(record.id, performance.now())
-    if (healed.forkPoint) await this.#healForks(_id, healed.epochs)
+    if (healed.forkPoint) {
+      this.#anchored.delete(record.id)
+      await this.#healForks(_id, healed.epochs)
+    }
     return decisionsOf(known)
   }
 
+  /** The history of a session whose beginning was not known. Written whole: not every server can put something in front. */
+  async #withStart(_id: ObjectId, start: readonly ObjectId[]): Promise<ObjectId[]> {
+    const document = await this.#mongo.ask((db) => db.collection('TrainingSession').findOne({ _id }, { projection: { epochs: 1 } }))
+    const { damaged } = parse('TrainingSession', sessionEpochs, document)
+    if (damaged) throw damaged.error
+    const epochs = document!['epochs'] as ObjectId[]
+    return epochs[0] && start[0]?.equals(epochs[0]) ? epochs : [...start, ...epochs]
+  }
+
+  /**
+   * A fork that was brought while what it starts from was being removed. Whoever removes writes down what stays after it looked for forks; the fork
+   * looks there after it was written. So one of the two has seen the other.
+   */
+  async #anchor(_id: ObjectId, { id, forkedFrom }: SessionRecord) {
+    if (!forkedFrom || this.#anchored.has(id)) return
+    for (let tries = 1; tries <= TRIES; tries++) {
+      const own = await this.#state(_id)
+      if (!own?.forkPoint) return
+      const { sessionId, number } = own.forkPoint
+      const parent = await this.#mongo.ask((db) =>
+        db.collection('TrainingSession').findOne({ _id: objectId(sessionId)! }, { projection: { removing: 1, keepTo: 1 } }),
+      )
+      const keepTo: unknown = parent?.['keepTo']
+      if (parent && (parent['removing'] !== true || (typeof keepTo === 'number' && keepTo >= number))) {
+        this.#anchored.add(id)
+        return
+      }
+      if (parent && typeof keepTo !== 'number') throw beingRemoved('What this session starts from is')
+      // As one whose parent is not known.
+      const document = await this.#mongo.ask((db) => db.collection('TrainingSession').findOne({ _id }, { projection: { epochs: 1 } }))
+      const { value, damaged } = parse('TrainingSession', sessionEpochs, document)
+      if (damaged) throw damaged.error
+      const inherited = value.epochs.indexOf(forkedFrom.epochId) + 1
+      const weightsId = own.own ? undefined : null
+      const set = {
+        forkPoint: null,
+        epochs: (document!['epochs'] as ObjectId[]).slice(inherited),
+        ...(weightsId === null ? { floatingWeightsId: null, ...(own.selected ? {} : { weightsId: null }) } : {}),
+      }
+      if (await this.#guarded(_id, own, set)) return
+    }
+    throw busy(id)
+  }
+
   /** Forks that took over the history while its beginning was not known. */
-  async #healForks(parent: ObjectId, epochs: readonly ObjectId[]) {
+  async #healForks(parent: ObjectId, start: readonly ObjectId[]) {
     const forks = await this.#mongo.ask((db) =>
       db
         .collection('TrainingSession')
-        .find({ 'forkPoint.sessionId': parent, epochs: { $ne: epochs[0] } }, { projection: { version: 1 } })
+        .find({ 'forkPoint.sessionId': parent, epochs: { $ne: start[0] } }, { projection: { _id: 1 } })
         .toArray(),
     )
-    for (const { _id, version } of forks) {
-      const change = await nextChange(this.#mongo)
-      const { matchedCount } = await this.#mongo.ask((db) =>
-        db.collection('TrainingSession').updateOne({ _id, version }, {
-          $push: { epochs: { $each: epochs, $position: 0 } },
-          $set: { change: change.n },
-          $inc: { version: 1 },
-        } as Document),
-      )
-      if (matchedCount > 0) await this.#healForks(_id, epochs)
+    for (const { _id } of forks) {
+      for (;;) {
+        const known = await this.#state(_id)
+        if (!known || (await this.#guarded(_id, known, { epochs: await this.#withStart(_id, start) }))) break
+      }
+      await this.#healForks(_id, start)
     }
   }
 
@@ -141,6 +195,8 @@ export class Writes {
     const _id = idOf(epoch.id, 'epoch')
     const session = idOf(epoch.sessionId, 'session')
     const fields = epochFields(epoch, session)
+    await this.#holdFiles(epoch)
+    await this.#holdGraph(epoch)
     for (let tries = 1; ; tries++) {
       const known = await this.#state(session)
       if (!known)
@@ -207,28 +263,79 @@ export class Writes {
     this.#paired.add(graphHash)
   }
 
-  async putWeights(file: {
-    readonly sha256: string
-    readonly bytes: number
-    readonly format: string | null
-    readonly location: string
-    readonly graphHash: string | null
-  }): Promise<void> {
+  /** False where nothing was known of the file. */
+  async putWeights(file: WeightsRecord): Promise<boolean> {
     const _id = hashId(file.sha256)
     if (!_id) throw new EpochtreeError('bad-argument', 'Weights are named by their SHA-256.')
-    const there = await this.#mongo.ask((db) => db.collection('Weights').findOne({ _id }, { projection: { sha256: 1 } }))
-    if (there && there['sha256'] !== file.sha256) throw damage('Weights', { _id }, 'its id is that of another file')
-    await this.#mongo.ask((db) =>
-      db.collection('Weights').updateOne(
-        { _id },
-        {
-          $set: { weightsFileLocation: file.location, sha256: file.sha256, bytes: file.bytes, fileFormat: file.format, format: FORMAT },
-          $setOnInsert: { modelGraphHash: file.graphHash },
-          $currentDate: { usedAt: true },
-        },
-        { upsert: true },
-      ),
+    const there = await this.#mongo.ask((db) =>
+      db.collection('Weights').findOne({ _id }, { projection: { sha256: 1, modelGraphHash: 1, removing: 1, claimedAt: 1 } }),
     )
+    if (there && (there['sha256'] ?? file.sha256) !== file.sha256) throw damage('Weights', { _id }, 'its id is that of another file')
+    if (there?.['removing'] === true) {
+      if (await this.#isClaimed(there['claimedAt'])) throw beingRemoved('These weights are')
+      // Whoever claimed them may have removed them, or not: they must be looked for.
+      await this.#mongo.ask((db) => db.collection('Weights').deleteOne({ _id, removing: true, claimedAt: there['claimedAt'] as unknown }))
+      return this.putWeights(file)
+    }
+    try {
+      await this.#mongo.ask((db) =>
+        db.collection('Weights').updateOne(
+          { _id, removing: null },
+          {
+            $set: {
+              weightsFileLocation: file.location,
+              sha256: file.sha256,
+              bytes: file.bytes,
+              fileFormat: file.format,
+              format: FORMAT,
+              ...(there?.['modelGraphHash'] ? {} : { modelGraphHash: file.graphHash }),
+            },
+            $currentDate: { usedAt: true },
+          },
+          { upsert: true },
+        ),
+      )
+    } catch (error) {
+      if (isDuplicate(error)) throw beingRemoved('These weights are')
+      throw error
+    }
+    this.#note(file.sha256)
+    return there !== null
+  }
+
+  async #isClaimed(at: unknown): Promise<boolean> {
+    const { offset } = await this.#mongo.connection.clock()
+    return at instanceof Date && at.getTime() > Date.now() + (offset - CLAIM_SECONDS) * 1000
+  }
+
+  #note(sha256: string) {
+    if (this.#brought.size > 100_000) this.#brought.clear()
+    this.#brought.set(sha256, performance.now())
+  }
+
+  /** The files of an epoch must be there, and must not be removed between their being brought and the epoch. */
+  async #holdFiles({ number, weights, optimizerState, released }: EpochUpload) {
+    const now = performance.now()
+    for (const file of released ? [] : [weights, optimizerState]) {
+      if (!file || now - (this.#brought.get(file.sha256) ?? -Infinity) < BROUGHT_MS) continue
+      const { matchedCount } = await this.#mongo.ask((db) =>
+        db.collection('Weights').updateOne({ _id: hashId(file.sha256)!, removing: null }, { $currentDate: { usedAt: true } }),
+      )
+      if (matchedCount === 0) throw beingRemoved(`Weights of epoch ${number} are not in the team's bucket, or`)
+      this.#note(file.sha256)
+    }
+  }
+
+  /** The same for its graph. */
+  async #holdGraph({ number, graphHash }: EpochUpload) {
+    const now = performance.now()
+    if (graphHash === null || now - (this.#drawn.get(graphHash) ?? -Infinity) < BROUGHT_MS) return
+    const { matchedCount } = await this.#mongo.ask((db) =>
+      db.collection('ModelGraph').updateOne({ _id: hashId(graphHash)!, hash: graphHash }, { $currentDate: { usedAt: true } }),
+    )
+    if (matchedCount === 0) throw beingRemoved(`The graph of epoch ${number} is not in the team's database, or`)
+    if (this.#drawn.size > 100_000) this.#drawn.clear()
+    this.#drawn.set(graphHash, now)
   }
 
   async decide(sessionId: string, marks: Marks, decided: number): Promise<TeamDecisions | undefined> {
@@ -480,6 +587,8 @@ const unknown = (id: string) => new EpochtreeError('unknown-session', `The team 
 const removed = (id: string) =>
   new EpochtreeError(
     'session-deleted',
-    `Session ${id} was deleted in the team and is being removed. Fork what you need of it under another name.`,
+    `Session ${id} was deleted in the team and removed there. Fork what you need of it under another name.`,
   )
 const busy = (id: string) => new EpochtreeError('team-busy', `Too many people write to session ${id} at once. Try again.`)
+const beingRemoved = (what: string) =>
+  new EpochtreeError('team-busy', `${what} being removed just now. Bring them again in a minute: that is done by itself.`)

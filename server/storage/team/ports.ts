@@ -54,6 +54,8 @@ export interface EpochUpload extends EpochRecord {
   readonly started: number | null
   /** Documents that it has in the team's store, of its own journal. */
   readonly documents: number
+  /** Whether the team's bucket let go of its weights, whatever lies on this machine. */
+  readonly released: boolean
 }
 
 /** What people decided. The version rises with every decision, and with nothing else: what is trained meanwhile is no reason to decide anew. */
@@ -70,6 +72,23 @@ export interface SessionUpload {
   readonly alive: boolean
 }
 
+export interface WeightsRecord {
+  readonly sha256: string
+  readonly bytes: number
+  readonly format: string | null
+  readonly location: string
+  /** The graph that they go with first. */
+  readonly graphHash: string | null
+}
+
+export interface Removal {
+  /** Own epochs up to this number stay, because forks need them; 0 where none does. */
+  readonly above: number
+  readonly epochIds: readonly string[]
+  /** Whether the session goes with them. */
+  readonly whole: boolean
+}
+
 /** Sessions, epochs, graphs and weights records of a team, in MongoDB. */
 export interface TeamSessions extends SessionStore {
   /** Makes indexes, brings older documents forward, checks that the server can do what is needed. Repeatable; called before the first write. */
@@ -83,14 +102,12 @@ export interface TeamSessions extends SessionStore {
   putSession(upload: SessionUpload, signal?: AbortSignal): Promise<TeamDecisions>
   /** Writes a graph once. What is too large for a document goes to the bucket, by `large`. */
   putGraph(hash: string, graph: ModelGraph, summary: GraphSummary, signal?: AbortSignal): Promise<void>
-  /** The record of a weights file that lies in the bucket. */
-  putWeights(file: {
-    readonly sha256: string
-    readonly bytes: number
-    readonly format: string | null
-    readonly location: string
-    readonly graphHash: string | null
-  }): Promise<void>
+  /**
+   * The record of a weights or state file that lies in the bucket; no one takes the file away then before an hour is over. False where nothing was
+   * known of it: then look once more whether the bucket has it, because whoever removed it before may just have been at it. Fails with `team-busy`
+   * while it is being removed.
+   */
+  putWeights(file: WeightsRecord): Promise<boolean>
   /**
    * Makes an epoch part of its session, and so visible. Its documents, graph and weights must be there. Repeatable; in order: one whose number is
    * not above the session's last is only brought up to date.
@@ -103,6 +120,28 @@ export interface TeamSessions extends SessionStore {
   /** One piece of work at a time for the whole team, such as `gc`: taken for some seconds, and taken again before they are over; false where another has it. */
   takeLease(name: string, holder: string, seconds: number): Promise<boolean>
   leaveLease(name: string, holder: string): Promise<void>
+  /**
+   * First step of removing a session for good, if it was deleted no later than that (seconds since 1970, as the deletion tells): nobody can restore
+   * it from here on. Answers with those of its own epochs that no fork needs, whose documents are to be removed before `finishRemoval`;
+   * undefined where it is not to be removed. Repeatable; sessions whose removal was begun are deleted ones in `sessions`.
+   */
+  startRemoval(sessionId: string, deletedBefore: number): Promise<readonly string[] | undefined>
+  /**
+   * What removing a session comes to, or would come to if these other sessions were gone already; nothing is written. Undefined where it is not to
+   * be removed, or where there is nothing left to remove.
+   */
+  removal(sessionId: string, deletedBefore: number, gone?: ReadonlySet<string>): Promise<Removal | undefined>
+  /** Removes the epochs that `startRemoval` told of, and the session with its last one. */
+  finishRemoval(sessionId: string): Promise<void>
+  /** Those of the files that no epoch names as weights or state, and that nobody has brought for so many seconds. */
+  unneededWeights(sha256s: readonly string[], idleSeconds: number, signal?: AbortSignal): Promise<readonly string[]>
+  /** The same, claimed: nobody can bring them until `dropWeights`, which must come within half an hour, after they were removed from the bucket. */
+  claimWeights(sha256s: readonly string[], idleSeconds: number, signal?: AbortSignal): Promise<readonly string[]>
+  dropWeights(sha256s: readonly string[]): Promise<void>
+  /** Those of the graphs that no epoch names, and that nobody has brought for so many seconds; also such as the team has no document of. */
+  unneededGraphs(hashes: readonly string[], idleSeconds: number, signal?: AbortSignal): Promise<readonly string[]>
+  /** Removes the documents of graphs that nobody needs, or only tells of them. What lies in the bucket stays there. */
+  removeGraphs(idleSeconds: number, dryRun: boolean, signal?: AbortSignal): AsyncIterable<{ readonly hash: string; readonly bytes: number }>
   /** Drops what is kept for the next question and looks whether the server answers. */
   check(signal?: AbortSignal): Promise<void>
   close(): Promise<void>
@@ -142,6 +181,11 @@ export interface SampleColumns extends ColumnsOf {
   readonly fields: ReadonlyMap<string, readonly unknown[]>
 }
 
+export interface OwnEpochs {
+  readonly sessionId: string
+  readonly above: number
+}
+
 /** Metric points and sample documents of a team, in Elasticsearch. */
 export interface TeamDocuments extends DocumentStore {
   /** Makes the template and the alias, and checks that they are ours. Repeatable. */
@@ -157,19 +201,27 @@ export interface TeamDocuments extends DocumentStore {
   samples(scopes: readonly Scope[], split: string, fields: readonly string[], signal?: AbortSignal): Promise<SampleReader>
   /** How many documents each epoch has. */
   count(epochIds: readonly string[]): Promise<ReadonlyMap<string, number>>
-  /** Removes the documents of epochs; how many there were. */
-  remove(epochIds: readonly string[], signal?: AbortSignal): Promise<number>
+  /** Removes the documents of epochs, or those of a session's own epochs above a number, whether anybody sees them or not; how many there were. */
+  remove(epochs: readonly string[] | OwnEpochs, signal?: AbortSignal): Promise<number>
+  /** How many there are of a session's own epochs above a number. */
+  countAbove(epochs: OwnEpochs, signal?: AbortSignal): Promise<number>
+  /** What one takes up on the servers' disks, on average; 0 where there is none. */
+  bytesEach(): Promise<number>
   check(signal?: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
 export interface StoredObject {
+  readonly kind: 'weights' | 'graph'
+  /** Of a weights file, or the graph's own. */
   readonly sha256: string
   readonly bytes: number
   /** Changes with every write, so that only what was looked at is removed. */
   readonly generation: string
-  /** Seconds since 1970, by the server's clock. */
+  /** When it was brought, or brought again; seconds since 1970, by the server's clock. */
   readonly written: number
+  /** Seconds between that and when it was listed, by the same clock. */
+  readonly age: number
 }
 export type { Transfer } from '../ports'
 
@@ -182,11 +234,11 @@ export interface TeamWeights extends WeightsStore {
   put(sha256: string, file: string, transfer?: Transfer): Promise<string>
   /** Brings a file here, verified; where it then lies. */
   fetch(sha256: string, transfer?: Transfer): Promise<string>
-  /** Bytes that are named by their hash but are no weights, such as graphs too large for a document. */
+  /** Graphs too large for a document, as `graphs/<2 hex>/<hash>` or by their hash alone. */
   putBytes(name: string, bytes: Uint8Array): Promise<void>
   getBytes(name: string, most: number): Promise<Uint8Array | undefined>
-  /** All weights objects, page by page. */
-  list(signal?: AbortSignal): AsyncIterable<readonly StoredObject[]>
+  /** All weights objects, or graphs, page by page. */
+  list(signal?: AbortSignal, kind?: StoredObject['kind']): AsyncIterable<readonly StoredObject[]>
   /** False where it is no longer the object that was looked at. */
   remove(object: StoredObject): Promise<boolean>
   check(signal?: AbortSignal): Promise<void>

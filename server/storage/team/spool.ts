@@ -112,6 +112,8 @@ class Away extends Error {
 interface Run {
   readonly signal: AbortSignal
   readonly once: boolean
+  /** Only these sessions, and those that they start from. */
+  readonly only: readonly string[] | undefined
   readonly progress: (progress: Progress) => void
   readonly stop: AbortController
   readonly bell: Bell
@@ -226,6 +228,7 @@ export class Spool {
     const run: Run = {
       signal: AbortSignal.any([signal, stop.signal]),
       once,
+      only,
       progress,
       stop,
       bell: new Bell(),
@@ -252,7 +255,7 @@ export class Spool {
         .finally(() => {
           if (failed) stop.abort()
         })
-    if (once) await this.#gather(run, only)
+    if (once) await this.#gather(run)
     const workers = [
       this.#work(run, run.telling, (id) => this.#tell(run, id)),
       ...Array.from({ length: HANDERS }, () => this.#work(run, run.handing, (id) => this.#handOn(run, id))),
@@ -296,7 +299,7 @@ export class Spool {
         if (told) this.#events.servers?.(this.away())
         if (this.#isAnew) {
           this.#isAnew = false
-          if (!run.once) await this.#gather(run)
+          await this.#gather(run)
         }
         for (const queue of [run.telling, run.handing]) queue.unpark(server)
         run.bell.ring()
@@ -364,7 +367,8 @@ export class Spool {
   // ---- whose turn it is
 
   /** All sessions, or some with those that they start from, and evaluations of their epochs. */
-  async #gather(run: Run, only?: readonly string[]) {
+  async #gather(run: Run) {
+    const { only } = run
     const ids = await this.#stores.use((db) => {
       if (!only) return notes.allSessions(db)
       const lines = only.flatMap((id) => stored.history(db, id).segments.map(({ sessionId }) => sessionId))
