@@ -195,7 +195,7 @@ async function askElastic(asking: Asking) {
           await askText({
             ...step,
             prompt: t("API key. It is kept with the system's secrets, for this address alone."),
-            placeholder: '',
+            placeholder: t('API key'),
             value: known.apiKey ?? '',
             secret: true,
             check: async (text) => (text.trim() ? undefined : t('Paste the key.')),

@@ -14,7 +14,7 @@ import { upTo } from '../tracking/lineage'
 import { planProblem } from '../tracking/plan'
 import { mendName } from '../tracking/reference'
 import { bring, checkHere } from './changes'
-import { isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
+import { commandHere, isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
 import { maskSecrets } from '../tracking/secrets'
 
 /** What a user changes for a new training. */
@@ -203,7 +203,8 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const { session: seen, epoch } = found
   const trainer = (await stores.sessions.session(epoch.sessionId)) ?? seen
   await checkForkable(context, found)
-  const command = runnable(forkCommand(trainer, seen), seen.name, launching)
+  const recorded = forkCommand(trainer, seen)
+  const command = runnable(recorded && commandHere(recorded, context.dir), seen.name, launching)
   const overrides = overridesOf(trainer.overrides, (await settingsOf(context, trainer)).hyperparameters, edits, launching.cwd)
   const forkedFrom = { sessionId: epoch.sessionId, epochId: epoch.id, epochNumber: epoch.number }
   const { modelName } = seen

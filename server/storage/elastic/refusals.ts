@@ -83,8 +83,24 @@ function causeOf(error: unknown): { code: string; message: string } {
     if (typeof code === 'string' && code !== '') found.code = code
     one = inner
   }
-  return found
+  return found.code ? found : { ...found, code: codeIn(found.message) }
 }
+
+/** The client hands on what was said, and not the code that came with it. */
+function codeIn(message: string): string {
+  for (const [said, code] of SAID) if (said.test(message)) return code
+  return /\b(E[A-Z]{4,}|ERR_[A-Z_]+)\b/.exec(message)?.[1] ?? ''
+}
+const SAID: readonly (readonly [RegExp, string])[] = [
+  [/certificate has expired/i, 'CERT_HAS_EXPIRED'],
+  [/certificate is not yet valid/i, 'CERT_NOT_YET_VALID'],
+  [/self[- ]signed certificate in certificate chain/i, 'SELF_SIGNED_CERT_IN_CHAIN'],
+  [/self[- ]signed certificate/i, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+  [/unable to verify the first certificate/i, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  [/unable to get (local )?issuer certificate/i, 'UNABLE_TO_GET_ISSUER_CERT'],
+  [/does not match certificate/i, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  [/wrong version number|packet length too long/i, 'EPROTO'],
+]
 
 const EXPIRED = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 const UNTRUSTED = new Set([

@@ -590,7 +590,7 @@ export class Spool {
       if (!told) return false
       if (told.pulledFrom === this.#identity) return this.#agreeAboutPulled(run, told, isDue)
       const alive = statusOf(told.record, folders(this.#stores.dir).run) === 'running'
-      const upload = uploadOf(told.record, config.by, alive)
+      const upload = uploadOf(told.record, config.by, alive, this.#stores.dir)
       const now = digest(upload)
       const isKnown = told.told === now && !isDue && tries === 0
       if (isKnown && isAgreed(told)) return true
