@@ -91,7 +91,9 @@ function remainder(a: number, b: number): number {
 }
 
 function quotient(a: number, b: number): number {
-  const exact = (a - remainder(a, b)) / b
+  // As Python does it: 1 is taken away after the division, because beyond 2^53 that rounds otherwise.
+  const rest = a % b
+  const exact = (a - rest) / b - (rest !== 0 && rest < 0 !== b < 0 ? 1 : 0)
   // Of nothing, only the sign of what it was.
   if (exact === 0) return a / b < 0 || Object.is(a / b, -0) ? -0 : 0
   const below = Math.floor(exact)
