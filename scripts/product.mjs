@@ -34,6 +34,16 @@ export const product = (outdir, more = {}) => [
     minifySyntax: true,
     ...more,
   },
+  // What a folder with a team needs: split, so that each of the three clients is loaded with the first question to its server.
+  {
+    ...shared,
+    entryPoints: { team: 'server/storage/team/main.ts' },
+    outdir,
+    splitting: true,
+    chunkNames: 'team-[hash]',
+    minifySyntax: true,
+    ...more,
+  },
   // Pages of webviews, which run in a browser.
   {
     ...shared,

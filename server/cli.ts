@@ -2,7 +2,7 @@ import { existsSync, renameSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
-import type { Edits, Launching } from './actions/newSession'
+import type { Bringing, Edits, Launching } from './actions/newSession'
 import { type Keep, parseKeep } from './actions/keep'
 import { candidates, completionScript, type Shell, shells } from './cli/completion'
 import { later } from './cli/later'
@@ -22,7 +22,9 @@ import type { SavedFile } from './protocol/comparison'
 import type { CompareJson, DoctorJson, IngestJson, StartedJson } from './protocol/model'
 import * as requests from './requests'
 import { LocalStores } from './storage/local/stores'
-import type { MetricName } from './storage/ports'
+import type { MetricName, Stores } from './storage/ports'
+import { mayHaveTeam } from './storage/team/mayHave'
+import type { TeamConfig } from './storage/team/ports'
 import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
@@ -39,6 +41,7 @@ const {
   renderWritten,
 } = later(acts)
 const { collectFromTeam, push, pull } = later(() => import('./actions/handOver'))
+const { lastSeen, openWithTeam, readTeam } = later(() => import('./cli/team'))
 const { writeComparison } = later(() => import('./comparison/htmlFile'))
 const changes = later(async () => (await acts()).changes)
 
@@ -49,9 +52,13 @@ interface Common {
   readonly dir?: string
   readonly json?: boolean
   readonly ingest?: boolean
+  readonly local?: boolean
 }
 interface Place extends requests.Context {
-  readonly stores: LocalStores
+  /** What is in this folder alone. */
+  readonly local: LocalStores
+  /** Of a folder with a team. */
+  readonly servers: TeamConfig | undefined
 }
 interface Spec<Answer> {
   readonly usage: string
@@ -84,17 +91,20 @@ function add<Answer>({ usage, about, example, reference, options: extend = (comm
     .option('--dir <folder>', 'the .epochtree folder')
     .option('--json', 'print one JSON value')
     .option('--no-ingest', 'answer from the store as it is, without reading the journals')
+    .option('--local', 'without the team: only what is in this folder')
     .addHelpText('after', `\nExample:\n  epochtree ${example}`)
     .action(async (...args: unknown[]) => {
       const options = (args.at(-1) as Command).opts<Common & Record<string, unknown>>()
-      const { dir, stores } = open(options)
+      const place = await open(options)
+      const { stores } = place
       try {
         if (options.ingest !== false) await withProgress((progress) => stores.ingest({ progress, closely: command.name() === 'ingest' }))
+        if (place.servers) await noteAway(stores)
         const words = args
           .slice(0, -2)
           .flat()
           .filter((word) => word !== undefined) as string[]
-        const found = await answer({ dir, stores }, words, options)
+        const found = await answer(place, words, options)
         // What `--watch` had to say it has said.
         if (found !== undefined || !options.json)
           await print(options.json ? JSON.stringify(found) : await text(found, styleFor(process.stdout, process.env), Date.now() / 1000))
@@ -106,10 +116,20 @@ function add<Answer>({ usage, about, example, reference, options: extend = (comm
   if (reference) takesReference.add(command.name())
 }
 
-function open(options: Common): Place {
+async function open(options: Common): Promise<Place> {
+  // What is started from here leaves it out as well.
+  if (options.local) process.env['EPOCHTREE_STORE'] = 'local'
   const dir = findFolder(options.dir, process.cwd(), process.env)
   makeFolder(dir)
-  return { dir, stores: new LocalStores(dir) }
+  const servers = mayHaveTeam(dir, process.env) ? await readTeam(dir) : undefined
+  const local = new LocalStores(dir, process.env, servers ? { team: true } : {})
+  return { dir, local, servers, stores: servers ? await openWithTeam(local, servers) : local }
+}
+
+/** Says once that others' sessions are shown as they were. */
+async function noteAway(stores: Stores) {
+  const away = await lastSeen(stores)
+  if (away !== undefined) process.stderr.write(`epochtree: ${safe(away, LONGEST_ERROR)}\n`)
 }
 
 async function withProgress<Result>(work: (progress: ReturnType<typeof progressBar>['show']) => Promise<Result>): Promise<Result> {
@@ -134,6 +154,10 @@ async function interruptible<Result>(
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop)
   }
 }
+
+/** Work that may have to bring weights here from the team. */
+const bringing: Bringing = (work) =>
+  interruptible((signal, show) => work({ signal, progress: (done, total) => show({ what: 'Fetching weights', done, total }) }))
 
 /** Resolves when it is written: a pipe takes more than it buffers only after a while. */
 const print = (text: string) =>
@@ -236,7 +260,7 @@ add({
   example: 'fork resnet50@30 --plan other.plan.json --run',
   reference: true,
   options: (command) => running(edits(command)).option('--dry-run', 'only tell what would be made'),
-  answer: (place, [text], options) => fork(place, text!, edited(options), launching(options)),
+  answer: (place, [text], options) => fork(place, text!, edited(options), { ...launching(options), bringing }),
   text: renderStarted,
   exit: exitCode,
 })
@@ -341,7 +365,8 @@ add({
   example: 'checkout resnet50@30 --to ./model',
   reference: true,
   options: (command) => command.requiredOption('--to <folder>', 'where to; nothing there is overwritten'),
-  answer: (place, [text], options) => changes.checkout(place, text!, options['to'] as string, process.cwd()),
+  answer: (place, [text], options) =>
+    bringing((transfer) => changes.checkout(place, text!, options['to'] as string, { cwd: process.cwd(), ...transfer })),
   text: renderCheckout,
 })
 add({
@@ -371,7 +396,7 @@ add<IngestJson | undefined>({
   options: (command) => command.option('--watch', 'follow the journals until interrupted'),
   answer: async (place, _, options) => {
     if (options['watch']) {
-      await follow(place.dir, async (session) =>
+      await follow(place.dir, place.servers, async (session) =>
         print(options.json ? JSON.stringify(session) : await renderChanged(session, 'read', styleFor(process.stdout, process.env))),
       )
       return undefined
@@ -429,7 +454,7 @@ add({
     if (options['team'] === true)
       return interruptible((signal, progress) => collectFromTeam(place.dir, { env: process.env, signal, progress, dryRun, graceDays }))
     if (graceDays !== undefined) throw new EpochtreeError('bad-argument', '--grace is about the team: give --team as well.')
-    return place.stores.use((db) => collect(db, place.dir, { dryRun, keep: options['keep'] as Keep | undefined }))
+    return place.local.use((db) => collect(db, place.dir, { dryRun, keep: options['keep'] as Keep | undefined }))
   },
   text: renderCollected,
 })
@@ -439,7 +464,8 @@ add({
   about: "Hand on to the team what others don't have yet: all sessions, or these with all that they start from",
   example: 'push resnet50',
   reference: true,
-  answer: (place, sessions) => interruptible((signal, progress) => push(place, sessions, { env: process.env, signal, progress })),
+  answer: (place, sessions) =>
+    interruptible((signal, progress) => push({ ...place, stores: place.local }, sessions, { env: process.env, signal, progress })),
   text: renderPushed,
   exit: ({ left }) => (left.length > 0 ? 1 : 0),
 })
@@ -449,7 +475,9 @@ add({
   example: 'pull resnet50 --no-weights',
   options: (command) => command.option('--no-weights', 'leave the weights where they are; nothing can be forked then'),
   answer: (place, [text], options) =>
-    interruptible((signal, progress) => pull(place, text!, { env: process.env, signal, progress, weights: options['weights'] !== false })),
+    interruptible((signal, progress) =>
+      pull({ ...place, stores: place.local }, text!, { env: process.env, signal, progress, weights: options['weights'] !== false }),
+    ),
   text: renderPulled,
 })
 
@@ -494,7 +522,7 @@ program
     if (options.names !== undefined) {
       // The Tab key makes no folder.
       if (!existsSync(findFolder(options.dir, process.cwd(), process.env))) return
-      const { stores } = open(options)
+      const { stores } = await open(options)
       try {
         return await print((await candidates(stores, options.names === true ? '' : options.names)).join('\n'))
       } finally {
@@ -518,7 +546,7 @@ program
   .option('--rebuild', 'put the store aside and build it again from the run folders and weights')
   .addHelpText('after', '\nExample:\n  epochtree doctor --rebuild')
   .action(async (options: Common & { rebuild?: boolean }) => {
-    const { dir, stores } = open(options)
+    const { dir, local: stores } = await open({ ...options, local: false })
     const { file } = stores
     if (options.rebuild)
       for (const suffix of ['', '-wal', '-shm']) if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.old${suffix}`)

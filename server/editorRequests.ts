@@ -123,7 +123,7 @@ export const editorRequests = {
   'epochtree/fetch': async (workspace, asked, signal) => bringHere(workspace, asked, signal),
   'epochtree/checkout': async (workspace, { dir, reference, to }) => {
     workspace.mayChange()
-    const { graph, weights, state } = await changes.checkout(workspace.folder(dir), reference, to, dir)
+    const { graph, weights, state } = await changes.checkout(workspace.folder(dir), reference, to, { cwd: dir })
     return { folder: to, files: [graph, weights, state].filter((file) => file !== null) }
   },
   'epochtree/draft': async (workspace, asked) => makeDraft(workspace, asked),

@@ -39,6 +39,12 @@ export type ErrorCode =
 /** The one kind of error that reaches people: a code, and a sentence that names the remedy. */
 export class EpochtreeError extends Error {
   readonly code: ErrorCode
+
+  /** Also one of another bundle: each has its own copy of this class. */
+  static override [Symbol.hasInstance](error: unknown): error is EpochtreeError {
+    return error instanceof Error && error.name === 'EpochtreeError'
+  }
+
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'EpochtreeError'

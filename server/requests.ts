@@ -89,7 +89,7 @@ export async function listSessions(context: Context, options: { readonly deleted
 export async function sessionJson(context: Context, sessionId: string): Promise<SessionJson> {
   const { sessions } = context.stores
   const { segments } = await sessions.history(sessionId)
-  const line = (await Promise.all(segments.map(({ sessionId: id }) => sessions.session(id)))).filter((session) => session !== undefined)
+  const line = await sessions.sessions({ deleted: true, ids: segments.map(({ sessionId: id }) => id) })
   const own = await sessions.session(sessionId)
   if (!own) throw new EpochtreeError('unknown-session', `There is no session ${sessionId}.`)
   const [json] = await sessionsJson(context, [own], [...line.filter(({ id }) => id !== sessionId), own])

@@ -1,10 +1,10 @@
 import { deletable } from './actions/gc'
 import type { TriedServer } from './protocol/editor'
 import { answerQuestions } from './storage/local/worker'
-import { tryServer } from './storage/team/tryServer'
+import { loadTeam } from './storage/team/load'
 
 // The program of the store's threads.
 answerQuestions({
-  tryServer: (_, tried: TriedServer, dir: string) => tryServer(tried, dir),
+  tryServer: async (_, tried: TriedServer, dir: string) => (await loadTeam()).tryServer(tried, dir),
   deletable: (stores, sessionId: string) => stores.use((db) => deletable(db, stores.dir, sessionId)),
 })

@@ -1,14 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { BaseCache } from './drafts/baseCache'
 import { EpochtreeError, explain } from './errors'
+import { makeFolder } from './folder'
 import { directionOf, mainMetrics } from './tracking/direction'
 import { type Followed, Follower } from './journal/follow'
 import { jsonNumber } from './json'
 import type { Changed, Failed, FolderState, MainMetric, MetricValue, SessionRow } from './protocol/editor'
 import type { Context } from './requests'
-import { ThreadedStores } from './storage/local/threads'
+import { type TeamSeen, ThreadedStores } from './storage/local/threads'
 import type { MetricName } from './storage/ports'
-import type { GivenTeam } from './storage/team/config'
+import { type GivenTeam, readTeam } from './storage/team/config'
+import type { TeamConfig } from './storage/team/ports'
 import { between, type History, inheritedCounts } from './tracking/lineage'
 import { formatMetric, parseMetric } from './tracking/reference'
 
@@ -31,6 +33,8 @@ const LOOKED_AT_ONCE = 2000
 const PIECE = 250
 /** Opening a session asks a dozen questions one after another: without a pause each of them would find a piece before it. */
 const PAUSE_MS = 5
+/** Sessions elsewhere whose metrics are looked for at once. */
+const LOOKED_AT_ELSEWHERE = 4
 /** What was asked for together with it is answered first. */
 const LATER_MS = 200
 interface FolderStart {
@@ -51,6 +55,16 @@ interface Shape {
 
 const newestFirst = (a: Followed, b: Followed) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1)
 
+/** Where a folder's team is; what is wrong with what says so is told, and the folder goes on without. */
+function serversOf(dir: string, team: GivenTeam): { readonly servers?: TeamConfig; readonly trouble?: string } {
+  try {
+    const servers = readTeam(dir, process.env, team)
+    return servers ? { servers } : {}
+  } catch (error) {
+    return { trouble: explain(error).message }
+  }
+}
+
 interface Best {
   readonly metric: MetricName
   /** The last epoch that was looked at, and what was best up to it. */
@@ -69,7 +83,13 @@ export class TrackedFolder implements Context {
   readonly #best = new Map<string, Best>()
   readonly #searching = new Set<string>()
   readonly #loaded: Promise<void>
+  /** Why a team that is set can't be asked. */
+  readonly #teamTrouble: string | null
   readonly #hasTeam: boolean
+  /** Of sessions elsewhere a few are looked at at once: others ask the same servers. */
+  readonly #elsewhere: (() => void)[] = []
+  #lookedAt = 0
+  #servers: TeamSeen['servers'] | undefined
   #settings: FolderSettings
   #version = 0
   #closed = false
@@ -77,10 +97,14 @@ export class TrackedFolder implements Context {
   #shape: Shape | undefined
 
   constructor(dir: string, name: string, settings: FolderSettings, events: FolderEvents, { readOnly, version, team }: FolderStart) {
-    this.#hasTeam = team !== null
     this.dir = dir
     this.name = name
-    this.stores = new ThreadedStores(dir, { readOnly })
+    const { servers, trouble } = team && !readOnly ? serversOf(dir, team) : {}
+    this.#hasTeam = servers !== undefined
+    this.#teamTrouble = trouble ?? null
+    // Of a team there is something to see before anything was trained here.
+    if (servers) makeFolder(dir)
+    this.stores = new ThreadedStores(dir, { readOnly, servers })
     this.#version = version
     this.#events = events
     this.#settings = settings
@@ -92,6 +116,16 @@ export class TrackedFolder implements Context {
     })
     this.#loaded = this.#follower.load().catch((error: unknown) => this.#troubled(error))
     void this.#loaded.then(() => this.#follower.start())
+    if (!servers) return
+    this.stores.watchTeam((seen) => this.#sees(seen))
+    void this.#loaded.then(() => this.stores.handOn())
+  }
+
+  #sees({ servers, trouble }: TeamSeen) {
+    if (trouble !== null) this.#events.log(`${this.dir}: ${trouble}`)
+    const before = this.#servers
+    this.#servers = servers
+    if (before && !this.#closed) void this.#tell([], [], false)
   }
 
   get hasTeam() {
@@ -127,7 +161,9 @@ export class TrackedFolder implements Context {
   #state(): FolderState {
     let sessions = 0
     let running = 0
+    let waiting = 0
     for (const { deletedAt, status, team } of this.#follower.sessions.values()) {
+      waiting += team?.waiting ?? 0
       if (deletedAt !== null) continue
       sessions++
       // What others train is no business of this machine's status bar.
@@ -141,7 +177,7 @@ export class TrackedFolder implements Context {
       running,
       version: this.#version,
       trouble: this.#trouble,
-      team: null,
+      team: this.#servers || this.#teamTrouble !== null ? { servers: this.#servers ?? [], waiting, trouble: this.#teamTrouble } : null,
     }
   }
 
@@ -229,11 +265,43 @@ export class TrackedFolder implements Context {
    * Where they are many, what is known is answered, and the rest is told when it is found.
    */
   async mainMetric(session: Followed): Promise<MainMetric | null> {
-    const { id, latest, forkedFrom, forkPoint } = session
+    const { id, latest, forkedFrom } = session
     const newest = latest?.id ?? forkedFrom?.epochId
     if (newest === undefined) return null
     const known = this.#best.get(id)
     if (known?.upTo.id === newest) return known.main
+    if (!session.team?.elsewhere && (known || !this.#beginsElsewhere(session))) return this.#findMain(session, newest, known)
+    // The team's servers are asked beside the list.
+    this.#later(id, () => this.#inTurn(() => this.#findMain(session, newest, known)))
+    return known?.main ?? null
+  }
+
+  /** Whether its history leads through sessions that others trained. */
+  #beginsElsewhere(session: Followed): boolean {
+    if (!this.#hasTeam) return false
+    const seen = new Set<string>()
+    for (let at: Followed | undefined = session; at?.forkPoint && !seen.has(at.id);) {
+      seen.add(at.id)
+      at = this.#follower.sessions.get(at.forkPoint.sessionId)
+      if (!at || at.team?.elsewhere) return true
+    }
+    return false
+  }
+
+  /** A few at a time. */
+  async #inTurn(look: () => Promise<unknown>): Promise<void> {
+    if (this.#lookedAt >= LOOKED_AT_ELSEWHERE) await new Promise<void>((resolve) => this.#elsewhere.push(resolve))
+    this.#lookedAt++
+    try {
+      if (!this.#closed) await look()
+    } finally {
+      this.#lookedAt--
+      this.#elsewhere.shift()?.()
+    }
+  }
+
+  async #findMain(session: Followed, newest: string, known: Best | undefined): Promise<MainMetric | null> {
+    const { id, latest, forkPoint } = session
     try {
       const last = await this.stores.documents.last({ epochIds: [newest] })
       const metric = known?.metric ?? this.#chooseMetric(last)
@@ -257,7 +325,9 @@ export class TrackedFolder implements Context {
       }
       const before = known?.main.best ?? null
       if (!direction) return found(null)
-      if (number - from < LOOKED_AT_ONCE) return found(await this.#betterIn(before, history, from, number, metric, direction))
+      // The servers look through what they have in one go.
+      if (number - from < LOOKED_AT_ONCE || session.team?.elsewhere)
+        return found(await this.#betterIn(before, history, from, number, metric, direction))
       this.#later(id, async () => {
         let best = before
         for (let at = from; at <= number && !this.#closed; at += PIECE) {
@@ -268,8 +338,10 @@ export class TrackedFolder implements Context {
       })
       return main(before)
     } catch (error) {
-      this.#events.log(explain(error).message)
-      return null
+      const { code, message } = explain(error)
+      // That is told where it is seen for all.
+      if (code !== 'server-away' && code !== 'server-refused') this.#events.log(message)
+      return known?.main ?? null
     }
   }
 

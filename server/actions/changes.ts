@@ -10,7 +10,7 @@ import { folders } from '../journal/runFiles'
 import type { CheckoutJson, SessionJson } from '../protocol/model'
 import { findSession, resolve } from '../references'
 import { type Context, graphOf, sessionJson } from '../requests'
-import type { FileRecord, Marks } from '../storage/ports'
+import type { FileRecord, Marks, SessionOverview, Transfer } from '../storage/ports'
 
 async function mark(context: Context, text: string, marks: Marks): Promise<SessionJson> {
   const { id } = await findSession(context.stores, text)
@@ -40,6 +40,14 @@ export async function tag(context: Context, text: string, tags: readonly string[
   return mark(context, id, { tags: after })
 }
 
+/** Refuses what takes the run folder of a session that is trained on another machine. */
+export function checkHere({ name, team }: SessionOverview, done: 'stopped' | 'resumed') {
+  if (!team?.elsewhere) return
+  const where = team.by === null ? 'on another machine' : `on another machine, by ${team.by.slice(0, 100)}`
+  const remedy = done === 'resumed' ? `Go on from it in a session of your own: \`epochtree fork ${name}\`.` : 'Stop it there.'
+  throw new EpochtreeError('bad-argument', `${name} is trained ${where}, so it can't be ${done} here. ${remedy}`)
+}
+
 const LOOKED_EVERY_MS = 250
 
 /**
@@ -49,6 +57,7 @@ const LOOKED_EVERY_MS = 250
 export async function stop(context: Context, text: string, graceSeconds: number, signal?: AbortSignal): Promise<SessionJson> {
   const { stores, dir } = context
   const session = await findSession(stores, text)
+  checkHere(session, 'stopped')
   const { run: runOf } = folders(dir)
   const run = runOf(session.id)
   if (statusOf(session, runOf) !== 'running')
@@ -83,7 +92,12 @@ export async function stop(context: Context, text: string, graceSeconds: number,
 }
 
 /** Writes an epoch's graph and weights into a folder, verified; nothing that is there is overwritten. */
-export async function checkout(context: Context, text: string, to: string, cwd: string): Promise<CheckoutJson> {
+export async function checkout(
+  context: Context,
+  text: string,
+  to: string,
+  { cwd, ...transfer }: Transfer & { readonly cwd: string },
+): Promise<CheckoutJson> {
   const { session, epoch } = await resolve(context.stores, text)
   const folder = resolvePath(cwd, to)
   const graph = await graphOf(context, epoch)
@@ -102,7 +116,13 @@ export async function checkout(context: Context, text: string, to: string, cwd: 
   for (const path of [graphPath, weights?.path, state?.path]) if (path && lstatSync(path, { throwIfNoEntry: false })) throw isThere(path)
   makeFolders(folder)
   try {
-    for (const copied of [weights, state]) if (copied) await copyVerified(context, copied.file, copied.path)
+    const files = [weights, state].flatMap((one) => one ?? [])
+    await bring(
+      context,
+      files.map(({ file }) => file),
+      transfer,
+    )
+    for (const { file, path } of files) await copyVerified(context, file, path)
     if (graphPath) await placeNew(graphPath, (temporary) => writeFileSync(temporary, JSON.stringify(graph, null, 2)))
   } catch (error) {
     removeEmpty(folder)
@@ -114,6 +134,17 @@ export async function checkout(context: Context, text: string, to: string, cwd: 
     graph: graphPath,
     weights: weights?.path ?? null,
     state: state?.path ?? null,
+  }
+}
+
+/** Brings files here that only the team's bucket has; together they are one progress. */
+export async function bring({ stores }: Context, files: readonly FileRecord[], { signal, progress }: Transfer) {
+  const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
+  let before = 0
+  for (const { sha256, bytes } of files) {
+    if ((await stores.weights.path(sha256)) === undefined && (await stores.weights.has(sha256, bytes)))
+      await stores.weights.fetch(sha256, { ...(signal ? { signal } : {}), progress: (done) => progress?.(before + done, total) })
+    before += bytes
   }
 }
 

@@ -2,7 +2,8 @@ import { EpochtreeError, explain } from '../errors'
 import type { TeamJson } from '../protocol/model'
 import type { LocalStores } from '../storage/local/stores'
 import { readTeam } from '../storage/team/config'
-import { openTeam, type TeamPlaces } from '../storage/team/open'
+import { loadTeam } from '../storage/team/load'
+import type { TeamPlaces } from '../storage/team/open'
 import type { ServerName, TeamConfig } from '../storage/team/ports'
 import { SERVERS, type ServerState, Watched } from '../storage/team/watched'
 
@@ -44,6 +45,7 @@ export interface ExaminedTeam {
 /** Asks each of a team's servers how it is, all at once. */
 export async function examineTeam(config: TeamConfig, { states, places, waiting, keep }: ExaminedTeam): Promise<TeamJson> {
   const watched = new Watched(() => undefined, states)
+  const { openTeam } = await loadTeam()
   const team = openTeam(config, places, watched)
   try {
     await Promise.all(

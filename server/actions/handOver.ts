@@ -1,18 +1,14 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import { EpochtreeError } from '../errors'
 import type { CollectedJson, PulledJson, PushedJson } from '../protocol/model'
 import { findSession, modelOf } from '../references'
 import { type Context, sessionJson } from '../requests'
 import type { LocalStores } from '../storage/local/stores'
-import { cacheFolder } from '../storage/local/place'
 import type { Progress, Stores } from '../storage/ports'
 import { collectTeam } from '../storage/team/gc'
 import { readTeam } from '../storage/team/config'
-import { openTeam } from '../storage/team/open'
+import { loadTeam } from '../storage/team/load'
+import { teamPlaces } from '../storage/team/places'
 import type { Team } from '../storage/team/ports'
-import { pull as pullSession } from '../storage/team/pull'
-import { Spool } from '../storage/team/spool'
 
 export interface Handing {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -23,17 +19,6 @@ interface Place extends Context {
   readonly stores: LocalStores
 }
 
-/** What a user's weights take on this machine, besides those of folders; the least recently used ones go first. */
-const CACHE_BYTES = 50 * 1024 ** 3
-
-export function teamPlaces(env: Handing['env']) {
-  const bytes = Number(env['EPOCHTREE_WEIGHTS_CACHE'])
-  return {
-    cache: join(cacheFolder(process.platform, env, homedir()), 'weights'),
-    cacheBytes: env['EPOCHTREE_WEIGHTS_CACHE'] && bytes >= 0 ? bytes : CACHE_BYTES,
-  }
-}
-
 async function withTeam<Answer>(dir: string, env: Handing['env'], work: (team: Team) => Promise<Answer>): Promise<Answer> {
   const config = readTeam(dir, env)
   if (!config)
@@ -41,7 +26,8 @@ async function withTeam<Answer>(dir: string, env: Handing['env'], work: (team: T
       'no-team',
       'This folder has no team. Set EPOCHTREE_STORE=team and where its servers are, or name them in .epochtree/config.json; docs/team.md tells how.',
     )
-  const team = await openTeam(config, teamPlaces(env))
+  const { openTeam } = await loadTeam()
+  const team = openTeam(config, teamPlaces(env))
   try {
     return await work(team)
   } finally {
@@ -53,9 +39,10 @@ async function withTeam<Answer>(dir: string, env: Handing['env'], work: (team: T
 export async function push({ dir, stores }: Place, sessions: readonly string[], { env, signal, progress }: Handing): Promise<PushedJson> {
   const only: string[] = []
   for (const text of sessions) only.push((await findSession(stores, text)).id)
-  return withTeam(dir, env, (team) =>
-    new Spool(stores, team).once(signal ?? new AbortController().signal, progress, only.length ? only : undefined),
-  )
+  return withTeam(dir, env, async (team) => {
+    const { Spool } = await loadTeam()
+    return new Spool(stores, team).once(signal ?? new AbortController().signal, progress, only.length ? only : undefined)
+  })
 }
 
 /** Brings a team's session here, with its whole history. */
@@ -67,7 +54,7 @@ export async function pull(
   const { id, ...brought } = await withTeam(dir, env, async (team) => {
     const { session } = await modelOf(onlyAsked(team), reference)
     const options = { ...(signal ? { signal } : {}), ...(progress ? { progress } : {}), ...(weights === undefined ? {} : { weights }) }
-    return { id: session.id, ...(await pullSession(stores, team, session.id, options)) }
+    return { id: session.id, ...(await (await loadTeam()).pull(stores, team, session.id, options)) }
   })
   return { session: await sessionJson({ dir, stores }, id), ...brought }
 }

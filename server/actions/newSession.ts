@@ -2,17 +2,18 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, isAbsolute, join, resolve as resolvePath } from 'node:path'
 import { EpochtreeError } from '../errors'
-import { nameFile, reserveName } from '../journal/names'
+import { nameFile, reserveName, unreservedName } from '../journal/names'
 import { checkName } from '../journal/marks'
-import { flush, folders } from '../journal/runFiles'
+import { flush, folders, readText } from '../journal/runFiles'
 import { isObject, mergeDeep, setOverride } from '../json'
 import type { ForkedFrom, Json, JsonObject, StartedJson } from '../protocol/model'
 import { type Found, findSession, resolve } from '../references'
 import { type Context, graphOf, sessionJson, settingsOf } from '../requests'
-import type { EpochRecord, FileRecord, SessionRecord } from '../storage/ports'
+import type { EpochRecord, FileRecord, SessionRecord, Transfer } from '../storage/ports'
 import { upTo } from '../tracking/lineage'
 import { planProblem } from '../tracking/plan'
 import { mendName } from '../tracking/reference'
+import { bring, checkHere } from './changes'
 import { isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
 import { maskSecrets } from '../tracking/secrets'
 
@@ -36,7 +37,11 @@ export interface Launching {
   readonly quiet?: boolean | undefined
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** What weights are brought here in. */
+  readonly bringing?: Bringing
 }
+/** Does work during which files may come from a team's bucket: shows how far they are, and calls it off. */
+export type Bringing = <Result>(work: (transfer: Transfer) => Promise<Result>) => Promise<Result>
 
 const LARGEST_PLAN = 8 * 1024 * 1024
 
@@ -112,7 +117,7 @@ async function create(
   mkdirSync(runDir, { recursive: true })
   try {
     const written = (await fill?.(runDir)) ?? []
-    const name = reserveName(dir, wantedName ?? mendName(session.modelName), id)
+    const name = reserveName(dir, await nameFor({ stores, dir }, wantedName ?? mendName(session.modelName)), id)
     const temporary = join(runDir, `session.json.${process.pid}.tmp`)
     writeFileSync(temporary, JSON.stringify({ format: 1, sessionId: id, name, createdAt: Date.now() / 1000, ...session }))
     for (const path of [...written, temporary]) flush(path)
@@ -205,7 +210,7 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const name = edits.name === undefined ? undefined : checkName(edits.name)
   if (launching.dryRun) {
     return {
-      session: { id: null, name: freeName(context.dir, name ?? mendName(modelName)), modelName, overrides },
+      session: { id: null, name: await nameFor(context, name ?? mendName(modelName)), modelName, overrides },
       runDir: null,
       forkedFrom,
       launch: command ? { argv: command.argv, cwd: command.cwd, env: { EPOCHTREE_DIR: context.dir } } : null,
@@ -213,6 +218,9 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   }
   const history = upTo(found.history, epoch)
   const step = await stores.documents.lastStep(history)
+  const files = [epoch.weights, epoch.optimizerState].flatMap((file) => file ?? [])
+  const { bringing = (work) => work({}) } = launching
+  await bringing((transfer) => bring(context, files, transfer))
   const { id, runDir } = await create(context, { modelName, forkedFrom, overrides, command: command ?? null }, name, async (runFolder) => {
     const parent = join(runFolder, 'parent')
     mkdirSync(parent)
@@ -251,11 +259,13 @@ export async function checkForkable({ stores, dir }: Context, { history, session
       'not-verified',
       `The weights of ${name}@${epoch.number} are still being verified. Try again in a moment; \`epochtree ingest\` finishes it.`,
     )
-  if (epoch.weights && !epoch.released && (await stores.weights.path(epoch.weights.sha256))) return
+  const has = async ({ weights, released }: EpochRecord) =>
+    weights && !released && (await stores.weights.has(weights.sha256, weights.bytes))
+  if (await has(epoch)) return
   const earlier = (await stores.sessions.epochs(upTo(history, epoch))).toReversed()
   let nearest: EpochRecord | undefined
   for (const one of earlier) {
-    if (one.state === 'ok' && one.weights && !one.released && (await stores.weights.path(one.weights.sha256))) {
+    if (one.state === 'ok' && (await has(one))) {
       nearest = one
       break
     }
@@ -269,26 +279,37 @@ export async function checkForkable({ stores, dir }: Context, { history, session
     throw new EpochtreeError('weights-released', `The weights of ${name}@${epoch.number} were let go by \`epochtree gc --keep\`. ${remedy}`)
   throw new EpochtreeError(
     'no-weights',
-    `The weights file ${epoch.weights.sha256} of ${name}@${epoch.number} is not in ${folders(dir).weights} any more. Bring it back from a backup, or take another epoch. ${remedy}`,
+    `The weights file ${epoch.weights.sha256} of ${name}@${epoch.number} is not in ${folders(dir).weights} any more${stores.listen ? ", nor in the team's bucket" : ''}. Bring it back from a backup, or take another epoch. ${remedy}`,
   )
 }
 
-/** The name that a session made now would get. */
-function freeName(dir: string, base: string): string {
-  for (let n = 1; ; n++) {
-    const name = n === 1 ? base : `${base}-${n}`
-    if (!existsSync(nameFile(dir, name))) return name
-  }
+/** The name that a session made now would get: the first that nobody has here or, of a folder with a team, in that. */
+export async function nameFor({ stores, dir }: Context, base: string): Promise<string> {
+  const theirs = stores.listen && new Set((await stores.sessions.names()).map(({ name }) => name))
+  return unreservedName(base, (name) => existsSync(nameFile(dir, name)) || (theirs?.has(name) ?? false))
+}
+
+/** Whether a session was brought here from a team: its own engine writes on elsewhere. */
+function wasPulled(dir: string, id: string): boolean {
+  const path = join(folders(dir).run(id), 'session.json')
+  const file: unknown = existsSync(path) ? JSON.parse(readText(path, LARGEST_PLAN)) : undefined
+  return isObject(file) && isObject(file['pulled'])
 }
 
 /** The same session going on from its last committed epoch. */
 export async function resume(context: Context, text: string, launching: Launching): Promise<StartedJson> {
   const session = await findSession(context.stores, text)
+  checkHere(session, 'resumed')
   const json = await sessionJson(context, session.id)
   if (session.deletedAt !== null)
     throw new EpochtreeError('session-deleted', `${session.name} is deleted. Bring it back first: \`epochtree restore ${session.name}\`.`)
   if (json.status === 'running')
     throw new EpochtreeError('session-running', `${session.name} is running. Stop it first: \`epochtree stop ${session.name}\`.`)
+  if (wasPulled(context.dir, session.id))
+    throw new EpochtreeError(
+      'bad-argument',
+      `${session.name} is trained on another machine, and this is a copy. Start from one of its epochs instead: \`epochtree fork ${session.name}\`.`,
+    )
   const command = runnable(readCommand(session.command), session.name, launching)
   return started(context, session.id, folders(context.dir).run(session.id), command, launching)
 }

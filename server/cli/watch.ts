@@ -2,11 +2,32 @@ import { Follower } from '../journal/follow'
 import type { SessionJson } from '../protocol/model'
 import { type Context, sessionJson } from '../requests'
 import { ThreadedStores } from '../storage/local/threads'
+import type { TeamConfig } from '../storage/team/ports'
+import { safe } from './text/terminal'
+
+const say = (text: string) => void process.stderr.write(`epochtree: ${safe(text, LONGEST)}\n`)
+const LONGEST = 4000
 
 /** On threads, so that Ctrl-C is heard while a long journal is read. */
-export async function follow(dir: string, changed: (session: SessionJson) => Promise<void>): Promise<void> {
-  const stores = new ThreadedStores(dir)
+export async function follow(
+  dir: string,
+  servers: TeamConfig | undefined,
+  changed: (session: SessionJson) => Promise<void>,
+): Promise<void> {
+  const stores = new ThreadedStores(dir, { servers })
   try {
+    const told = new Map<string, string>()
+    stores.watchTeam((seen) => {
+      for (const { name, state, message } of seen.servers) {
+        const text = message ?? `${name} can be reached.`
+        // That all is well is worth a word where it was not.
+        if (told.get(name) !== text && (state !== 'ok' || told.has(name))) say(text)
+        told.set(name, text)
+      }
+      if (seen.trouble !== null && told.get('') !== seen.trouble) say(seen.trouble)
+      told.set('', seen.trouble ?? '')
+    })
+    stores.handOn()
     await watch({ dir, stores }, changed)
   } finally {
     await stores.close()
@@ -18,14 +39,16 @@ export async function watch(context: Context, changed: (session: SessionJson) =>
   const told = new Map<string, string>()
   const follower = new Follower(context.stores, context.dir, {
     changed: async ({ sessions }) => {
-      for (const { id } of sessions) {
+      for (const { id, team } of sessions) {
+        // What others train is told where it is trained.
+        if (team?.elsewhere) continue
         const session = await sessionJson(context, id)
         const now = JSON.stringify(session)
         if (told.get(id) !== now) await changed(session)
         told.set(id, now)
       }
     },
-    trouble: (error) => void process.stderr.write(`epochtree: ${error instanceof Error ? error.message : String(error)}\n`),
+    trouble: (error) => say(error instanceof Error ? error.message : String(error)),
   })
   await new Promise<void>((resolve) => {
     const stop = () => {

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, relative } from 'node:path'
-import { modelByFile, scriptsModel } from '../actions/newSession'
+import { modelByFile, nameFor, scriptsModel } from '../actions/newSession'
 import { EpochtreeError } from '../errors'
 import { freeName } from '../journal/names'
 import { graphOf, settingsOf } from '../requests'
@@ -36,7 +36,7 @@ export async function readForkBase(folder: TrackedFolder, { session, epoch: epoc
     kind: 'fork',
     from: `${seen.name}@${epoch.number}`,
     modelName: seen.modelName,
-    suggestedName: suggestedName ?? freeName(folder.dir, mendName(seen.modelName)),
+    suggestedName: suggestedName ?? (await nameFor(folder, mendName(seen.modelName))),
     hyperparameters,
     pruningPlan,
     unknown: [],

@@ -64,6 +64,7 @@ export class Follower {
     this.#stores = stores
     this.#dir = dir
     this.#options = options
+    stores.listen?.(() => this.#wake())
   }
 
   /** Follows until `close`; begins with what the store knows already, so that lists are there at once. */
@@ -139,7 +140,9 @@ export class Follower {
         this.#troubled = true
       }
       await this.#wait(
-        this.#unfinished().length > 0 || this.#troubled ? unfinishedEveryMs : Math.max(0, allEveryMs - (performance.now() - all)),
+        this.#unfinished().length > 0 || this.#troubled
+          ? unfinishedEveryMs
+          : Math.max(0, Math.min(allEveryMs - (performance.now() - all), this.#nextSilenceMs())),
       )
     }
   }
@@ -212,7 +215,11 @@ export class Follower {
     const recently = Date.now() / 1000 - RECENT_SECONDS
     const ids: string[] = []
     for (const session of this.sessions.values())
-      if (session.finished === null && (session.status === 'running' || Math.max(session.engine?.time ?? 0, session.createdAt) > recently))
+      if (session.team?.elsewhere) continue
+      else if (
+        session.finished === null &&
+        (session.status === 'running' || Math.max(session.engine?.time ?? 0, session.createdAt) > recently)
+      )
         ids.push(session.id)
     for (const [id, until] of this.#expected)
       if (this.sessions.has(id) || performance.now() > until) this.#expected.delete(id)
@@ -223,11 +230,19 @@ export class Follower {
     return ids
   }
 
+  /** When the next of those that are trained elsewhere would have to give a sign of life. */
+  #nextSilenceMs(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const { status, team } of this.sessions.values())
+      if (status === 'running' && team?.elsewhere && team.aliveUntil !== null) next = Math.min(next, team.aliveUntil)
+    return Math.max(UNFINISHED_EVERY_MS, next * 1000 - Date.now())
+  }
+
   /** Those that ended lately, the last of them last: somebody may take them up again. */
   #ended(): string[] {
     const recently = Date.now() / 1000 - RECENT_SECONDS
     return [...this.sessions.values()]
-      .filter(({ finished }) => (finished?.time ?? 0) > recently)
+      .filter(({ finished, team }) => !team?.elsewhere && (finished?.time ?? 0) > recently)
       .sort((a, b) => (a.finished?.time ?? 0) - (b.finished?.time ?? 0))
       .map(({ id }) => id)
   }

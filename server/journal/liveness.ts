@@ -59,9 +59,11 @@ export function processGone(pid: number): boolean {
  *
  * @param runOf where the run folder of a session lies; asked only where the files are looked at, which ten thousand ended sessions do without
  */
-export function statusOf({ id, started, engine, finished }: SessionOverview, runOf: (id: string) => string): Status {
+export function statusOf({ id, started, engine, finished, team }: SessionOverview, runOf: (id: string) => string): Status {
   if (!started) return 'created'
   if (finished) return finished.status
+  // Nothing of it is here: who trains it gives signs of life to the team.
+  if (team?.elsewhere) return team.aliveUntil !== null && Date.now() / 1000 < team.aliveUntil ? 'running' : 'interrupted'
   if (engine && engine.pid !== null && engine.host === hostname() && engine.bootId === bootId() && processGone(engine.pid))
     return 'interrupted'
   const run = runOf(id)

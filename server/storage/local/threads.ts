@@ -1,13 +1,15 @@
-import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { EpochtreeError, type ErrorCode } from '../../errors'
+import { built } from './built'
 import type { FolderAccess } from './database'
-import type { DocumentStore, IngestOptions, Progress, SessionStore, Stores, WeightsStore } from '../ports'
+import type { DocumentStore, IngestOptions, Marks, Progress, SessionStore, Stores, Transfer, WeightsStore } from '../ports'
+import type { TeamConfig } from '../team/ports'
+import type { ServerState } from '../team/watched'
 
 /** What a thread is asked: a method of one of the ports. */
 export interface Question {
   readonly id: number
-  readonly port: 'sessions' | 'documents' | 'weights' | 'stores' | 'jobs'
+  readonly port: 'sessions' | 'documents' | 'weights' | 'stores' | 'jobs' | 'team'
   readonly method: string
   readonly args: readonly unknown[]
   /** Not 0 once the asker no longer wants the answer. */
@@ -22,7 +24,17 @@ export type Answer = { readonly id: number } & (
 /** What a thread is told before any question. */
 export interface ThreadFolder extends FolderAccess {
   readonly dir: string
+  /** Of a folder with a team, for threads that ask it. */
+  readonly servers?: TeamConfig
 }
+
+/** What a thread of a folder with a team tells without being asked. */
+export type Heard =
+  | { readonly server: ServerState }
+  /** Others changed something. */
+  | { readonly changed: true }
+  /** What is wrong with handing on, and is no server's fault. */
+  | { readonly trouble: string }
 
 interface Waiting {
   readonly resolve: (value: unknown) => void
@@ -42,14 +54,19 @@ interface Running {
 class StoreThread {
   readonly #folder: ThreadFolder
   readonly #idleMs: number
+  readonly #heard: (heard: Heard) => void
   #running: Running | undefined
   #idle: NodeJS.Timeout | undefined
   #last = 0
 
-  constructor(folder: ThreadFolder, idleMs: number) {
+  constructor(folder: ThreadFolder, idleMs: number, heard: (heard: Heard) => void = () => {}) {
     this.#folder = folder
     this.#idleMs = idleMs
+    this.#heard = heard
   }
+
+  /** Tells when the thread ended by itself. */
+  lost: () => void = () => {}
 
   ask(
     port: Question['port'],
@@ -64,7 +81,10 @@ class StoreThread {
     const { worker, waiting } = running
     const id = ++this.#last
     const cancelled = signal && new Int32Array(new SharedArrayBuffer(4))
-    const cancel = () => cancelled && Atomics.store(cancelled, 0, 1)
+    const cancel = () => {
+      Atomics.store(cancelled!, 0, 1)
+      worker.postMessage({ cancel: id })
+    }
     signal?.addEventListener('abort', cancel, { once: true })
     worker.ref()
     return new Promise((resolve, reject) => {
@@ -76,7 +96,7 @@ class StoreThread {
       // With no answer due, the thread keeps no process alive.
       worker.unref()
       clearTimeout(this.#idle)
-      if (this.#running === running) this.#idle = setTimeout(() => void this.close(), this.#idleMs).unref()
+      if (this.#running === running && Number.isFinite(this.#idleMs)) this.#idle = setTimeout(() => void this.close(), this.#idleMs).unref()
     })
   }
 
@@ -96,7 +116,8 @@ class StoreThread {
     const worker = takeEarly() ?? begin()
     worker.postMessage(this.#folder)
     const running: Running = { worker, waiting }
-    worker.on('message', (answer: Answer) => {
+    worker.on('message', (answer: Answer | { readonly heard: Heard }) => {
+      if ('heard' in answer) return this.#heard(answer.heard)
       const asker = waiting.get(answer.id)
       if (!asker) return
       if ('progress' in answer) return asker.progress?.(answer.progress)
@@ -105,7 +126,8 @@ class StoreThread {
       else asker.resolve(answer.value)
     })
     const lost = (error?: Error) => {
-      if (this.#running === running) this.#running = undefined
+      const current = this.#running === running
+      if (current) this.#running = undefined
       for (const { reject } of waiting.values())
         reject(
           new EpochtreeError(
@@ -114,6 +136,7 @@ class StoreThread {
           ),
         )
       waiting.clear()
+      if (current) this.lost()
     }
     worker.on('error', lost)
     worker.on('exit', () => lost())
@@ -122,7 +145,7 @@ class StoreThread {
 }
 
 function begin(): Worker {
-  return new Worker(workerFile(), { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } })
+  return new Worker(built('storeWorker.js'), { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } })
 }
 
 const EARLY_MS = 5000
@@ -147,52 +170,68 @@ function takeEarly(): Worker | undefined {
   return worker
 }
 
-/** The thread's program lies beside the bundle that starts it, or where the build put it. */
-function workerFile(): URL {
-  const beside = new URL('storeWorker.js', import.meta.url)
-  if (existsSync(beside)) return beside
-  for (let folder = new URL('./', import.meta.url); ; folder = new URL('../', folder)) {
-    const built = new URL('dist/storeWorker.js', folder)
-    if (existsSync(built)) return built
-    if (folder.pathname === '/' || /^\/[A-Za-z]:\/$/.test(folder.pathname))
-      throw new EpochtreeError('failed', "The store's program storeWorker.js is missing. Run `npm run build`, or install Epochtree again.")
-  }
-}
-
 const READER_IDLE_MS = 10 * 60_000
 const WRITER_IDLE_MS = 5000
+const AGAIN_MS = 10_000
 
-/** The embedded stores on three threads: whoever asks waits neither for journals being read nor for weights being hashed. */
+/** How a folder's team is seen from here. */
+export interface TeamSeen {
+  readonly servers: readonly ServerState[]
+  /** What is wrong with handing on, in a sentence. */
+  readonly trouble: string | null
+}
+
+/**
+ * The stores of a folder on threads: whoever asks waits neither for journals being read nor for weights being hashed. Where the folder has a team, the
+ * thread that is asked asks its servers as well, and one of its own hands on and brings weights here.
+ */
 export class ThreadedStores implements Stores {
   readonly sessions: SessionStore
   readonly documents: DocumentStore
   readonly weights: WeightsStore
+  readonly listen?: (changed: () => void) => void
   readonly #reader: StoreThread
   readonly #writer: StoreThread
   readonly #verifier: StoreThread
+  readonly #carrier: StoreThread | undefined
+  readonly #changed = new Set<() => void>()
+  readonly #seen = new Set<(seen: TeamSeen) => void>()
+  /** By thread: each asks for itself. */
+  readonly #states = new Map<string, ReadonlyMap<string, ServerState>>()
+  #trouble: string | null = null
+  #again: NodeJS.Timeout | undefined
+  #closed = false
 
-  constructor(dir: string, access: FolderAccess = {}) {
-    const folder = { dir, ...access }
-    const reader = (this.#reader = new StoreThread(folder, READER_IDLE_MS))
+  constructor(dir: string, { servers, ...access }: FolderAccess & { readonly servers?: TeamConfig | undefined } = {}) {
+    const folder = { dir, ...access, ...(servers ? { team: true } : {}) }
+    const asking = servers ? { ...folder, servers } : folder
+    const reader = (this.#reader = new StoreThread(asking, READER_IDLE_MS, (heard) => this.#hear('reader', heard)))
     const writer = (this.#writer = new StoreThread(folder, WRITER_IDLE_MS))
     this.#verifier = new StoreThread(folder, WRITER_IDLE_MS)
-    const port = (name: Question['port']) =>
-      new Proxy(
-        {},
-        {
-          get: (_, method) => {
-            if (typeof method !== 'string' || method === 'then') return undefined
-            const thread = method === 'mark' || method === 'placeAt' ? writer : reader
-            return (...given: readonly unknown[]) => {
-              const signal = given.at(-1) instanceof AbortSignal ? (given.at(-1) as AbortSignal) : undefined
-              return thread.ask(name, method, signal ? given.slice(0, -1) : given, signal)
-            }
-          },
+    const carrier = (this.#carrier = servers && new StoreThread(asking, Number.POSITIVE_INFINITY, (heard) => this.#hear('carrier', heard)))
+    const port = (name: Question['port'], more: object = {}) =>
+      new Proxy(more as Record<string, unknown>, {
+        get: (own, method) => {
+          if (typeof method !== 'string' || method === 'then') return undefined
+          if (Object.hasOwn(own, method)) return own[method]
+          const thread = method === 'placeAt' ? (carrier ?? writer) : method === 'mark' ? writer : reader
+          return (...given: readonly unknown[]) => {
+            const signal = given.at(-1) instanceof AbortSignal ? (given.at(-1) as AbortSignal) : undefined
+            return thread.ask(name, method, signal ? given.slice(0, -1) : given, signal)
+          }
         },
-      )
-    this.sessions = port('sessions') as SessionStore
-    this.documents = port('documents') as DocumentStore
-    this.weights = port('weights') as WeightsStore
+      })
+    const mark = async (sessionId: string, marks: Marks) => {
+      // What lies elsewhere is decided there; a decision about what is here must not wait in the thread that is asked.
+      const elsewhere = await reader.ask('team', 'isElsewhere', [sessionId])
+      return (elsewhere ? reader : writer).ask('sessions', 'mark', [sessionId, marks])
+    }
+    const fetch = (sha256: string, { signal, progress }: Transfer = {}) =>
+      (carrier ?? writer).ask('weights', 'fetch', [sha256], signal, progress && (({ done, total }) => progress(done, total)))
+    if (servers) this.listen = (changed) => void this.#changed.add(changed)
+    this.sessions = port('sessions', servers ? { mark } : {}) as unknown as SessionStore
+    this.documents = port('documents') as unknown as DocumentStore
+    this.weights = port('weights', { fetch }) as unknown as WeightsStore
   }
 
   async ingest({ progress, signal, verify = true, only }: IngestOptions = {}): Promise<void> {
@@ -202,12 +241,63 @@ export class ThreadedStores implements Stores {
     if (verify) await this.#verifier.ask('stores', 'ingest', [{ only: [], verify: true }], signal, progress)
   }
 
+  /** Tells how the team is seen now, and whenever that changes. */
+  watchTeam(seen: (seen: TeamSeen) => void) {
+    this.#seen.add(seen)
+    seen(this.#teamSeen())
+  }
+
+  /** Hands on to the team what others don't have, from now on. Whoever trains or looks waits for none of it. */
+  handOn() {
+    const carrier = this.#carrier
+    if (!carrier || this.#closed) return
+    const again = () => {
+      clearTimeout(this.#again)
+      if (!this.#closed) this.#again = setTimeout(() => this.handOn(), AGAIN_MS).unref()
+    }
+    carrier.lost = again
+    carrier.ask('team', 'handOn', []).catch((error: Error) => {
+      this.#hear('carrier', { trouble: error.message })
+      again()
+    })
+  }
+
+  #hear(thread: string, heard: Heard) {
+    if ('changed' in heard) {
+      for (const told of this.#changed) told()
+      return
+    }
+    if ('trouble' in heard) this.#trouble = heard.trouble
+    else {
+      const { server } = heard
+      this.#states.set(thread, new Map(this.#states.get(thread)).set(server.name, server))
+      // What was wrong is over once everything answers.
+      if ([...this.#states.values()].every((states) => [...states.values()].every(({ state }) => state === 'ok'))) this.#trouble = null
+    }
+    const seen = this.#teamSeen()
+    for (const told of this.#seen) told(seen)
+  }
+
+  /** Of each server the worst that any thread saw. */
+  #teamSeen(): TeamSeen {
+    const servers = new Map<string, ServerState>()
+    for (const states of this.#states.values())
+      for (const one of states.values()) {
+        const known = servers.get(one.name)
+        if (!known || (known.state === 'ok' && one.state !== 'ok') || (known.state === one.state && one.since < known.since))
+          servers.set(one.name, one)
+      }
+    return { servers: [...servers.values()], trouble: this.#trouble }
+  }
+
   /** A job of the thread's program. Of the thread that writes, because jobs wait for the store's lock. */
   run(job: string, ...args: readonly unknown[]): Promise<unknown> {
     return this.#writer.ask('jobs', job, args)
   }
 
   async close() {
-    await Promise.all([this.#reader.close(), this.#writer.close(), this.#verifier.close()])
+    this.#closed = true
+    clearTimeout(this.#again)
+    await Promise.all([this.#reader.close(), this.#writer.close(), this.#verifier.close(), this.#carrier?.close()])
   }
 }

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import * as z from 'zod/mini'
 import { EpochtreeError } from '../../errors'
+import { mayHaveTeam } from './mayHave'
 import type { TeamConfig } from './ports'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -60,11 +61,7 @@ export interface TeamSources extends GivenTeam {
 
 const LARGEST_FILE = 64 * 1024
 
-/** Whether the team's configuration has to be looked at: a folder without one costs a look at the file system, and loads nothing. */
-export function mayHaveTeam(dir: string, env: Environment, given?: GivenTeam): boolean {
-  if (env['EPOCHTREE_STORE'] === 'local') return false
-  return env['EPOCHTREE_STORE'] !== undefined || given?.settings !== undefined || existsSync(join(dir, 'config.json'))
-}
+export { mayHaveTeam }
 
 /** The team of a folder; undefined where it has none. */
 export function readTeam(dir: string, env: Environment = process.env, given: GivenTeam = {}): TeamConfig | undefined {

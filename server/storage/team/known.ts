@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { checkAborted } from '../../errors'
 import type { SessionOverview, StoreVersion } from '../ports'
 import type { TeamConfig, TeamSessions } from './ports'
+import type { ServerState } from './watched'
 
 /** Who trained an epoch, and its number there: that never changes. */
 export interface Owner {
@@ -203,21 +204,21 @@ export class Known {
     }
   }
 
-  /** What is kept besides, as JSON. */
-  note(key: string): unknown {
+  /** The servers that were away when they were last asked, with since when. */
+  states(): readonly ServerState[] {
     this.load()
     try {
-      const value = this.#db && note(this.#db, key)
-      return value === undefined ? undefined : JSON.parse(value)
+      const text = this.#db && note(this.#db, 'servers')
+      return text === undefined ? [] : (JSON.parse(text) as ServerState[]).filter(({ state }) => state !== 'ok')
     } catch {
-      return undefined
+      return []
     }
   }
 
-  setNote(key: string, value: unknown) {
+  keepStates(states: readonly ServerState[]) {
     this.load()
     try {
-      if (this.#db) setNote(this.#db, key, JSON.stringify(value))
+      if (this.#db) setNote(this.#db, 'servers', JSON.stringify(states))
     } catch {
       // As with owners.
     }

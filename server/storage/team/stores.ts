@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { LocalStores } from '../local/stores'
 import type { Changes, DocumentStore, IngestOptions, SessionStore, Stores, StoreVersion, WeightsStore } from '../ports'
@@ -7,16 +6,31 @@ import { Known } from './known'
 import { MixedDocuments } from './mixedDocuments'
 import { MixedSessions } from './mixedSessions'
 import { mixedWeights } from './mixedWeights'
-import type { Team } from './ports'
+import { openTeam } from './open'
+import { knownFile, teamPlaces } from './places'
+import type { Team, TeamConfig } from './ports'
 import { type ServerState, Watched } from './watched'
 import { quietly, Whereabouts } from './whereabouts'
 
 export interface TeamStoresOptions {
-  /** Where what is known of the team is kept; beside the embedded store where it is not said. */
-  readonly file?: string
+  readonly known?: Known
   readonly watched?: Watched
   /** How often others' changes are looked for while somebody follows. */
   readonly everyMs?: number
+}
+
+/** Opens a folder with its team; nothing is asked of any server yet. */
+export function openTeamStores(
+  local: LocalStores,
+  config: TeamConfig,
+  { env = process.env, server }: { readonly env?: NodeJS.ProcessEnv; readonly server?: (state: ServerState) => void } = {},
+): TeamStores {
+  const known = new Known(knownFile(local.file), config)
+  const watched: Watched = new Watched((state) => {
+    known.keepStates(watched.states)
+    server?.(state)
+  }, known.states())
+  return new TeamStores(local, openTeam(config, teamPlaces(env), watched), { known, watched })
 }
 
 /** Others' changes are to be seen within two seconds. */
@@ -26,9 +40,6 @@ const FOLLOWED_MS = 150_000
 const AWAY_EVERY_MS = 5000
 /** So long a single command waits for what changed on a server that may be away. */
 const PATIENCE_MS = 5000
-
-/** What the servers were last, for the next process. */
-export const STATES = 'servers'
 
 /** The embedded stores and a team's servers as one. */
 export class TeamStores implements Stores {
@@ -52,12 +63,12 @@ export class TeamStores implements Stores {
   #timer: NodeJS.Timeout | undefined
   #checked = Number.NEGATIVE_INFINITY
 
-  constructor(local: LocalStores, team: Team, { file, watched = new Watched(), everyMs = EVERY_MS }: TeamStoresOptions = {}) {
+  constructor(local: LocalStores, team: Team, { known, watched = new Watched(), everyMs = EVERY_MS }: TeamStoresOptions = {}) {
     this.local = local
     this.team = team
     this.#watched = watched
     this.#everyMs = everyMs
-    this.#known = new Known(file ?? join(dirname(local.file), 'team.sqlite'), team.config)
+    this.#known = known ?? new Known(knownFile(local.file), team.config)
     this.#where = new Whereabouts(local, team.sessions, this.#known)
     this.sessions = new MixedSessions({
       where: this.#where,

@@ -1,0 +1,22 @@
+import type { LocalStores } from '../storage/local/stores'
+import type { Stores } from '../storage/ports'
+import { loadTeam } from '../storage/team/load'
+import type { TeamConfig } from '../storage/team/ports'
+import type { TeamStores } from '../storage/team/stores'
+import { relativeTime } from './text/terminal'
+
+export { readTeam } from '../storage/team/config'
+
+/** The folder with its team, for one command. */
+export async function openWithTeam(local: LocalStores, servers: TeamConfig): Promise<Stores> {
+  const { openTeamStores } = await loadTeam()
+  return openTeamStores(local, servers)
+}
+
+/** Why others' sessions are shown as they were last seen; undefined where they are not. */
+export function lastSeen(stores: Stores): string | undefined {
+  const mongo = (stores as TeamStores).states.find(({ name, state }) => name === 'MongoDB' && state !== 'ok')
+  if (!mongo) return undefined
+  const since = relativeTime(mongo.since, Date.now() / 1000)
+  return `${mongo.message ?? 'MongoDB is away.'} Sessions of others are shown as they were last seen, ${since}.`
+}
