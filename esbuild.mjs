@@ -18,6 +18,7 @@ const builds = [
       'scripts/vscode/testDesktop.ts',
       'bench/main.ts',
       'bench/fresh.ts',
+      'bench/scale.ts',
     ],
     outdir: 'out',
     outbase: '.',
@@ -45,7 +46,7 @@ else {
   // Chunks of earlier builds, whose names nobody asks for any more.
   for (const folder of ['dist', 'dist/webview'])
     for (const name of readdirSync(folder))
-      if (/^(?:client|cli|comparison)-.*\.js(\.map)?$/.test(name) && !built.has(name)) rmSync(join(folder, name))
+      if (/^(?:client|cli|team|comparison)-.*\.js(\.map)?$/.test(name) && !built.has(name)) rmSync(join(folder, name))
 }
 
 /** Builds again what changes. An editor's task waits for the two lines that it prints. */
