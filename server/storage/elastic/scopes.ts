@@ -26,10 +26,12 @@ export interface Limits {
   readonly few: number
   /** More are asked by ranges of their numbers where so many follow each other on average. */
   readonly run: number
+  /** So many points of curves are read to be reduced here. */
+  readonly points: number
   /** How long a question may take. */
   readonly milliseconds: number
 }
-export const LIMITS: Limits = { few: 64, run: 8, milliseconds: 10_000 }
+export const LIMITS: Limits = { few: 64, run: 8, points: 20_000, milliseconds: 10_000 }
 /** Ranges of one query. */
 const MOST_RUNS = 256
 

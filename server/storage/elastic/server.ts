@@ -13,8 +13,10 @@ export interface Request {
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean>>
   readonly body?: Json
-  /** Lines of a bulk request. */
+  /** Lines, of a request that has several parts. */
   readonly lines?: string
+  /** Whoever asks asks again where the server is busy. */
+  readonly once?: true
   readonly signal?: AbortSignal | undefined
   readonly timeout?: number
   /** Statuses that are answers and no errors. */
