@@ -1,7 +1,7 @@
 import type { CurvesQuery, MetricName } from '../ports'
 import { pointsQuery, type Series } from './points'
 import type { Part } from './scopes'
-import { aggregate, damaged, objectOf, type Search } from './search'
+import { aggregate, aggregateAll, damaged, objectOf, type Search } from './search'
 import type { Json, Server } from './server'
 
 /** What a run of epochs comes to in one curve. */
@@ -152,6 +152,119 @@ export async function cellsByWidth(
   return found
 }
 
+/** A bucket of points, where they lie on the axis. */
+export interface PlacedCell extends Pick<Cell, 'low' | 'high' | 'gap' | 'points'> {
+  /** Of the first point and the last, as they were logged. */
+  readonly first: number
+  readonly last: number
+  /** Number of the epoch of the first. */
+  readonly epoch: number
+  /** Of the last point; undefined where several points lie there, or where it is no number. */
+  readonly value: number | undefined
+}
+/** Epochs whose points lie on the axis as they were logged, but for one shift. */
+export interface Shifted {
+  readonly part: Part
+  readonly shift: number
+  readonly from: number
+  readonly to: number
+}
+
+/** Own points of epochs in buckets of a width on the axis of steps or time: for each run of epochs, by the numbers of the curves. */
+export async function cellsByPlace(
+  search: Search,
+  runs: readonly Shifted[],
+  { series, metrics, of: field, width, most }: Asked & { readonly width: number; readonly most: number },
+  signal?: AbortSignal,
+): Promise<Map<number, PlacedCell[]>[]> {
+  const found = runs.map(() => new Map<number, PlacedCell[]>())
+  const inOne = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, most)))
+  for (let at = 0; at < metrics.length; at += inOne) {
+    const some = metrics.slice(at, at + inOne)
+    const query = pointsQuery('all', some, true)
+    const answers = await aggregateAll(
+      search,
+      runs.map(({ part, shift, from, to }) => {
+        const histogram = { field, interval: width, offset: -shift, min_doc_count: 1 }
+        const bounds = { first: { min: { field } }, last: { max: { field } }, epoch: { min: { field: 'number' } } }
+        const aggs = {
+          cells: { histogram, aggs: { ...BAND, ...bounds } },
+          gaps: { filter: { exists: { field: 'special' } }, aggs: { found: { histogram } } },
+        }
+        return { part, query: [...query, { range: { [field]: { gte: from, lte: to } } }], aggs: nested(some.length, aggs) }
+      }),
+      signal,
+    )
+    const places = answers.map((answer) => {
+      const all = new Set<number>()
+      for (const bucket of nestedIn(search.server, answer, series, some).values())
+        for (const cell of bucketsOf(search.server, bucket['cells'])) all.add(numberIn(objectOf(search.server, cell['last'])['value']))
+      return [...all]
+    })
+    const values = await valuesAt(search, runs, { series, metrics: some, of: field, most }, places, signal)
+    for (const [i, answer] of answers.entries())
+      for (const [number, bucket] of nestedIn(search.server, answer, series, some)) {
+        const one = new Answer(search.server, bucket)
+        // By the places where they begin, which have many digits.
+        const gaps = new Set(bucketsOf(search.server, objectOf(search.server, bucket['gaps'])['found']).map(({ key }) => key))
+        found[i]!.set(
+          number,
+          one.buckets('cells').map((cell) => {
+            const last = one.value(cell, 'last')
+            return {
+              ...one.band(cell),
+              gap: gaps.has(cell['key']),
+              points: numberIn(cell['doc_count']),
+              first: one.value(cell, 'first'),
+              last,
+              epoch: one.value(cell, 'epoch'),
+              value: values[i]!.get(number)?.get(last),
+            }
+          }),
+        )
+      }
+  }
+  return found
+}
+
+/** The values of points at these places: for each run, by the curves' numbers, then by place; none where there are several. */
+async function valuesAt(
+  search: Search,
+  runs: readonly Shifted[],
+  { series, metrics, of: field, most }: Asked & { readonly most: number },
+  places: readonly (readonly number[])[],
+  signal?: AbortSignal,
+): Promise<Map<number, Map<number, number>>[]> {
+  const found = runs.map(() => new Map<number, Map<number, number>>())
+  // Curves that are logged together have their last points at the same places; of others there are more places than any of them has.
+  const apart = Math.max(...places.map(({ length }) => length)) > 2 * most
+  const asked = runs.flatMap(({ part }, run) =>
+    (apart ? metrics.map((metric) => [metric]) : [metrics]).map((some) => ({ run, part, some, at: places[run]! })),
+  )
+  const aggs = { at: { terms: { field, size: MOST_CELLS }, aggs: { value: { max: { field: 'value' } } } } }
+  const answers = await aggregateAll(
+    search,
+    asked
+      .filter(({ at }) => at.length > 0)
+      .map(({ part, some, at }) => ({
+        part,
+        query: [...pointsQuery('all', some, true), { terms: { [field]: at } }],
+        aggs: nested(some.length, aggs),
+      })),
+    signal,
+  )
+  for (const [i, { run, some }] of asked.filter(({ at }) => at.length > 0).entries())
+    for (const [number, bucket] of nestedIn(search.server, answers[i], series, some)) {
+      const values = new Map<number, number>()
+      for (const point of bucketsOf(search.server, bucket['at'])) {
+        const value = objectOf(search.server, point['value'])['value']
+        if (point['doc_count'] === 1 && typeof value === 'number') values.set(numberIn(point['key']), value)
+      }
+      found[run]!.set(number, values)
+    }
+  return found
+}
+
 const BAND = { low: { min: { field: 'value' } }, high: { max: { field: 'value' } } }
 const STEPS = { first: { min: { field: 'step' } }, last: { max: { field: 'step' } } }
 /** Where a curve has several ways in which it was logged, its points are not told apart by their places alone. */
@@ -191,14 +304,19 @@ async function bySeries(
   }: { readonly series: Series; readonly metrics: readonly MetricName[]; readonly numbers: Json; readonly aggs: Json },
   signal?: AbortSignal,
 ): Promise<Map<number, Json>> {
+  if (metrics.length === 0) return new Map()
+  const query = [...pointsQuery('outer', metrics), numbers]
+  return nestedIn(search.server, await aggregate(search, part, { query, aggs: nested(metrics.length, aggs) }, signal), series, metrics)
+}
+
+const nested = (size: number, aggs: Json): Json => ({
+  splits: { terms: { field: 'split', size }, aggs: { names: { terms: { field: 'name', size }, aggs } } },
+})
+
+function nestedIn(server: Server, answer: Json | undefined, series: Series, metrics: readonly MetricName[]): Map<number, Json> {
   const found = new Map<number, Json>()
-  if (metrics.length === 0) return found
-  const size = metrics.length
-  const nested = { splits: { terms: { field: 'split', size }, aggs: { names: { terms: { field: 'name', size }, aggs } } } }
-  const answer = await aggregate(search, part, { query: [...pointsQuery('outer', metrics), numbers], aggs: nested }, signal)
   if (!answer) return found
   const wanted = new Set(metrics.map((metric) => series.has(metric)))
-  const { server } = search
   for (const split of bucketsOf(server, answer['splits']))
     for (const name of bucketsOf(server, split['names'])) {
       const number = series.of(String(split['key']), String(name['key']))

@@ -3,7 +3,7 @@ import { Buckets, bucketWidth } from '../../tracking/buckets'
 import { inRange, inside, lookAt, type Placed, placed } from '../placing'
 import type { CurvesQuery, MetricName, ReducedCurve } from '../ports'
 import { combinations, source } from './metrics'
-import { type Cells, cellsByEpoch, cellsByWidth } from './cells'
+import { type Cells, cellsByEpoch, cellsByPlace, cellsByWidth, type PlacedCell, type Shifted } from './cells'
 import { Points, pointsQuery, readPoints, Series, type Which } from './points'
 import { type Epoch, partsOf } from './scopes'
 import { all, objectOf, type Search } from './search'
@@ -11,6 +11,7 @@ import type { Json } from './server'
 
 type At = Epoch & Placed
 
+const OWN = { term: { source: '' } }
 const INNER = { term: { role: 'inner' } }
 
 /** The points of one curve in one epoch, as places among the columns. */
@@ -79,6 +80,8 @@ class Reading {
   /** What single points tell; `epoch` is a place among `#epochs`. */
   readonly #points = new Points()
   readonly #curves: Buckets[] = []
+  /** Epochs whose own points came reduced. */
+  #dense: ReadonlySet<At> = new Set()
 
   constructor(search: Search, query: CurvesQuery, epochs: readonly At[], signal: AbortSignal | undefined) {
     const { begin, end } = inRange(epochs, query.range)
@@ -141,6 +144,7 @@ class Reading {
       for (const series of few) cells.delete(series)
     }
     const known = rowsOf(this.#points, this.#epochs)
+    await this.#reduce(known)
     await this.#complete(known)
     this.#put(cells, whole)
     this.#take(rowsOf(this.#points, this.#epochs), cells)
@@ -213,12 +217,87 @@ class Reading {
   #look = (epoch: At, series: number) =>
     this.#curves[series]!.single && this.#query.axis.of !== 'epoch' ? 'points' : lookAt(epoch, this.#query, this.#width)
 
+  #isDense = (epoch: At, series: number) => this.#dense.has(epoch) && !this.#curves[series]!.single
+
+  /** Where very many points are missing of curves that are looked at point by point, they come reduced too. */
+  async #reduce(known: readonly Rows[]) {
+    const { axis, range, buckets } = this.#query
+    if (axis.of === 'epoch') return
+    const [from, to] = range
+    const missing = known.filter(
+      ({ epoch, series }) =>
+        this.#within.has(epoch) && !this.#curves[series]!.single && lookAt(epoch, this.#query, this.#width) !== 'whole',
+    )
+    if (missing.reduce((sum, { count, places }) => sum + count - places.length, 0) <= this.#search.limits.points) return
+    const numbers = [...new Set(missing.map(({ series }) => series))]
+    const metrics = numbers.map((series) => this.#series.names[series]!)
+    const epochs = [...this.#within].filter((epoch) => lookAt(epoch, this.#query, this.#width) !== 'whole')
+    this.#dense = new Set(epochs)
+    // What has no place of its own lies at its epoch's end, and is read.
+    const rest: Json[] = [
+      { bool: { must_not: OWN } },
+      ...(axis.of === 'step' ? [{ bool: { must_not: { exists: { field: 'step' } } } }] : []),
+    ]
+    await this.#add(
+      'all',
+      epochs.filter(({ last }) => last <= to),
+      metrics,
+      (series) => numbers.includes(series),
+      [INNER, { bool: { should: rest } }],
+    )
+    const shifted: (Shifted & { readonly epochs: readonly At[] })[] = []
+    for (let begin = 0, end = 0; begin < epochs.length; begin = end) {
+      const { shift } = epochs[begin]!
+      while (end < epochs.length && epochs[end]!.shift === shift) end++
+      const some = epochs.slice(begin, end)
+      for (const part of partsOf(this.#search, some)) shifted.push({ part, shift, from: from - shift, to: to - shift, epochs: some })
+    }
+    const asked = { series: this.#series, metrics, of: axis.of, width: this.#width, most: buckets }
+    const found = await cellsByPlace(this.#search, shifted, asked, this.#signal)
+    for (const [i, run] of shifted.entries()) {
+      const last = await this.#lastAt(run.epochs, found[i]!)
+      for (const [series, cells] of found[i]!)
+        if (numbers.includes(series))
+          for (const cell of cells)
+            this.#curves[series]!.piece({
+              ...cell,
+              first: cell.first + run.shift,
+              last: cell.last + run.shift,
+              value: cell.value ?? last(series, cell.last),
+            })
+    }
+    for (const epoch of epochs) {
+      const nearest = epoch.first < from || epoch.last > to ? await this.#nearestIn(epoch, metrics) : []
+      if (nearest.length > 0) await this.#add('all', [epoch], metrics, undefined, [INNER, OWN, { terms: { [axis.of]: nearest } }])
+    }
+  }
+
+  /** Where several points lie at one place the one that was logged last counts. */
+  async #lastAt(
+    epochs: readonly At[],
+    found: ReadonlyMap<number, readonly PlacedCell[]>,
+  ): Promise<(series: number, place: number) => number> {
+    const field = this.#query.axis.of as 'step' | 'time'
+    const unclear = [...found].map(([series, cells]) => ({
+      series,
+      places: cells.filter(({ value }) => value === undefined).map(({ last }) => last),
+    }))
+    const values = new Map<string, number>()
+    for (const { series, places } of unclear) {
+      if (places.length === 0) continue
+      const asked = { which: 'all', metrics: [this.#series.names[series]!], own: true, more: [{ terms: { [field]: places } }] } as const
+      const { points } = await readPoints(this.#search, partsOf(this.#search, epochs), epochs, asked, this.#signal)
+      for (const i of points.order()) values.set(`${series} ${points[field][i]}`, points.value[i]!)
+    }
+    return (series, place) => values.get(`${series} ${place}`) ?? Number.NaN
+  }
+
   /** Reads what is missing of curves that are looked at point by point. */
   async #complete(known: readonly Rows[]) {
     if (this.#query.axis.of === 'epoch') return
     const missing = { whole: new Map<At, Set<number>>(), edge: new Map<At, Set<number>>() }
     for (const { epoch, series, places, count } of known) {
-      if (places.length >= count) continue
+      if (places.length >= count || this.#isDense(epoch, series)) continue
       const look = this.#look(epoch, series)
       if (look === 'whole' && !(this.#query.axis.of === 'step' && falls(this.#points, places))) continue
       const kind = lookAt(epoch, this.#query, this.#width) === 'edge' ? missing.edge : missing.whole
@@ -250,20 +329,25 @@ class Reading {
   /** Of an epoch at an end of the range what lies in that, and the nearest beyond. */
   async #edge(epoch: At, metrics: readonly MetricName[]) {
     const { axis, range } = this.#query
-    const field = axis.of
-    const own = { term: { source: '' } }
+    const [from, to] = [range[0] - epoch.shift, range[1] - epoch.shift]
     // Some too many, where it is a matter of rounding.
-    const [from, to] = [range[0] - epoch.shift, range[1] - epoch.shift].map((at, i) => at + Math.abs(at) * 2 ** -50 * (i * 2 - 1)) as [
-      number,
-      number,
-    ]
-    const read: Json[] = [all(own, { range: { [field]: { gte: from, lte: to } } })]
+    const bounds = { gte: from - Math.abs(from) * 2 ** -50, lte: to + Math.abs(to) * 2 ** -50 }
+    const read: Json[] = [all(OWN, { range: { [axis.of]: bounds } })]
     // At the epoch's end lies what has no place of its own.
     if (epoch.last <= range[1])
-      read.push({ bool: { must_not: own } }, ...(field === 'step' ? [{ bool: { must_not: { exists: { field } } } }] : []))
+      read.push({ bool: { must_not: OWN } }, ...(axis.of === 'step' ? [{ bool: { must_not: { exists: { field: 'step' } } } }] : []))
+    const nearest = await this.#nearestIn(epoch, metrics)
+    if (nearest.length > 0) read.push(all(OWN, { terms: { [axis.of]: nearest } }))
+    await this.#add('all', [epoch], metrics, undefined, [INNER, { bool: { should: read } }])
+  }
+
+  /** Where the nearest points beyond the range lie in an epoch at its end, other than those that are known already. */
+  async #nearestIn({ shift, ...epoch }: At, metrics: readonly MetricName[]): Promise<number[]> {
+    const field = this.#query.axis.of
+    const [from, to] = this.#query.range
     const beyond = {
-      below: { filter: { range: { [field]: { lt: from } } }, aggs: { at: { max: { field } } } },
-      above: { filter: { range: { [field]: { gt: to } } }, aggs: { at: { min: { field } } } },
+      below: { filter: { range: { [field]: { lt: from - shift } } }, aggs: { at: { max: { field } } } },
+      above: { filter: { range: { [field]: { gt: to - shift } } }, aggs: { at: { min: { field } } } },
     }
     const asked = { query: [...pointsQuery('all', metrics, true), INNER], sources: [source('split'), source('name')], aggs: beyond }
     const nearest = new Set<number>()
@@ -273,8 +357,7 @@ class Reading {
           const { value } = objectOf(this.#search.server, objectOf(this.#search.server, bucket[side])['at'])
           if (typeof value === 'number') nearest.add(value)
         }
-    if (nearest.size > 0) read.push(all(own, { terms: { [field]: [...nearest] } }))
-    await this.#add('all', [epoch], metrics, undefined, [INNER, { bool: { should: read } }])
+    return [...nearest]
   }
 
   #take(rows: readonly Rows[], cells: ReadonlyMap<number, Cells>) {
@@ -283,7 +366,21 @@ class Reading {
       // What was counted with others is not counted again.
       const counted = cells.get(one.series)?.epochs !== undefined && this.#within.has(one.epoch)
       if (this.#look(one.epoch, one.series) === 'whole') this.#whole(this.#points, one, counted)
-      else this.#spread(this.#points, one)
+      else this.#spread(this.#points, this.#isDense(one.epoch, one.series) ? this.#withoutReduced(one) : one)
+    }
+  }
+
+  #withoutReduced(rows: Rows): Rows {
+    const { source: by, step, time } = this.#points
+    const byStep = this.#query.axis.of === 'step'
+    const [from, to] = this.#query.range
+    return {
+      ...rows,
+      places: rows.places.filter((i) => {
+        const place = byStep ? step[i]! : time[i]!
+        // As the server was asked.
+        return by[i] !== 0 || !(from - rows.epoch.shift <= place && place <= to - rows.epoch.shift)
+      }),
     }
   }
 

@@ -16,11 +16,12 @@ import { Server } from './server'
 import * as upkeep from './upkeep'
 
 /** The team's documents in Elasticsearch. `resolve` tells which epochs of a scope are visible, in the order of history. */
-export function openElastic(config: TeamConfig['elastic'], resolve: Resolve, limits: Limits = LIMITS): TeamDocuments {
+export function openElastic(config: TeamConfig['elastic'], resolve: Resolve, more: Partial<Limits> = {}): TeamDocuments {
   const { prefix } = config
   const wrong = wrongPrefix(prefix)
   if (wrong !== undefined) throw new EpochtreeError('bad-argument', wrong)
-  const server = new Server(config)
+  const limits = { ...LIMITS, ...more }
+  const server = new Server(config, limits.milliseconds)
   const search = { prefix, server, limits }
   /** Indices that were looked at. */
   const prepared = new Set<string>()

@@ -102,6 +102,7 @@ const mappings = z.record(z.string(), z.object({ mappings: z.looseObject({ _meta
 
 /** Makes the template by which each month's index is made, or looks whether the one that is there is ours. What people changed in it, such as the number of shards, stays. */
 export async function prepareTemplate(server: Server, prefix: string, signal?: AbortSignal) {
+  await checkIndices(server, prefix, prefix, signal)
   const path = `/_index_template/${encodeURIComponent(prefix)}`
   const before = await server.ask({ method: 'GET', path, allowed: [404], signal })
   if (before.status === 404) {
@@ -122,7 +123,6 @@ export async function prepareTemplate(server: Server, prefix: string, signal?: A
     const after = await server.ask({ method: 'GET', path, allowed: [404], signal })
     checkTemplate(server, prefix, after.status === 404 ? undefined : after.body)
   } else checkTemplate(server, prefix, before.body)
-  await checkIndices(server, prefix, prefix, signal)
 }
 
 function checkTemplate(server: Server, prefix: string, body: unknown) {

@@ -21,14 +21,17 @@ export interface Part {
 
 /** Elasticsearch takes no more terms at once (`index.max_terms_count`). */
 const MOST_IDS = 65_536
-/** When epochs are asked by ranges of their numbers. */
 export interface Limits {
-  /** So many are asked by their ids: a document counts then whatever else stands in it. */
+  /** So many epochs are asked by their ids, and read point by point: a document counts then whatever else stands in it. */
   readonly few: number
-  /** So many follow each other on average. */
+  /** More are asked by ranges of their numbers where so many follow each other on average. */
   readonly run: number
+  /** So many points of curves are read to be reduced here. */
+  readonly points: number
+  /** How long a question may take. */
+  readonly milliseconds: number
 }
-export const LIMITS: Limits = { few: 64, run: 8 }
+export const LIMITS: Limits = { few: 64, run: 8, points: 20_000, milliseconds: 10_000 }
 /** Ranges of one query. */
 const MOST_RUNS = 256
 
