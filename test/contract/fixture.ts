@@ -13,12 +13,15 @@ export const CHILD = id(2)
  * Every epoch has four steps of `train/loss`, an epoch-level `val/acc`, and samples with a label; and in `test` samples of which one is
  * named twice, one has no label, and others are classified in one way by the parent and in another by the child.
  */
-export function writeRuns(dir: string) {
+export function writeRuns(dir: string, only: readonly string[] = [PARENT, CHILD]) {
+  const write = (to: string, session: string, ...rest: [extra: object, numbers: readonly number[], base: number]) => {
+    if (only.includes(session)) writeRun(to, session, ...rest)
+  }
   write(dir, PARENT, { name: 'net', createdAt: 1 }, [1, 2, 3], 10)
   write(dir, CHILD, { name: 'net-2', createdAt: 2, forkedFrom: { sessionId: PARENT, epochId: id(12), epochNumber: 2 } }, [3, 4], 20)
 }
 
-function write(dir: string, session: string, extra: object, numbers: readonly number[], base: number) {
+function writeRun(dir: string, session: string, extra: object, numbers: readonly number[], base: number) {
   const run = join(dir, 'runs', session)
   for (const folder of ['graphs', 'weights']) mkdirSync(join(run, folder), { recursive: true })
   const lines: object[] = [
