@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { EpochtreeError, explain } from '../../errors'
 import { statusOf } from '../../journal/liveness'
@@ -146,7 +145,7 @@ export class Spool {
   readonly #team: Team
   readonly #events: SpoolEvents
   readonly #times: SpoolTimes
-  readonly #holder = randomBytes(8).toString('hex')
+  readonly #holder = notes.newHolder()
   readonly #mongo: Server
   readonly #elastic: Server
   readonly #bucket: Server
