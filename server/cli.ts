@@ -40,7 +40,7 @@ const {
   renderStarted,
   renderWritten,
 } = later(acts)
-const { push, pull } = later(() => import('./actions/handOver'))
+const { collectFromTeam, push, pull } = later(() => import('./actions/handOver'))
 const { lastSeen, openWithTeam, readTeam } = later(() => import('./cli/team'))
 const { writeComparison } = later(() => import('./comparison/htmlFile'))
 const changes = later(async () => (await acts()).changes)
@@ -186,6 +186,11 @@ function count(value: string): number {
 function seconds(value: string): number {
   const number = Number(value)
   if (!(number >= 0 && number < 1e6)) throw new InvalidArgumentError('It must be a number of seconds.')
+  return number
+}
+function days(value: string): number {
+  const number = Number(value)
+  if (!(value.trim() !== '' && number >= 0 && number < 1e5)) throw new InvalidArgumentError('It must be a number of days.')
   return number
 }
 
@@ -440,9 +445,17 @@ add({
   options: (command) =>
     command
       .option('--dry-run', 'only list it, with bytes')
-      .option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay", keepOption),
-  answer: (place, _, options) =>
-    place.local.use((db) => collect(db, place.dir, { dryRun: options['dryRun'] === true, keep: options['keep'] as Keep | undefined })),
+      .option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay", keepOption)
+      .addOption(new Option('--team', "on the team's servers, and not in this folder").conflicts('keep'))
+      .option('--grace <days>', 'with --team: remove sessions that were deleted so long ago (7 without it)', days),
+  answer: (place, _, options) => {
+    const dryRun = options['dryRun'] === true
+    const graceDays = options['grace'] as number | undefined
+    if (options['team'] === true)
+      return interruptible((signal, progress) => collectFromTeam(place.dir, { env: process.env, signal, progress, dryRun, graceDays }))
+    if (graceDays !== undefined) throw new EpochtreeError('bad-argument', '--grace is about the team: give --team as well.')
+    return place.local.use((db) => collect(db, place.dir, { dryRun, keep: options['keep'] as Keep | undefined }))
+  },
   text: renderCollected,
 })
 
