@@ -28,7 +28,7 @@ import type { TeamConfig } from './storage/team/ports'
 import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
-const { collect, lostWeights, teamOfFolder, fork, resume, train, demo, follow } = later(acts)
+const { collect, lostWeights, examineTeam, fork, resume, train, demo, follow } = later(acts)
 const {
   renderChanged,
   renderCheckout,
@@ -124,6 +124,13 @@ async function open(options: Common): Promise<Place> {
   const servers = mayHaveTeam(dir, process.env) ? await readTeam(dir) : undefined
   const local = new LocalStores(dir, process.env, servers ? { team: true } : {})
   return { dir, local, servers, stores: servers ? await openWithTeam(local, servers) : local }
+}
+
+/** What is here alone, whatever is wrong with a team. */
+async function openHere(options: Common): Promise<Pick<Place, 'dir' | 'local'>> {
+  const dir = findFolder(options.dir, process.cwd(), process.env)
+  makeFolder(dir)
+  return { dir, local: new LocalStores(dir, process.env, mayHaveTeam(dir, process.env) ? { team: true } : {}) }
 }
 
 /** Says once that others' sessions are shown as they were. */
@@ -546,7 +553,7 @@ program
   .option('--rebuild', 'put the store aside and build it again from the run folders and weights')
   .addHelpText('after', '\nExample:\n  epochtree doctor --rebuild')
   .action(async (options: Common & { rebuild?: boolean }) => {
-    const { dir, local: stores } = await open({ ...options, local: false })
+    const { dir, local: stores } = await openHere(options)
     const { file } = stores
     if (options.rebuild)
       for (const suffix of ['', '-wal', '-shm']) if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.old${suffix}`)
@@ -572,7 +579,7 @@ program
         },
         sessions: (await stores.sessions.sessions()).length,
         problems: [...(await stores.sessions.problems()), ...(await stores.use((db) => lostWeights(db, dir)))],
-        team: await teamOfFolder(stores, process.env),
+        team: await examineTeam(stores, process.env),
       }
       const style = styleFor(process.stdout, process.env)
       await print(options.json ? JSON.stringify(answer) : await renderDoctor(answer, style, Date.now() / 1000))

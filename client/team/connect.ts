@@ -152,7 +152,7 @@ async function askServer<Name extends 'mongo' | 'elastic'>(
     try {
       await about.askLogin({ ...about.step, back: true }, known ?? {}, trouble, async (login, token) => {
         const wrong = await tryOut(server, dir, tried(settings, login), token)
-        if (wrong === undefined) keep(login)
+        if (wrong === null) keep(login)
         return wrong?.message
       })
       return settings

@@ -191,8 +191,6 @@ describe('a team', () => {
     })
 
     it('keeps the password with the secrets, and nowhere in the folder, the settings or the logs', async () => {
-      await command(page, 'Developer: Set Log Level...')
-      await page.keyboard.press('Escape')
       assert.deepEqual(holding(folder, PASSWORD), [])
       assert.deepEqual(holding(editor.server.home, PASSWORD), [])
     })
