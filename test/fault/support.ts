@@ -32,6 +32,7 @@ export function cli(dir: string, ...args: string[]) {
 export interface Child {
   readonly process: ChildProcess
   readonly out: () => string
+  readonly err: () => string
   readonly ended: Promise<{ readonly status: number | null; readonly err: string }>
 }
 
@@ -42,7 +43,7 @@ export function start(program: string, args: readonly string[], dir: string, ext
   child.stdout.on('data', (data: Buffer) => (out += data.toString()))
   child.stderr.on('data', (data: Buffer) => (err += data.toString()))
   const ended = new Promise<{ status: number | null; err: string }>((done) => child.on('close', (status) => done({ status, err })))
-  return { process: child, out: () => out, ended }
+  return { process: child, out: () => out, err: () => err, ended }
 }
 
 export const ingest = (dir: string) => start(process.execPath, ['bin/epochtree.mjs', 'ingest', '--dir', dir], dir)

@@ -116,6 +116,24 @@ describe('the proxy of connections', () => {
     for (const one of [socket, another]) one.destroy()
   })
 
+  it('forgets connections, and makes others', async () => {
+    const socket = await open()
+    socket.write('one')
+    await read(socket, 3)
+    proxy.forget()
+    const heard = echo.heard()
+    let told = ''
+    socket.on('data', (part) => (told += String(part))).on('close', () => (told += 'closed'))
+    socket.write('two')
+    const another = await open()
+    another.write('three')
+    assert.equal(String(await read(another, 5)), 'three')
+    proxy.set({ kind: 'open' })
+    for (let i = 0; i < 20; i++) await turn()
+    assert.deepEqual([echo.heard(), told], [heard + 5, ''])
+    for (const one of [socket, another]) one.destroy()
+  })
+
   it('cuts in the middle of a request, or of its answer', async () => {
     for (const [direction, heardMore] of [
       ['up', 5],

@@ -24,6 +24,8 @@ export interface Proxy {
   readonly connections: () => number
   readonly bytes: (direction: Direction) => number
   set(way: Way): void
+  /** Nothing ever comes over the connections that are there, and neither side is told, as where something between has forgotten them. Others are made as ever. */
+  forget(): void
   /** Resets a connection once that many bytes went over it in this direction from now on; resolves when that came to pass so many times. */
   cut(after: number, direction: Direction, times?: number): Promise<void>
   /** Resets all connections, and refuses others until `up`. */
@@ -47,6 +49,7 @@ interface Line {
   readonly server: Socket
   /** Since the cut that is waited for was asked for. */
   passed: Record<Direction, number>
+  forgotten: boolean
 }
 
 /** A line of our own between a client and a server, which knows nothing of what goes over it. */
@@ -97,7 +100,7 @@ export async function startProxy(target: string): Promise<Proxy> {
       busy = true
       for (let first = queue[0]; first && lines.has(line); first = queue[0]) {
         const now = way
-        if (now.kind === 'silent') {
+        if (now.kind === 'silent' || line.forgotten) {
           await changed
           continue
         }
@@ -121,7 +124,7 @@ export async function startProxy(target: string): Promise<Proxy> {
         if (waiting < MOST_WAITING) from.resume()
       }
       busy = false
-      if (ended && queue.length === 0 && lines.has(line)) into.end()
+      if (ended && queue.length === 0 && lines.has(line) && !line.forgotten) into.end()
     }
     from.on('data', (part: Buffer) => {
       queue.push({ part, came: performance.now() })
@@ -145,7 +148,12 @@ export async function startProxy(target: string): Promise<Proxy> {
       // The other half stays open when a client has said all.
       const server = createServer({ allowHalfOpen: true }, (client) => {
         connections++
-        const line: Line = { client, server: connect({ host, port: targetPort, allowHalfOpen: true }), passed: { up: 0, down: 0 } }
+        const line: Line = {
+          client,
+          server: connect({ host, port: targetPort, allowHalfOpen: true }),
+          passed: { up: 0, down: 0 },
+          forgotten: false,
+        }
         lines.add(line)
         line.client.on('close', () => line.server.destroyed && lines.delete(line))
         line.server.on('close', () => line.client.destroyed && lines.delete(line))
@@ -181,6 +189,9 @@ export async function startProxy(target: string): Promise<Proxy> {
     connections: () => connections,
     bytes: (direction) => bytes[direction],
     set,
+    forget() {
+      for (const line of lines) line.forgotten = true
+    },
     cut(after, direction, times = 1) {
       for (const line of lines) line.passed = { up: 0, down: 0 }
       return new Promise((done) => (cutting = { after, direction, left: times, done }))

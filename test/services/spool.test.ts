@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MongoClient, ObjectId } from 'mongodb'
+import { statusOf } from '../../server/journal/liveness'
 import { documentCount } from '../../server/storage/local/handOn'
 import type { TeamConfig } from '../../server/storage/team/ports'
 import type { HandedOn, ServerAway } from '../../server/storage/team/spool'
@@ -140,6 +141,46 @@ describe('the spool', () => {
       assert.deepEqual([last!.finished!.status, last!.finished!.error, last!.team!.aliveUntil], ['failed', 'it broke', null])
     })
     await assertThere([session], there.team)
+  })
+
+  it('calls no session interrupted whose end was not read yet', async () => {
+    const here = on()
+    const session = train(here.dir, { alive: true })
+    session.epoch()
+    await here.stores.ingest()
+    session.finish()
+    unlinkSync(join(session.run, 'alive'))
+    await here.spool().once(never())
+    const status = async () => statusOf((await here.team.sessions.session(session.id))!, () => '')
+    assert.equal(await status(), 'running')
+    await here.stores.ingest()
+    await here.spool().once(never())
+    assert.equal(await status(), 'completed')
+  })
+
+  it('tells of one that is killed soon after others saw it', async () => {
+    const here = on()
+    const [first, second] = [train(here.dir, { alive: true }), train(here.dir, { alive: true })]
+    const aliveUntil = async ({ id: sessionId }: Trained) => (await here.team.sessions.session(sessionId))?.team!.aliveUntil
+    await here.stores.ingest()
+    const stop = new AbortController()
+    const running = here.spool({}, { lifeMs: 3000 }).run(stop.signal)
+    try {
+      await until(() => aliveUntil(first), Boolean)
+      const third = train(here.dir, { alive: true })
+      await here.stores.ingest()
+      await until(() => aliveUntil(third), Boolean)
+      for (const { run } of [second, third]) unlinkSync(join(run, 'alive'))
+      for (const one of [second, third])
+        await until(
+          () => aliveUntil(one),
+          (time) => time === null,
+        )
+      assert.ok(await aliveUntil(first))
+    } finally {
+      stop.abort()
+      await running
+    }
   })
 
   it('tells lists what waits, and wakes whoever follows them', async () => {

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { processGone } from '../../journal/liveness'
+import { signature } from '../../journal/runFiles'
 import type { EpochRecord, SessionRecord } from '../ports'
 import type { Agreed, Noted } from '../team/decisions'
 import type { LocalDatabase } from './database'
@@ -297,6 +299,11 @@ export function unended(db: LocalDatabase) {
   const open = ids(db, 'SELECT id FROM session WHERE evaluates IS NULL AND pulled IS NULL AND attempt IS NOT NULL AND finished IS NULL')
   return open.length === 0 ? [] : sessionsOf(db, { deleted: true, ids: open })
 }
+
+/** Whether all that a session's journal holds now was read. */
+export const isRead = (db: LocalDatabase, id: string, run: string): boolean =>
+  (db.get<{ signature: string }>('SELECT signature FROM place WHERE session = ?', id)?.signature ?? '') ===
+  signature(join(run, 'journal.jsonl'))
 
 /** Epochs of the sessions that others can't see and are to see. */
 export const waiting = (db: LocalDatabase, sessions: readonly string[]): number =>

@@ -9,6 +9,7 @@ import { documentCount, documentsOf } from '../local/handOn'
 import * as notes from '../local/handing'
 import * as stored from '../local/sessions'
 import { mendName } from '../../tracking/reference'
+import type { LocalDatabase } from '../local/database'
 import type { LocalStores } from '../local/stores'
 import type { Marks, Progress, StoreVersion } from '../ports'
 import { agree, baseOf, type Decisions, isAgreed, isNoted, readDecisions, sameDecisions } from './decisions'
@@ -546,9 +547,9 @@ export class Spool {
   async #watchLife(run: Run) {
     let signed = Date.now()
     while (!run.signal.aborted) {
-      const { run: runOf } = folders(this.#stores.dir)
-      const unfinished = await this.#stores.use((db) => notes.unended(db))
-      const now = new Set(unfinished.filter((session) => statusOf(session, runOf) === 'running').map(({ id }) => id))
+      const now = new Set(
+        await this.#stores.use((db) => notes.unended(db).flatMap((session) => (this.#lives(db, session) ? [session.id] : []))),
+      )
       const due = Date.now() - signed >= this.#times.lifeMs
       if (due) signed = Date.now()
       const changed = [...now, ...this.#running].filter((id) => due || now.has(id) !== this.#running.has(id))
@@ -558,6 +559,13 @@ export class Spool {
       await this.#add(run, [...new Set(changed)])
       await new Bell().wait(Math.min(LIVING_EVERY_MS, this.#times.lifeMs), run.signal)
     }
+  }
+
+  /** Whether its engine lives. One that is gone counts as alive until all that it wrote was read: only then it is known how it ended. */
+  #lives(db: LocalDatabase, session: SessionOverview): boolean {
+    const { run } = folders(this.#stores.dir)
+    const status = statusOf(session, run)
+    return status === 'running' || (status === 'interrupted' && !notes.isRead(db, session.id, run(session.id)))
   }
 
   // ---- what a session is told, and what people decided about it
@@ -613,10 +621,16 @@ export class Spool {
     const { sessions, config } = this.#team
     let isNew = false
     for (let tries = 0; ; tries++) {
-      const told = await this.#told(id)
-      if (!told) return false
-      if (told.pulledFrom === this.#identity) return this.#agreeAboutPulled(run, told, isDue)
-      const alive = statusOf(told.record, folders(this.#stores.dir).run) === 'running'
+      const before = await this.#told(id)
+      if (!before) return false
+      if (before.pulledFrom === this.#identity) return this.#agreeAboutPulled(run, before, isDue)
+      const { told, alive } = await this.#stores.use((db) => {
+        const lives = this.#lives(db, before.record)
+        // How it ended may have been read meanwhile.
+        return { alive: lives, told: lives ? before : (notes.toldOf(db, id, this.#identity) ?? before) }
+      })
+      // Whoever looks for those that have ended has to know of it, however soon it ends.
+      if (alive) this.#running.add(id)
       const upload = uploadOf(told.record, config.by, alive, this.#stores.dir)
       const now = digest(upload)
       const isKnown = told.told === now && !isDue && tries === 0
