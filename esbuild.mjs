@@ -17,6 +17,7 @@ const builds = [
       'scripts/vscode/start.ts',
       'scripts/vscode/testDesktop.ts',
       'bench/main.ts',
+      'bench/services.ts',
       'bench/fresh.ts',
       'bench/scale.ts',
     ],

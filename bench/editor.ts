@@ -1,79 +1,19 @@
 // Measures what the language server promises, with the server as a process of its own, spoken to as an editor does.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { setTimeout as wait } from 'node:timers/promises'
-import {
-  createMessageConnection,
-  type MessageConnection,
-  StreamMessageReader,
-  StreamMessageWriter,
-} from 'vscode-languageserver-protocol/node'
 import type { Changed, FolderState, Page, SessionRow } from '../server/protocol/editor'
 import { LocalStores } from '../server/storage/local/stores'
-import { at, figure, root } from './figures'
+import { at, figure } from './figures'
 import { id, newFolder, RunFolder, writeMetrics } from './fixtures'
+import { Server } from './server'
 
 const SESSIONS = 10_000
 const LONG = 100_000
 const TRAININGS = 20
 const SCRIPT_LINES = 5000
-
-class Server {
-  readonly process: ChildProcess
-  readonly connection: MessageConnection
-  readonly begun = performance.now()
-
-  constructor(workspace: string) {
-    this.process = spawn(process.execPath, ['--no-warnings', '--max-semi-space-size=1', join(root, 'dist', 'server.js'), '--stdio'], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-    })
-    this.connection = createMessageConnection(new StreamMessageReader(this.process.stdout!), new StreamMessageWriter(this.process.stdin!))
-    this.connection.listen()
-    this.workspace = workspace
-  }
-  readonly workspace: string
-
-  async initialize() {
-    await this.connection.sendRequest('initialize', {
-      processId: process.pid,
-      rootUri: null,
-      capabilities: {},
-      workspaceFolders: [{ uri: pathToFileURL(this.workspace).href, name: 'bench' }],
-      initializationOptions: { trusted: true },
-    })
-    await this.connection.sendNotification('initialized', {})
-  }
-
-  ask<Answer>(method: string, params: unknown): Promise<Answer> {
-    return this.connection.sendRequest(method, params)
-  }
-
-  async timed(method: string, params: unknown): Promise<number> {
-    const begun = performance.now()
-    await this.ask(method, params)
-    return performance.now() - begun
-  }
-
-  /** Resident memory in MB. */
-  memory(): number {
-    const status = readFileSync(`/proc/${this.process.pid}/status`, 'utf8')
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024
-  }
-
-  /** Processor time so far, in seconds. */
-  processor(): number {
-    const fields = readFileSync(`/proc/${this.process.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / 100
-  }
-
-  async end() {
-    await this.ask('shutdown', undefined)
-    await this.connection.sendNotification('exit')
-    await new Promise((resolve) => this.process.once('exit', resolve))
-  }
-}
 
 /** Ten thousand finished sessions, one of them a hundred thousand epochs long. */
 export async function writeManySessions(dir: string) {

@@ -1,50 +1,26 @@
 // Measures what the README promises, each figure beside a floor measured in the same run.
 import { spawnSync } from 'node:child_process'
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
-import { cpus, release, tmpdir, totalmem } from 'node:os'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { fork } from '../server/actions/newSession'
 import { LocalStores } from '../server/storage/local/stores'
 import { measureComparison } from './comparison'
 import { measureEditor } from './editor'
-import { at, figure, figures, root, text } from './figures'
+import { at, figure, root, text } from './figures'
 import { id, newFolder, RunFolder, writeMetrics, writeWeights } from './fixtures'
+import { chosenOf, measure, type Parts } from './parts'
 import { questions } from './questions'
 import { measureSamples } from './samples'
+import { median, timed } from './turns'
 
 const { values: options } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } })
-
-async function timed(work: () => unknown): Promise<number> {
-  const begun = performance.now()
-  await work()
-  return performance.now() - begun
-}
 
 async function several(rounds: number, work: () => unknown): Promise<number[]> {
   const times = []
   for (let i = 0; i < rounds; i++) times.push(await timed(work))
   return times.toSorted((a, b) => a - b)
 }
-const median = (times: readonly number[]) =>
-  at(
-    times.toSorted((a, b) => a - b),
-    0.5,
-  )
-
 function run(program: string, args: readonly string[], env: Record<string, string> = {}): string {
   const done = spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, ...env }, maxBuffer: 1 << 28 })
   if (done.status !== 0) throw new Error(`${program} ${args.slice(0, 3).join(' ')} ended with ${done.status}: ${done.stderr}`)
@@ -96,7 +72,7 @@ async function question(name: string, what: string, dir: string, warm: number, c
   )
 }
 
-const parts: Record<string, () => Promise<void>> = {
+const parts: Parts = {
   async ingest() {
     const dir = newFolder()
     const names = Array.from({ length: 10 }, (_, i) => `metric${i}`)
@@ -374,30 +350,5 @@ const parts: Record<string, () => Promise<void>> = {
   },
 }
 
-const chosen = options.only === undefined ? Object.keys(parts) : options.only.split(',')
-const unknown = chosen.find((name) => !parts[name])
-if (unknown !== undefined) {
-  console.error(`There is no part "${unknown}". The parts are ${Object.keys(parts).join(', ')}.`)
-  process.exit(2)
-}
-const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, Node ${process.versions.node}`
-
-/** Each part in a process of its own: what one leaves in memory is no weight on the next. */
-function apart(names: readonly string[]) {
-  const folder = mkdtempSync(join(tmpdir(), 'epochtree-figures-'))
-  for (const name of names) {
-    const file = join(folder, `${name}.json`)
-    const { status } = spawnSync(process.execPath, ['--no-warnings', fileURLToPath(import.meta.url), '--only', name, '--json', file], {
-      stdio: 'inherit',
-    })
-    if (status !== 0) process.exit(status ?? 1)
-    figures.push(...(JSON.parse(readFileSync(file, 'utf8')) as { figures: typeof figures }).figures)
-  }
-  rmSync(folder, { recursive: true })
-}
-
-if (chosen.length > 1) {
-  console.log(machine)
-  apart(chosen)
-} else await parts[chosen[0]!]!()
-if (options.json) writeFileSync(options.json, `${JSON.stringify({ machine, figures }, undefined, 2)}\n`)
+const chosen = chosenOf(parts, options)
+if (chosen) await measure(parts, chosen, options)
