@@ -72,7 +72,7 @@ const questions = fc.array(
 )
 
 let count = 0
-const id = () => `${'6a000000'}${(++count).toString(16).padStart(16, '0')}`
+const id = () => `6a000000${(++count).toString(16).padStart(16, '0')}`
 
 function write(dir: string, { parent, fork, at }: Inferred<typeof history>) {
   const [first, second, evaluation] = [id(), id(), id()]
