@@ -18,6 +18,7 @@ const builds = [
       'scripts/vscode/testDesktop.ts',
       'bench/main.ts',
       'bench/fresh.ts',
+      'bench/scale.ts',
     ],
     outdir: 'out',
     outbase: '.',

@@ -28,7 +28,7 @@ import type { TeamConfig } from './storage/team/ports'
 import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
-const { collect, lostWeights, teamOfFolder, fork, resume, train, demo, follow } = later(acts)
+const { collect, lostWeights, examineTeam, fork, resume, train, demo, follow } = later(acts)
 const {
   renderChanged,
   renderCheckout,
@@ -40,7 +40,7 @@ const {
   renderStarted,
   renderWritten,
 } = later(acts)
-const { push, pull } = later(() => import('./actions/handOver'))
+const { collectFromTeam, push, pull } = later(() => import('./actions/handOver'))
 const { lastSeen, openWithTeam, readTeam } = later(() => import('./cli/team'))
 const { writeComparison } = later(() => import('./comparison/htmlFile'))
 const changes = later(async () => (await acts()).changes)
@@ -126,6 +126,13 @@ async function open(options: Common): Promise<Place> {
   return { dir, local, servers, stores: servers ? await openWithTeam(local, servers) : local }
 }
 
+/** What is here alone, whatever is wrong with a team. */
+async function openHere(options: Common): Promise<Pick<Place, 'dir' | 'local'>> {
+  const dir = findFolder(options.dir, process.cwd(), process.env)
+  makeFolder(dir)
+  return { dir, local: new LocalStores(dir, process.env, mayHaveTeam(dir, process.env) ? { team: true } : {}) }
+}
+
 /** Says once that others' sessions are shown as they were. */
 async function noteAway(stores: Stores) {
   const away = await lastSeen(stores)
@@ -186,6 +193,11 @@ function count(value: string): number {
 function seconds(value: string): number {
   const number = Number(value)
   if (!(number >= 0 && number < 1e6)) throw new InvalidArgumentError('It must be a number of seconds.')
+  return number
+}
+function days(value: string): number {
+  const number = Number(value)
+  if (!(value.trim() !== '' && number >= 0 && number < 1e5)) throw new InvalidArgumentError('It must be a number of days.')
   return number
 }
 
@@ -440,9 +452,17 @@ add({
   options: (command) =>
     command
       .option('--dry-run', 'only list it, with bytes')
-      .option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay", keepOption),
-  answer: (place, _, options) =>
-    place.local.use((db) => collect(db, place.dir, { dryRun: options['dryRun'] === true, keep: options['keep'] as Keep | undefined })),
+      .option('--keep <what>', "let go of other epochs' weights; graphs and metrics stay", keepOption)
+      .addOption(new Option('--team', "on the team's servers, and not in this folder").conflicts('keep'))
+      .option('--grace <days>', 'with --team: remove sessions that were deleted so long ago (7 without it)', days),
+  answer: (place, _, options) => {
+    const dryRun = options['dryRun'] === true
+    const graceDays = options['grace'] as number | undefined
+    if (options['team'] === true)
+      return interruptible((signal, progress) => collectFromTeam(place.dir, { env: process.env, signal, progress, dryRun, graceDays }))
+    if (graceDays !== undefined) throw new EpochtreeError('bad-argument', '--grace is about the team: give --team as well.')
+    return place.local.use((db) => collect(db, place.dir, { dryRun, keep: options['keep'] as Keep | undefined }))
+  },
   text: renderCollected,
 })
 
@@ -533,7 +553,7 @@ program
   .option('--rebuild', 'put the store aside and build it again from the run folders and weights')
   .addHelpText('after', '\nExample:\n  epochtree doctor --rebuild')
   .action(async (options: Common & { rebuild?: boolean }) => {
-    const { dir, local: stores } = await open({ ...options, local: false })
+    const { dir, local: stores } = await openHere(options)
     const { file } = stores
     if (options.rebuild)
       for (const suffix of ['', '-wal', '-shm']) if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.old${suffix}`)
@@ -559,7 +579,7 @@ program
         },
         sessions: (await stores.sessions.sessions()).length,
         problems: [...(await stores.sessions.problems()), ...(await stores.use((db) => lostWeights(db, dir)))],
-        team: await teamOfFolder(stores, process.env),
+        team: await examineTeam(stores, process.env),
       }
       const style = styleFor(process.stdout, process.env)
       await print(options.json ? JSON.stringify(answer) : await renderDoctor(answer, style, Date.now() / 1000))

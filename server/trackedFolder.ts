@@ -128,6 +128,12 @@ export class TrackedFolder implements Context {
     if (before && !this.#closed) void this.#tell([], [], false)
   }
 
+  /** Tells what the folder is like, also where it has nothing that changed. */
+  async announce() {
+    await this.#loaded
+    if (!this.#closed) await this.#tell([], [], true)
+  }
+
   get hasTeam() {
     return this.#hasTeam
   }

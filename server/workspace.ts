@@ -98,7 +98,9 @@ export class Workspace {
       if (!folder) continue
       this.#teams.set(dir, { of, given })
       if (given === null && (before?.given ?? null) === null) continue
-      this.#folders.set(dir, this.#track(dir, folder.name, folder.version + 1))
+      const anew = this.#track(dir, folder.name, folder.version + 1)
+      this.#folders.set(dir, anew)
+      void anew.announce()
       await folder.close()
     }
   }
@@ -126,8 +128,9 @@ export class Workspace {
           ...(elastic ? { elastic: { for: config.elastic.node, ...elastic } } : {}),
         },
       }
-    } catch {
-      // Whoever opens it says what is wrong.
+    } catch (error) {
+      // Whoever opens it says what is wrong with where it is.
+      this.#events.log(explain(error).message)
       return given
     }
   }

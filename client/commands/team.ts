@@ -42,18 +42,37 @@ export function team({ server, secrets, log }: Parts): Commands {
     },
     'epochtree.showTeam': async (given?: Given) => {
       const folder = await folderOf(given, t('Show the team of which folder?'), ({ team: one }) => one !== null)
-      const picked = await vscode.window.showQuickPick(itemsOf(folder), {
-        title: t('Team of {0}', folder.name),
-        placeHolder:
-          folder.team && isCalm(folder.team)
-            ? t('All is uploaded, and every server can be reached')
-            : t('What is the matter, and what still works'),
-        matchOnDescription: true,
-        matchOnDetail: true,
-      })
-      if (picked?.run === 'connect') await vscode.commands.executeCommand('epochtree.connectTeam', { dir: folder.dir })
-      if (picked?.run === 'log') log.show()
+      const picked = await showTeam(server, folder)
+      if (picked === 'connect') await vscode.commands.executeCommand('epochtree.connectTeam', { dir: folder.dir })
+      if (picked === 'log') log.show()
     },
+  }
+}
+
+/** How the servers are, for as long as it is looked at. */
+async function showTeam(server: Server, folder: FolderState): Promise<TeamItem['run']> {
+  const pick = vscode.window.createQuickPick<TeamItem>()
+  const show = (now: FolderState) => {
+    pick.placeholder =
+      now.team && isCalm(now.team) ? t('All is uploaded, and every server can be reached') : t('How the servers are, and what still works')
+    pick.items = itemsOf(now)
+  }
+  pick.title = t('Team of {0}', folder.name)
+  pick.matchOnDescription = true
+  pick.matchOnDetail = true
+  show(folder)
+  const listening = server.on('epochtree/changed', ({ dir, folder: now }) => {
+    if (dir === folder.dir) show(now)
+  })
+  try {
+    return await new Promise((resolve) => {
+      pick.onDidAccept(() => resolve(pick.selectedItems[0]?.run))
+      pick.onDidHide(() => resolve(undefined))
+      pick.show()
+    })
+  } finally {
+    listening.dispose()
+    pick.dispose()
   }
 }
 

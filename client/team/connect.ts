@@ -152,7 +152,7 @@ async function askServer<Name extends 'mongo' | 'elastic'>(
     try {
       await about.askLogin({ ...about.step, back: true }, known ?? {}, trouble, async (login, token) => {
         const wrong = await tryOut(server, dir, tried(settings, login), token)
-        if (wrong === undefined) keep(login)
+        if (wrong === null) keep(login)
         return wrong?.message
       })
       return settings
@@ -195,7 +195,7 @@ async function askElastic(asking: Asking) {
           await askText({
             ...step,
             prompt: t("API key. It is kept with the system's secrets, for this address alone."),
-            placeholder: '',
+            placeholder: t('API key'),
             value: known.apiKey ?? '',
             secret: true,
             check: async (text) => (text.trim() ? undefined : t('Paste the key.')),

@@ -77,9 +77,11 @@ export const stateText = ({ state, since }: TeamServer): string =>
 
 export const stateIcon = ({ state }: TeamServer): string => ({ ok: 'pass', away: 'debug-disconnect', refused: 'circle-slash' })[state]
 
+const SERVERS = 3
+
 /** Whether all is there, and nothing waits. */
 export const isCalm = ({ servers, waiting, trouble }: TeamStatus) =>
-  trouble === null && waiting === 0 && servers.every(({ state }) => state === 'ok')
+  trouble === null && waiting === 0 && servers.length === SERVERS && servers.every(({ state }) => state === 'ok')
 
 const LONGEST_NAME = 60
 

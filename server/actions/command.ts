@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { constants, homedir, hostname, userInfo } from 'node:os'
-import { dirname, posix, win32 } from 'node:path'
+import { dirname, join, posix, relative, resolve, sep, win32 } from 'node:path'
 import * as z from 'zod/mini'
 import { EpochtreeError } from '../errors'
 import { maskSecrets } from '../tracking/secrets'
@@ -18,6 +18,8 @@ export interface RecordedCommand {
   readonly user?: string | undefined
   readonly host?: string | undefined
   readonly signature?: string | undefined
+  /** The folder as from the project's, with slashes: of a command that another machine recorded. */
+  readonly within?: string | undefined
 }
 
 const recorded = z.object({
@@ -27,11 +29,36 @@ const recorded = z.object({
   user: z.optional(z.string()),
   host: z.optional(z.string()),
   signature: z.optional(z.string()),
+  within: z.optional(z.string()),
 })
 
 export function readCommand(command: JsonObject | null): RecordedCommand | undefined {
   const parsed = recorded.safeParse(command)
   return parsed.success ? parsed.data : undefined
+}
+
+/**
+ * A command that another machine recorded, as it reads here: in the same place of the project, and with the Python that is here where that machine's is
+ * not. Its words stay as they are otherwise; nobody runs it unasked.
+ */
+export function commandHere({ within, ...command }: RecordedCommand, dir: string): RecordedCommand {
+  const { cwd, argv } = command
+  if (within === undefined || existsSync(cwd)) return command
+  const project = dirname(dir)
+  const here = resolve(project, within)
+  if (!existsSync(here) || relative(project, here).split(sep)[0] === '..') return command
+  // Of the paths that were given whole, those that led into the project.
+  const there = cwd.slice(0, cwd.length - within.length).replace(/[\\/]+$/, '')
+  const moved = (word: string) =>
+    word.startsWith(`${there}/`) || word.startsWith(`${there}\\`) ? join(project, word.slice(there.length + 1).replaceAll('\\', '/')) : word
+  const [program, ...words] = argv.map(moved)
+  const python = /[\\/](python[\d.]*)(?:\.exe)?$/i.test(program!) && !existsSync(program!)
+  return {
+    ...command,
+    cwd: here,
+    argv: [python ? (process.platform === 'win32' ? 'python' : 'python3') : program!, ...words],
+    signature: undefined,
+  }
 }
 
 const NOTED = /^(CUDA_|OMP_|MKL_|NCCL_|TORCH|PYTORCH|TF_|XLA_|HF_|WORLD_SIZE|VIRTUAL_ENV|CONDA_|PYTHON)/

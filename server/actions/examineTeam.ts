@@ -3,9 +3,8 @@ import type { TeamJson } from '../protocol/model'
 import type { LocalStores } from '../storage/local/stores'
 import { readTeam } from '../storage/team/config'
 import { loadTeam } from '../storage/team/load'
-import type { TeamPlaces } from '../storage/team/open'
-import type { ServerName, TeamConfig } from '../storage/team/ports'
-import { SERVERS, type ServerState, Watched } from '../storage/team/watched'
+import type { ServerName, Team, TeamConfig } from '../storage/team/ports'
+import { SERVERS, type ServerState } from '../storage/team/watched'
 
 /** A server that takes longer than this to say anything is away. */
 const ANSWERS_WITHIN_MS = 20_000
@@ -32,55 +31,59 @@ const addresses = ({ mongo, elastic, gcs }: TeamConfig): Readonly<Record<ServerN
   'Google Cloud Storage': `gs://${gcs.bucket}/${gcs.prefix}${gcs.endpoint === undefined ? '' : ` on ${gcs.endpoint}`}`,
 })
 
-export interface ExaminedTeam {
-  /** What was known before of the team, and of how its servers were. */
-  readonly states: readonly ServerState[]
-  readonly places: TeamPlaces
-  /** Epochs that others can't see yet. */
-  readonly waiting: number
-  /** Told how the servers are now. */
-  readonly keep: (states: readonly ServerState[]) => void
+/** How a folder's team is; null where it has none. What is wrong with what says where its servers are is an answer as well. */
+export async function examineTeam(stores: LocalStores, env: NodeJS.ProcessEnv): Promise<TeamJson | null> {
+  let config: TeamConfig | undefined
+  try {
+    config = readTeam(stores.dir, env)
+  } catch (error) {
+    return { trouble: explain(error).message, servers: [], waiting: 0, works: stillWorks(SERVERS) }
+  }
+  if (!config) return null
+  const { openTeamStores } = await loadTeam()
+  const opened = openTeamStores(stores, config, { env })
+  try {
+    const states = await Promise.all(SERVERS.map(async (name) => askOne(name, opened.team, () => opened.states)))
+    const at = addresses(config)
+    const sessions = await stores.sessions.sessions({ deleted: true })
+    return {
+      trouble: null,
+      servers: states.map(({ name, state, since, message }) => ({ name, address: at[name], state, since, message })),
+      waiting: sessions.reduce((sum, { team }) => sum + (team?.waiting ?? 0), 0),
+      works: stillWorks(states.flatMap(({ name, state }) => (state === 'ok' ? [] : [name]))),
+    }
+  } finally {
+    // What is here belongs to whoever asked.
+    await opened.team.close().catch(() => undefined)
+  }
 }
 
-/** Asks each of a team's servers how it is, all at once. */
-export async function examineTeam(config: TeamConfig, { states, places, waiting, keep }: ExaminedTeam): Promise<TeamJson> {
-  const watched = new Watched(() => undefined, states)
-  const { openTeam } = await loadTeam()
-  const team = openTeam(config, places, watched)
+/** A question whose answer tells that it can be worked with: who may not read is let in by a mere call. */
+const questions = (team: Team, signal: AbortSignal): Readonly<Record<ServerName, () => Promise<unknown>>> => ({
+  MongoDB: async () => {
+    await team.sessions.check(signal)
+    return team.sessions.changes()
+  },
+  Elasticsearch: () => team.documents.check(signal),
+  'Google Cloud Storage': () => team.weights.check(signal),
+})
+
+async function askOne(name: ServerName, team: Team, states: () => readonly ServerState[]): Promise<ServerState> {
+  const known = () => states().find((one) => one.name === name)
   try {
-    await Promise.all(
-      (
-        [
-          ['MongoDB', team.sessions],
-          ['Elasticsearch', team.documents],
-          ['Google Cloud Storage', team.weights],
-        ] as const
-      ).map(async ([name, port]) => {
-        try {
-          await within(port.check(AbortSignal.timeout(ANSWERS_WITHIN_MS)), name)
-        } catch (error) {
-          // What is none of the server's own errors is told as well: something is wrong on the way to it.
-          watched.failed(name, error)
-          if (watched.state(name)?.state === 'ok' || !watched.state(name))
-            watched.failed(name, new EpochtreeError('server-away', `${name} could not be asked: ${(error as Error).message}`))
-        }
-      }),
-    )
-  } finally {
-    await team.close().catch(() => undefined)
-  }
-  keep(watched.states)
-  const at = addresses(config)
-  return {
-    trouble: null,
-    servers: watched.states.map(({ name, state, since, message }) => ({ name, address: at[name], state, since, message })),
-    waiting,
-    works: stillWorks(watched.states.flatMap(({ name, state }) => (state === 'ok' ? [] : [name]))),
+    await within(questions(team, AbortSignal.timeout(ANSWERS_WITHIN_MS))[name](), name)
+    return known() ?? { name, state: 'ok', since: Date.now() / 1000, message: null }
+  } catch (error) {
+    const seen = known()
+    if (seen && seen.state !== 'ok') return seen
+    // It is none of the server's own errors: something is wrong on the way to it.
+    const { code, message } = explain(error)
+    return { name, state: code === 'server-away' ? 'away' : 'refused', since: Date.now() / 1000, message }
   }
 }
 
 /** Some clients wait longer than anybody does, whatever they were told. */
-async function within(asked: Promise<void>, name: ServerName) {
+async function within(asked: Promise<unknown>, name: ServerName) {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -99,16 +102,4 @@ async function within(asked: Promise<void>, name: ServerName) {
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** Null where the folder has no team. */
-export async function teamOfFolder({ dir }: LocalStores, env: NodeJS.ProcessEnv): Promise<TeamJson | null> {
-  const waiting = 0
-  let config: TeamConfig | undefined
-  try {
-    config = readTeam(dir, env)
-  } catch (error) {
-    return { trouble: explain(error).message, servers: [], waiting, works: stillWorks(SERVERS) }
-  }
-  return config ? examineTeam(config, { states: [], places: { cache: '', cacheBytes: 0 }, waiting, keep: () => undefined }) : null
 }

@@ -1,9 +1,10 @@
 import { EpochtreeError } from '../errors'
-import type { PulledJson, PushedJson } from '../protocol/model'
+import type { CollectedJson, PulledJson, PushedJson } from '../protocol/model'
 import { findSession, modelOf } from '../references'
 import { type Context, sessionJson } from '../requests'
 import type { LocalStores } from '../storage/local/stores'
 import type { Progress, Stores } from '../storage/ports'
+import { collectTeam } from '../storage/team/gc'
 import { readTeam } from '../storage/team/config'
 import { loadTeam } from '../storage/team/load'
 import { teamPlaces } from '../storage/team/places'
@@ -57,6 +58,22 @@ export async function pull(
   })
   return { session: await sessionJson({ dir, stores }, id), ...brought }
 }
+
+const SECONDS_A_DAY = 24 * 3600
+
+/** Removes for good what the team's servers need not keep. */
+export const collectFromTeam = (
+  dir: string,
+  { env, signal, progress, dryRun, graceDays }: Handing & { readonly dryRun: boolean; readonly graceDays?: number | undefined },
+): Promise<CollectedJson> =>
+  withTeam(dir, env, (team) =>
+    collectTeam(team, {
+      dryRun,
+      ...(signal ? { signal } : {}),
+      ...(progress ? { progress } : {}),
+      ...(graceDays === undefined ? {} : { graceSeconds: graceDays * SECONDS_A_DAY }),
+    }),
+  )
 
 /** A team as references are looked up in it: nothing of it is read from journals. */
 const onlyAsked = ({ sessions, documents, weights }: Team): Stores => ({

@@ -4,7 +4,7 @@ import { basename, isAbsolute, join, resolve as resolvePath } from 'node:path'
 import { EpochtreeError } from '../errors'
 import { nameFile, reserveName, unreservedName } from '../journal/names'
 import { checkName } from '../journal/marks'
-import { flush, folders } from '../journal/runFiles'
+import { flush, folders, readText } from '../journal/runFiles'
 import { isObject, mergeDeep, setOverride } from '../json'
 import type { ForkedFrom, Json, JsonObject, StartedJson } from '../protocol/model'
 import { type Found, findSession, resolve } from '../references'
@@ -14,7 +14,7 @@ import { upTo } from '../tracking/lineage'
 import { planProblem } from '../tracking/plan'
 import { mendName } from '../tracking/reference'
 import { bring, checkHere } from './changes'
-import { isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
+import { commandHere, isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
 import { maskSecrets } from '../tracking/secrets'
 
 /** What a user changes for a new training. */
@@ -203,7 +203,8 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const { session: seen, epoch } = found
   const trainer = (await stores.sessions.session(epoch.sessionId)) ?? seen
   await checkForkable(context, found)
-  const command = runnable(forkCommand(trainer, seen), seen.name, launching)
+  const recorded = forkCommand(trainer, seen)
+  const command = runnable(recorded && commandHere(recorded, context.dir), seen.name, launching)
   const overrides = overridesOf(trainer.overrides, (await settingsOf(context, trainer)).hyperparameters, edits, launching.cwd)
   const forkedFrom = { sessionId: epoch.sessionId, epochId: epoch.id, epochNumber: epoch.number }
   const { modelName } = seen
@@ -289,6 +290,13 @@ export async function nameFor({ stores, dir }: Context, base: string): Promise<s
   return unreservedName(base, (name) => existsSync(nameFile(dir, name)) || (theirs?.has(name) ?? false))
 }
 
+/** Whether a session was brought here from a team: its own engine writes on elsewhere. */
+function wasPulled(dir: string, id: string): boolean {
+  const path = join(folders(dir).run(id), 'session.json')
+  const file: unknown = existsSync(path) ? JSON.parse(readText(path, LARGEST_PLAN)) : undefined
+  return isObject(file) && isObject(file['pulled'])
+}
+
 /** The same session going on from its last committed epoch. */
 export async function resume(context: Context, text: string, launching: Launching): Promise<StartedJson> {
   const session = await findSession(context.stores, text)
@@ -298,6 +306,11 @@ export async function resume(context: Context, text: string, launching: Launchin
     throw new EpochtreeError('session-deleted', `${session.name} is deleted. Bring it back first: \`epochtree restore ${session.name}\`.`)
   if (json.status === 'running')
     throw new EpochtreeError('session-running', `${session.name} is running. Stop it first: \`epochtree stop ${session.name}\`.`)
+  if (wasPulled(context.dir, session.id))
+    throw new EpochtreeError(
+      'bad-argument',
+      `${session.name} is trained on another machine, and this is a copy. Start from one of its epochs instead: \`epochtree fork ${session.name}\`.`,
+    )
   const command = runnable(readCommand(session.command), session.name, launching)
   return started(context, session.id, folders(context.dir).run(session.id), command, launching)
 }

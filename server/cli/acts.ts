@@ -16,4 +16,4 @@ export {
   renderWritten,
 } from './text/outcomes'
 export { follow } from './watch'
-export { teamOfFolder } from '../actions/examineTeam'
+export { examineTeam } from '../actions/examineTeam'

@@ -220,12 +220,14 @@ export interface CheckoutJson {
 export interface CollectedJson {
   /** What was, or would be, removed. */
   readonly items: readonly {
-    readonly kind: 'session' | 'epochs' | 'documents' | 'weights' | 'leftover'
+    readonly kind: 'session' | 'epochs' | 'documents' | 'weights' | 'graph' | 'leftover'
     readonly what: string
     readonly bytes: number
   }[]
   readonly bytes: number
   readonly dryRun: boolean
+  /** On the team's servers, and not in the folder. */
+  readonly team?: true
 }
 export interface ProblemJson {
   readonly sessionId: string

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import type { ResponseError } from 'vscode-languageserver-protocol/node'
@@ -120,27 +121,29 @@ describe("a folder's team, over the protocol", () => {
     assert.deepEqual(asked.values, [])
   })
 
-  it('comes and goes with the settings and with the file, while the folder is open', async () => {
-    const root = folderWith()
-    const client = await opened({ root, secrets })
-    const changes: (boolean | undefined)[] = []
-    let last = -1
-    const step = async (has: boolean) => {
-      const { version } = await client.heard('epochtree/changed', (one) => (one.folder.team !== null) === has && one.version > last)
-      last = version
-      changes.push(has)
-    }
-    client.notify('epochtree/settings', { ...settings, store: storeAt(trap.port), ownStore: null })
-    await step(true)
-    client.notify('epochtree/settings', { ...settings, store: { ...storeAt(trap.port), mode: 'local' }, ownStore: null })
-    await step(false)
-    client.notify('epochtree/settings', settings)
-    writeFileSync(join(root, '.epochtree', 'config.json'), JSON.stringify({ store: storeAt(trap.port) }))
-    await step(true)
-    rmSync(join(root, '.epochtree', 'config.json'))
-    await step(false)
-    assert.deepEqual(changes, [true, false, true, false])
-  })
+  for (const what of ['with sessions', 'without any'])
+    it(`comes and goes with the settings and with the file, while a folder ${what} is open`, async () => {
+      const root = folderWith()
+      if (what === 'without any') rmSync(join(root, '.epochtree', 'runs'), { recursive: true })
+      const client = await opened({ root, secrets })
+      const changes: (boolean | undefined)[] = []
+      let last = -1
+      const step = async (has: boolean) => {
+        const { version } = await client.heard('epochtree/changed', (one) => (one.folder.team !== null) === has && one.version > last)
+        last = version
+        changes.push(has)
+      }
+      client.notify('epochtree/settings', { ...settings, store: storeAt(trap.port), ownStore: null })
+      await step(true)
+      client.notify('epochtree/settings', { ...settings, store: { ...storeAt(trap.port), mode: 'local' }, ownStore: null })
+      await step(false)
+      client.notify('epochtree/settings', settings)
+      writeFileSync(join(root, '.epochtree', 'config.json'), JSON.stringify({ store: storeAt(trap.port) }))
+      await step(true)
+      rmSync(join(root, '.epochtree', 'config.json'))
+      await step(false)
+      assert.deepEqual(changes, [true, false, true, false])
+    })
 
   for (const [what, store, sentence] of [
     [
@@ -171,6 +174,25 @@ describe("a folder's team, over the protocol", () => {
     await asked.at(1)
     client.notify('epochtree/secretsChanged')
     assert.deepEqual(await asked.at(2), { mongo: mongo.uri, elastic: elastic.node })
+  })
+
+  it('is sent what a person gave the editor for it', async () => {
+    const headers = new Heard<string | undefined>()
+    const elastic = createHttpServer((request, response) => {
+      headers.add(request.headers.authorization)
+      response.writeHead(401, { 'x-elastic-product': 'Elasticsearch' }).end('{}')
+    })
+    await new Promise<void>((done) => elastic.listen(0, '127.0.0.1', done))
+    try {
+      const node = `http://127.0.0.1:${(elastic.address() as { port: number }).port}`
+      await opened({
+        root: folderWith({ store: { ...storeAt(trap.port), elastic: { node } } }),
+        secrets: (what) => ({ mongo: null, elastic: what.elastic === node ? { username: 'me', password: 'hunter2' } : null }),
+      })
+      assert.equal(await headers.at(1), `Basic ${Buffer.from('me:hunter2').toString('base64')}`)
+    } finally {
+      elastic.close()
+    }
   })
 
   describe('written down in the folder', () => {

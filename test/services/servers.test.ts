@@ -140,6 +140,16 @@ describe('a bucket of its own', () => {
     assert.equal((await file().download())[0].toString(), 'one')
   })
 
+  it('tells when an object was touched since it was looked at', async () => {
+    const file = storageAt(server.url).bucket('weights').file('a/touched')
+    await file.save('one')
+    const [{ generation }] = await file.getMetadata()
+    // Google's makes a new version of its metadata, this one a new one of the object.
+    await file.setMetadata({ metadata: { needed: 'yes' } })
+    await assert.rejects(file.delete({ ifGenerationMatch: generation!, ifMetagenerationMatch: 1 }), { code: 412 })
+    assert.equal((await file.exists())[0], true)
+  })
+
   it('writes once, and removes only what was looked at', async () => {
     const bucket = storageAt(server.url).bucket('weights')
     const file = bucket.file('once')

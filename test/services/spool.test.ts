@@ -8,9 +8,9 @@ import type { HandedOn, ServerAway } from '../../server/storage/team/spool'
 import { CHILD, id, PARENT, writeRuns } from '../contract/fixture'
 import { random } from '../fault/support'
 import { elastic, elasticAt, freshTeam, gcs, mongo, mongoAt } from './servers'
+import { startProxy } from './proxy'
 import { dropTeam, type Machine, machine, never, spoolChild, until } from './support'
 import { evaluate, train, type Trained } from './training'
-import { Way } from './way'
 
 const NOTHING: HandedOn = { sessions: 0, epochs: 0, documents: 0, bytes: 0, left: [] }
 
@@ -413,9 +413,9 @@ describe('the spool', () => {
   it('goes on by itself when servers come back, and tells which were away and since when', async function () {
     this.timeout(600_000)
     const ways = {
-      mongo: await Way.to((await mongo()).url),
-      elastic: await Way.to((await elastic()).url),
-      gcs: await Way.to((await gcs()).url),
+      mongo: await startProxy((await mongo()).url),
+      elastic: await startProxy((await elastic()).url),
+      gcs: await startProxy((await gcs()).url),
     }
     const through: TeamConfig = {
       by: config.by,
@@ -443,7 +443,7 @@ describe('the spool', () => {
             ['mongo', 'MongoDB'],
           ] as const) {
             const before = Date.now() / 1000
-            await ways[key].cut()
+            await ways[key].down()
             session.epoch()
             await here.stores.ingest()
             await until(
@@ -461,7 +461,7 @@ describe('the spool', () => {
                 (one) => one?.tags[0] === key,
               )
             }
-            await ways[key].mend()
+            await ways[key].up()
             await until(
               () => waiting(here),
               ([n]) => n === 0,
@@ -474,7 +474,7 @@ describe('the spool', () => {
       )
       await assertThere([session], direct.team)
       // At once, and with one of them away for good: it tells why, and hands on what it can.
-      await ways.elastic.cut()
+      await ways.elastic.down()
       session.epoch()
       await here.stores.ingest()
       const { left } = await here.spool({}, { patienceMs: 1000 }).once(never())
@@ -484,7 +484,7 @@ describe('the spool', () => {
       )
       assert.match(left[0]!.why, /Elasticsearch/)
     } finally {
-      for (const way of Object.values(ways)) await way.cut()
+      for (const way of Object.values(ways)) await way.close()
     }
   })
 

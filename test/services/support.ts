@@ -90,3 +90,7 @@ export async function dropTeam({ mongo, elastic }: TeamConfig): Promise<void> {
   await client.close()
   await ask(`${elastic.node}/${elastic.prefix}-*`, { method: 'DELETE' }).catch(() => {})
 }
+
+export function pullChild(config: TeamConfig, root: string, sessionId: string): Child {
+  return start(process.execPath, ['out/test/services/pullProcess.js', root, JSON.stringify(config), sessionId], join(root, '.epochtree'))
+}

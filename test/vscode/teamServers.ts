@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +9,8 @@ import { startMongo } from '../../scripts/services/mongo'
 import type { Running } from '../../scripts/services/running'
 import { toStderr } from '../../scripts/vscode/root'
 
-export const PASSWORD = 'correct horse battery staple'
+/** Made anew for each run: whoever looks for it in files finds it in none that came with the project. */
+export const PASSWORD = randomBytes(12).toString('hex')
 export const BUCKET = 'team-bucket'
 
 /** The three servers of a team, empty, for one suite: they are killed in it. Elasticsearch asks for a password and speaks TLS, with a certificate of its own authority. */
@@ -27,7 +29,11 @@ export async function startTeam(): Promise<TeamServers> {
     { name: 'admin', password: PASSWORD, role: 'superuser' as const },
     { name: 'reader', password: PASSWORD, role: 'reader' as const },
   ]
-  const starting = [startMongo({ say: toStderr }), startElastic({ users, tls: certificate, say: toStderr }), startGcs({ say: toStderr })] as const
+  const starting = [
+    startMongo({ say: toStderr }),
+    startElastic({ users, tls: certificate, say: toStderr }),
+    startGcs({ say: toStderr }),
+  ] as const
   const started = await Promise.allSettled(starting)
   const running = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   const stop = async () => {

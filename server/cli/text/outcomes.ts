@@ -52,12 +52,15 @@ export const renderWritten = ({ file, bytes: size }: SavedFile): string =>
 
 const MOST = 50
 
-export function renderCollected({ items, bytes: total, dryRun }: CollectedJson, style: Style): string {
-  if (!items.length) return 'Nothing to remove: everything is reached by a session. (What is younger than an hour is spared.)'
+export function renderCollected({ items, bytes: total, dryRun, team }: CollectedJson, style: Style): string {
+  if (!items.length)
+    return team
+      ? "Nothing to remove on the team's servers. (A deleted session can be restored for some days, and weights that were brought within a day are spared.)"
+      : 'Nothing to remove: everything is reached by a session. (What is younger than an hour is spared.)'
   const rows = items.slice(0, MOST).map(({ kind, what, bytes: size }) => [style.dim(kind), safe(what, 90), bytes(size)])
   const more = items.length > MOST ? [`  and ${plural(items.length - MOST, 'more item')}`] : []
   return [
-    `${dryRun ? 'Would free' : 'Freed'} ${bytes(total)}:`,
+    `${dryRun ? 'Would free' : 'Freed'} ${bytes(total)}${team ? " on the team's servers" : ''}:`,
     table(rows, { indent: 2, align: ['left', 'left', 'right'] }),
     ...more,
   ].join('\n')

@@ -10,18 +10,19 @@ import { curves } from './curves'
 import { isId, prepareTemplate, wrongPrefix } from './layout'
 import * as metrics from './metrics'
 import * as samples from './samples'
-import type { Epoch, Resolve } from './scopes'
+import { type Epoch, type Limits, LIMITS, type Resolve } from './scopes'
 import { aggregate } from './search'
 import { Server } from './server'
 import * as upkeep from './upkeep'
 
 /** The team's documents in Elasticsearch. `resolve` tells which epochs of a scope are visible, in the order of history. */
-export function openElastic(config: TeamConfig['elastic'], resolve: Resolve): TeamDocuments {
+export function openElastic(config: TeamConfig['elastic'], resolve: Resolve, more: Partial<Limits> = {}): TeamDocuments {
   const { prefix } = config
   const wrong = wrongPrefix(prefix)
   if (wrong !== undefined) throw new EpochtreeError('bad-argument', wrong)
-  const server = new Server(config)
-  const search = { prefix, server }
+  const limits = { ...LIMITS, ...more }
+  const server = new Server(config, limits.milliseconds)
+  const search = { prefix, server, limits }
   /** Indices that were looked at. */
   const prepared = new Set<string>()
   let template: Promise<void> | undefined

@@ -35,7 +35,8 @@ export const MAPPING = {
     at: column('integer'),
     /**
      * `inner` for points that no question about an epoch as a whole looks at; `last` for one that may be the epoch's value, `outer` for one
-     * that may be the lowest, the highest or at an end. A document without any counts as all of them.
+     * that may be the lowest, the highest or at an end, `falls` for one whose step is below the one before. A document without any counts
+     * as any of them.
      */
     role: keyword,
     line: column('integer'),
@@ -101,6 +102,7 @@ const mappings = z.record(z.string(), z.object({ mappings: z.looseObject({ _meta
 
 /** Makes the template by which each month's index is made, or looks whether the one that is there is ours. What people changed in it, such as the number of shards, stays. */
 export async function prepareTemplate(server: Server, prefix: string, signal?: AbortSignal) {
+  await checkIndices(server, prefix, prefix, signal)
   const path = `/_index_template/${encodeURIComponent(prefix)}`
   const before = await server.ask({ method: 'GET', path, allowed: [404], signal })
   if (before.status === 404) {
@@ -121,7 +123,6 @@ export async function prepareTemplate(server: Server, prefix: string, signal?: A
     const after = await server.ask({ method: 'GET', path, allowed: [404], signal })
     checkTemplate(server, prefix, after.status === 404 ? undefined : after.body)
   } else checkTemplate(server, prefix, before.body)
-  await checkIndices(server, prefix, prefix, signal)
 }
 
 function checkTemplate(server: Server, prefix: string, body: unknown) {

@@ -40,7 +40,7 @@ export function sorted<Metric extends ports.MetricName>(found: Iterable<Metric>)
 
 export async function metrics(search: Search, epochs: readonly Epoch[]): Promise<ports.MetricName[]> {
   const found = new Map<string, ports.MetricName>()
-  for (const part of partsOf(search.prefix, epochs))
+  for (const part of partsOf(search, epochs))
     for await (const { key } of combinations(search, part, { query: pointsQuery('last'), sources: [source('split'), source('name')] })) {
       const { split, name } = key
       if (typeof split === 'string' && typeof name === 'string') found.set(JSON.stringify([split, name]), { split, name })
@@ -57,7 +57,7 @@ export async function last(
 ): Promise<{ readonly place: number; readonly metric: ports.MetricName; readonly value: number }[]> {
   if (metrics?.length === 0) return []
   const wanted = { which: 'last', ...(metrics ? { metrics } : {}) } as const
-  const { points, series } = await readPoints(search, partsOf(search.prefix, epochs), epochs, wanted, signal)
+  const { points, series } = await readPoints(search, partsOf(search, epochs), epochs, wanted, signal)
   const found: { place: number; metric: ports.MetricName; value: number }[] = []
   const { epoch, series: of, step, value } = points
   let reached = Number.NaN
@@ -107,7 +107,7 @@ export async function spans(search: Search, epochs: readonly Epoch[]): Promise<p
     lastTime: { max: { field: 'time' } },
   }
   const value = (bucket: Json, name: string) => objectOf(search.server, bucket[name])['value']
-  for (const part of partsOf(search.prefix, epochs)) {
+  for (const part of partsOf(search, epochs)) {
     const asked = { query: pointsQuery('outer', undefined, true), sources: [source('epoch')], aggs: bounds }
     for await (const { key, bucket } of combinations(search, part, asked)) {
       const place = places.get(String(key['epoch']))
@@ -125,7 +125,7 @@ export async function spans(search: Search, epochs: readonly Epoch[]): Promise<p
 export async function lastStep(search: Search, epochs: readonly Epoch[]): Promise<number | null> {
   const final = epochs.at(-1)
   if (!final) return null
-  const [part] = partsOf(search.prefix, [final])
+  const [part] = partsOf(search, [final])
   const aggs = { step: { max: { field: 'step' } } }
   const answer = part && (await aggregate(search, part, { query: pointsQuery('outer', undefined, true), aggs }))
   const step = answer && objectOf(search.server, answer['step'])['value']
@@ -141,7 +141,7 @@ export async function points(
   metric: ports.MetricName,
   signal?: AbortSignal,
 ): Promise<ports.Points> {
-  const read = await readPoints(search, partsOf(search.prefix, epochs), epochs, { which: 'all', metrics: [metric] }, signal)
+  const read = await readPoints(search, partsOf(search, epochs), epochs, { which: 'all', metrics: [metric] }, signal)
   const order = read.points.order()
   const taken = (column: Float64Array) => Float64Array.from(order, (i) => column[i]!)
   return {

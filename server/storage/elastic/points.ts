@@ -10,7 +10,7 @@ export type Which = 'all' | 'outer' | 'last'
 const ROLES: Readonly<Record<Which, readonly Json[]>> = {
   all: [],
   outer: [{ bool: { must_not: { term: { role: 'inner' } } } }],
-  last: [{ bool: { must_not: { terms: { role: ['inner', 'outer'] } } } }],
+  last: [{ bool: { must_not: { terms: { role: ['inner', 'outer', 'falls'] } } } }],
 }
 
 export const METRIC = { term: { kind: 'metric' } }
@@ -91,10 +91,11 @@ export class Points {
     return number
   }
 
-  /** Takes over points whose metrics are numbered otherwise. */
-  append(other: Points, series: readonly number[]) {
+  /** Takes over points whose metrics are numbered otherwise, or some of them. */
+  append(other: Points, series: readonly number[], only?: (series: number, epoch: number) => boolean) {
     const sources = other.sources.map((source) => this.#source(source))
     for (let k = 0; k < other.n; k++) {
+      if (only && !only(series[other.series[k]!]!, other.epoch[k]!)) continue
       if (this.n === this.value.length) this.#grow()
       const i = this.n++
       for (const name of ['epoch', 'step', 'value', 'time', 'at'] as const) this[name][i] = other[name][k]!

@@ -39,7 +39,6 @@ interface ClientError {
   readonly message?: string
   readonly statusCode?: number | undefined
   readonly body?: unknown
-  readonly cause?: unknown
 }
 
 /** Turns what went wrong with a request into a sentence with a remedy. The client's error is not taken along: it holds the request's headers. */
@@ -60,7 +59,7 @@ export function refusal(error: unknown, { node }: Shown): unknown {
       )
     case 'ConnectionError':
     case 'NoLivingConnectionsError':
-      return unreachable(server, causeOf(error))
+      return unreachable(server, message)
     case 'ProductNotSupportedError':
       return new EpochtreeError(
         'server-refused',
@@ -75,55 +74,32 @@ export function refusal(error: unknown, { node }: Shown): unknown {
   }
 }
 
-function causeOf(error: unknown): { code: string; message: string } {
-  const found = { code: '', message: '' }
-  for (let one = error, depth = 0; typeof one === 'object' && one !== null && depth < 8; depth++) {
-    const { code, message, cause: inner } = one as { code?: unknown; message?: unknown; cause?: unknown }
-    if (typeof message === 'string' && message !== '') found.message = message
-    if (typeof code === 'string' && code !== '') found.code = code
-    one = inner
-  }
-  return found
-}
-
-const EXPIRED = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
-const UNTRUSTED = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'CERT_UNTRUSTED',
-  'CERT_SIGNATURE_FAILURE',
-])
-
-function unreachable(server: string, { code, message }: { code: string; message: string }): EpochtreeError {
-  if (EXPIRED.has(code))
+/** The client keeps of a failed connection only what was said of it. */
+function unreachable(server: string, said: string): EpochtreeError {
+  if (/certificate has expired|certificate is not yet valid|CERT_(HAS_EXPIRED|NOT_YET_VALID)/.test(said))
     return new EpochtreeError(
       'server-refused',
-      `The certificate of ${server} is not valid at this time (${code}). Have it renewed, or set this machine's clock.`,
+      `The certificate of ${server} is not valid at this time (${clipped(said)}). Have it renewed, or set this machine's clock.`,
     )
-  if (UNTRUSTED.has(code))
-    return new EpochtreeError(
-      'server-refused',
-      `The certificate of ${server} is signed by nobody whom this machine trusts (${code}). Name a file with the certificate of its authority as the team's \`caFile\` for Elasticsearch.`,
-    )
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+  if (/altnames|ALTNAME/.test(said))
     return new EpochtreeError(
       'server-refused',
       `The certificate of ${server} is made out to another host. Use the name that it is made out to as the address.`,
     )
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL'))
+  if (/certificate/i.test(said))
     return new EpochtreeError(
       'server-refused',
-      `${server} does not speak TLS as expected (${clipped(message)}). Look whether its address begins with http:// or https://.`,
+      `The certificate of ${server} is signed by nobody whom this machine trusts (${clipped(said)}). Name a file with the certificate of its authority as the team's \`caFile\` for Elasticsearch.`,
     )
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+  if (/SSL|EPROTO|wrong version number/.test(said))
+    return new EpochtreeError(
+      'server-refused',
+      `${server} does not speak TLS as expected. Look whether its address begins with http:// or https://.`,
+    )
+  if (/ENOTFOUND|EAI_AGAIN/.test(said))
     return new EpochtreeError('server-away', `The host of ${server} is not known. Look at the network, or at the address in the settings.`)
-  const why = code === 'ECONNREFUSED' ? 'nothing listens there' : clipped(message || code)
-  const tls = /other side closed|socket hang up|ECONNRESET/.test(`${code} ${message}`)
-    ? ' If it speaks TLS only, its address begins with https://.'
-    : ''
+  const why = said.includes('ECONNREFUSED') ? 'nothing listens there' : clipped(said)
+  const tls = /other side closed|socket hang up|ECONNRESET/.test(said) ? ' If it speaks TLS only, its address begins with https://.' : ''
   return new EpochtreeError(
     'server-away',
     `${server} can't be reached (${why}). Look whether it runs and whether the network leads there.${tls} What is here still works.`,

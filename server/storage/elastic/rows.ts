@@ -26,7 +26,7 @@ const identity = (parts: readonly (string | number)[]) =>
 const begin = (kind: string, { epochId, sessionId, number, source, split }: DocumentColumns) =>
   `{"kind":"${kind}","epoch":"${epochId}","session":"${sessionId}","number":${number},"source":"${source}","split":${JSON.stringify(termOf(split))}`
 
-const ROLES = ['inner', 'outer', 'last'] as const
+const ROLES = ['inner', 'outer', 'falls', 'last'] as const
 
 function metricRows(index: string, columns: MetricColumns): Rows {
   const { epochId, source, split, name, level, from, steps, values, times } = columns
@@ -54,7 +54,6 @@ export function rolesOf(steps: Float64Array | null, values: Float64Array, times:
   const n = values.length
   const roles = new Uint8Array(n)
   if (n === 0) return roles
-  // The last as it was logged tells how many there are.
   let [low, high, gap, first, last, early, late, falls] = [-1, -1, -1, 0, n - 1, 0, 0, 0]
   for (let i = 0; i < n; i++) {
     const value = values[i]!
@@ -76,9 +75,10 @@ export function rolesOf(steps: Float64Array | null, values: Float64Array, times:
       if (falls === 0 && steps[i]! < steps[i - 1]!) falls = i
     }
   }
-  for (const place of [low, high, gap, first, early, late, n - 1, ...(falls > 0 ? [falls - 1, falls] : [])])
-    if (place >= 0) roles[place] = 1
-  roles[last] = 2
+  // The first as it was logged stands for all, and the last tells how many there are.
+  for (const place of [low, high, gap, first, early, late, 0, n - 1, falls - 1]) if (place >= 0) roles[place] = 1
+  if (falls > 0) roles[falls] = 2
+  roles[last] = 3
   return roles
 }
 

@@ -21,7 +21,7 @@ export async function sampleFields(search: Search, epochs: readonly Epoch[]): Pr
   const places = new Map(epochs.map(({ id }, place) => [id, place]))
   const lastOf = async (field: 'names' | 'numeric') => {
     const found = new Map<string, { readonly split: string; readonly name: string; place: number }>()
-    for (const part of partsOf(search.prefix, epochs)) {
+    for (const part of partsOf(search, epochs)) {
       const asked = { query: [SAMPLE, { exists: { field } }], sources: ['epoch', 'split', field].map((one) => source(one)) }
       for await (const { key } of combinations(search, part, asked)) {
         const { epoch, split, [field]: name } = key
@@ -49,7 +49,7 @@ export async function lastSampled(
   const terms = [...new Set(fields.map(termOf))]
   let found = -1
   const aggs = Object.fromEntries(terms.map((term, i) => [`field${i}`, { filter: { term: { names: term } } }]))
-  for (const part of partsOf(search.prefix, epochs)) {
+  for (const part of partsOf(search, epochs)) {
     const query = [SAMPLE, { term: { split: termOf(split) } }, ...(terms.length > 0 ? [{ terms: { names: terms } }] : [])]
     for await (const { key, bucket } of combinations(search, part, {
       query,
@@ -115,7 +115,7 @@ async function linesOf(
   }
   const place = ['epoch', 'source', 'line', 'row']
   let large = false
-  for (const part of partsOf(search.prefix, epochs)) {
+  for (const part of partsOf(search, epochs)) {
     for await (const page of pages(search, part, { query, columns: [...place, 'large', ...keys] }, signal)) {
       if (counted(page.length) > MOST_SAMPLES)
         throw new EpochtreeError(

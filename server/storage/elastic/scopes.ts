@@ -21,8 +21,17 @@ export interface Part {
 
 /** Elasticsearch takes no more terms at once (`index.max_terms_count`). */
 const MOST_IDS = 65_536
-/** Fewer are asked by their ids: a document counts then whatever else stands in it. */
-const FEW = 64
+export interface Limits {
+  /** So many epochs are asked by their ids, and read point by point: a document counts then whatever else stands in it. */
+  readonly few: number
+  /** More are asked by ranges of their numbers where so many follow each other on average. */
+  readonly run: number
+  /** So many points of curves are read to be reduced here. */
+  readonly points: number
+  /** How long a question may take. */
+  readonly milliseconds: number
+}
+export const LIMITS: Limits = { few: 64, run: 8, points: 20_000, milliseconds: 10_000 }
 /** Ranges of one query. */
 const MOST_RUNS = 256
 
@@ -34,17 +43,17 @@ interface Run {
 }
 
 /** As few queries as there can be: by session and range of numbers where epochs follow each other, else by ids. */
-export function partsOf(prefix: string, epochs: readonly Epoch[]): Part[] {
+export function partsOf({ prefix, limits }: { readonly prefix: string; readonly limits: Limits }, epochs: readonly Epoch[]): Part[] {
   const found = epochs.filter(({ id }) => isId(id))
   if (found.length === 0) return []
-  const runs = found.length > FEW ? runsOf(found) : []
+  const runs = found.length > limits.few ? runsOf(found) : []
   const part = (of: readonly Epoch[], filter: Json, numbered: boolean): Part => ({
     epochs: of,
     filter,
     numbered,
     indices: [...new Set(of.map(({ id }) => indexOf(prefix, id)))],
   })
-  if (runs.length > 0 && runs.length <= MOST_RUNS && runs.length * 8 <= found.length) {
+  if (runs.length > 0 && runs.length <= MOST_RUNS && runs.length * limits.run <= found.length) {
     const should = runs.map(({ sessionId, from, to }) => ({
       bool: { filter: [{ term: { session: sessionId } }, { range: { number: { gte: from, lte: to } } }] },
     }))

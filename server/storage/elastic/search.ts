@@ -1,5 +1,6 @@
 import { EpochtreeError } from '../../errors'
-import type { Part } from './scopes'
+import { reasonOf, refused } from './refusals'
+import type { Limits, Part } from './scopes'
 import type { Json, Server } from './server'
 
 /** Hits of one page; Elasticsearch gives no more (`index.max_result_window`). */
@@ -13,6 +14,7 @@ const MOST_INDICES = 24
 export interface Search {
   readonly prefix: string
   readonly server: Server
+  readonly limits: Limits
 }
 /** Values of a document by field, as columns have them: a list each. */
 export type Hit = Readonly<Record<string, readonly unknown[] | undefined>>
@@ -42,6 +44,52 @@ export async function aggregate(
     return status === 404 ? undefined : (answer as Json)
   })
   return body && objectOf(server, body['aggregations'])
+}
+
+export interface Aggregation {
+  readonly part: Pick<Part, 'indices' | 'filter'>
+  readonly query: readonly Json[]
+  readonly aggs: Json
+}
+
+/** Searches of one request. */
+const TOGETHER = 64
+
+/** Several questions in few requests, answered in their order. */
+export async function aggregateAll(
+  { prefix, server }: Search,
+  asked: readonly Aggregation[],
+  signal?: AbortSignal,
+): Promise<(Json | undefined)[]> {
+  const found: (Json | undefined)[] = []
+  for (let from = 0; from < asked.length; from += TOGETHER) {
+    const some = asked.slice(from, from + TOGETHER)
+    const indices = [...new Set(some.flatMap(({ part }) => part.indices))]
+    const answers = await withIndices(prefix, indices, async (names) => {
+      const lines = some.map(
+        ({ part, query, aggs }) =>
+          `${JSON.stringify(WHOLE)}\n${JSON.stringify({ size: 0, track_total_hits: false, query: all(part.filter, ...query), aggs })}\n`,
+      )
+      const { body } = await server.ask({
+        method: 'POST',
+        path: `/${names}/_msearch`,
+        query: { filter_path: 'responses.aggregations,responses.status,responses.error' },
+        lines: lines.join(''),
+        signal,
+      })
+      const { responses } = objectOf(server, body)
+      if (!Array.isArray(responses) || responses.length !== some.length) throw damaged(server)
+      const each = (responses as readonly unknown[]).map((response) => {
+        const { status, aggregations, ...more } = objectOf(server, response)
+        if (status === 404) return undefined
+        if (typeof status !== 'number' || status >= 400) throw refused(`Elasticsearch at ${server.node}`, Number(status), reasonOf(more))
+        return objectOf(server, aggregations)
+      })
+      return each.every((one) => one === undefined) ? undefined : each
+    })
+    found.push(...(answers ?? some.map(() => undefined)))
+  }
+  return found
 }
 
 /** All documents that match, page by page, in no order: nothing is sorted. */

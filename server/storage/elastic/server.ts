@@ -13,8 +13,10 @@ export interface Request {
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean>>
   readonly body?: Json
-  /** Lines of a bulk request. */
+  /** Lines, of a request that has several parts. */
   readonly lines?: string
+  /** Whoever asks asks again where the server is busy. */
+  readonly once?: true
   readonly signal?: AbortSignal | undefined
   readonly timeout?: number
   /** Statuses that are answers and no errors. */
@@ -25,8 +27,6 @@ export interface Answer {
   readonly body: unknown
 }
 
-/** Whoever asks is not to wait longer. */
-const QUESTION_MS = 10_000
 /** No answer is larger: pages and buckets are counted. */
 const MOST_BYTES = 256 << 20
 /** A busy server is asked again after so many milliseconds. */
@@ -36,10 +36,13 @@ const BUSY_PAUSES = [100, 300, 1000]
 export class Server implements Shown {
   readonly node: string
   readonly #config: Config
+  readonly #milliseconds: number
   #client: Promise<Client> | undefined
 
-  constructor(config: Config) {
+  /** Whoever asks waits no longer than so many milliseconds. */
+  constructor(config: Config, milliseconds: number) {
     this.#config = config
+    this.#milliseconds = milliseconds
     this.node = shown(config.node)
   }
 
@@ -56,7 +59,7 @@ export class Server implements Shown {
     }
   }
 
-  async #ask({ method, path, query, body, lines, signal, timeout = QUESTION_MS, allowed = [] }: Request): Promise<Answer> {
+  async #ask({ method, path, query, body, lines, signal, timeout = this.#milliseconds, allowed = [] }: Request): Promise<Answer> {
     checkAborted(signal)
     const client = await this.#opened()
     try {
@@ -106,7 +109,7 @@ export class Server implements Shown {
       ...(url.protocol === 'https:' && caFile ? { tls: { ca: [...rootCertificates, certificates(caFile)] } } : {}),
       // On the same machine it would only cost time.
       compression: !/^(localhost|127\..*|\[::1\])$/.test(url.hostname),
-      requestTimeout: QUESTION_MS,
+      requestTimeout: this.#milliseconds,
       // A connection that was closed meanwhile is opened anew.
       maxRetries: 1,
       maxResponseSize: MOST_BYTES,

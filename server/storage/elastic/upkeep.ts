@@ -17,7 +17,7 @@ const MOST_EPOCHS = 10_000
 /** All documents of epochs as they were written. */
 export async function* read(search: Search, epochs: readonly Epoch[], signal?: AbortSignal): AsyncGenerator<DocumentColumns> {
   for (const epoch of epochs) {
-    const [part] = partsOf(search.prefix, [epoch])
+    const [part] = partsOf(search, [epoch])
     if (!part) continue
     yield* readMetrics(search, epoch, part, signal)
     yield* readSampleLines(search, epoch, part, signal)

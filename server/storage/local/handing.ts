@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { processGone } from '../../journal/liveness'
 import type { EpochRecord, SessionRecord } from '../ports'
 import type { Agreed, Noted } from '../team/decisions'
 import type { LocalDatabase } from './database'
@@ -24,17 +27,29 @@ export function noteTeam(db: LocalDatabase, identity: string) {
 /** Beyond this no lease is believed: its clock was wrong. */
 const LONGEST_LEASE_SECONDS = 3600
 
+/** Names this process, for as long as it lives, to whoever comes after it. */
+export const newHolder = () => `${process.pid}@${hostname()} ${randomBytes(8).toString('hex')}`
+
+/** Whether whoever held a lease is gone without leaving it. */
+function isGone(holder: string): boolean {
+  const [, pid, host] = /^(\d+)@(.*) [0-9a-f]+$/.exec(holder) ?? []
+  return host === hostname() && processGone(Number(pid))
+}
+
 /** One process at a time for a folder; false where another has it. Taken again before the seconds are over. */
 export function takeLease(db: LocalDatabase, name: string, holder: string, seconds: number, now = Date.now() / 1000): boolean {
+  const before = db.get<{ holder: string }>('SELECT holder FROM lease WHERE name = ?', name)?.holder
+  const gone = before !== undefined && before !== holder && isGone(before) ? before : null
   return (
     db.run(
       `INSERT INTO lease(name, holder, until) VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET holder = excluded.holder, until = excluded.until
-        WHERE lease.holder = excluded.holder OR lease.until < ?4 OR lease.until > ?5`,
+        WHERE lease.holder = excluded.holder OR lease.holder IS ?6 OR lease.until < ?4 OR lease.until > ?5`,
       name,
       holder,
       now + seconds,
       now,
       now + LONGEST_LEASE_SECONDS,
+      gone,
     ) > 0
   )
 }

@@ -56,7 +56,7 @@ type SessionRow = readonly [...OverviewRow, overrides: string, command: Text, at
 const OVERVIEW = `s.id, s.name, s.model, s.created, s.key, s.fork_session, s.fork_epoch, s.fork_number, s.tags, s.selected, chosen.number selected_number,
   origin.session origin, origin.number origin_number, s.deleted, s.attempt IS NOT NULL started, CASE WHEN s.finished IS NULL THEN s.attempt END engine, s.finished,
   s.own, s.latest, s.latest_number, s.open, s.open_number, s.problems, s.handed,
-  CASE WHEN s.pulled IS NOT NULL THEN json_extract(s.pulled, '$.by') END pulled_by, s.pulled IS NOT NULL AND json_extract(s.pulled, '$.team') IS (SELECT identity FROM team) same_team`
+  CASE WHEN s.pulled IS NOT NULL THEN json_extract(s.pulled, '$.by') END pulled_by, s.pulled IS NOT NULL AND json_extract(s.pulled, '$.team') IS coalesce((SELECT identity FROM team), json_extract(s.pulled, '$.team')) same_team`
 const FROM = `FROM session s
   LEFT JOIN epoch chosen ON chosen.id = s.selected AND chosen.state IN ('ok', 'verifying')
   LEFT JOIN epoch origin ON origin.id = s.fork_epoch AND origin.state IN ('ok', 'verifying')`

@@ -68,11 +68,12 @@ export function openMongo(config: TeamConfig['mongo'], { large, patience }: Mong
     startRemoval: (sessionId, deletedBefore) => removal.startRemoval(mongo, sessionId, deletedBefore),
     removal: (sessionId, deletedBefore, gone = new Set()) => removal.removal(mongo, sessionId, deletedBefore, gone),
     finishRemoval: (sessionId) => removal.finishRemoval(mongo, sessionId),
-    unneededWeights: (sha256s, idle, signal) => removal.unneededWeights(mongo, sha256s, idle, signal),
+    unneededWeights: (sha256s, idle, signal, gone) => removal.unneededWeights(mongo, sha256s, idle, signal, gone),
     claimWeights: (sha256s, idle, signal) => removal.claimWeights(mongo, sha256s, idle, signal),
     dropWeights: (sha256s) => removal.dropWeights(mongo, sha256s),
-    unneededGraphs: (hashes, idle, signal) => removal.unneededGraphs(mongo, hashes, idle, signal),
-    removeGraphs: (idle, dryRun, signal) => removal.removeGraphs(mongo, idle, dryRun, signal),
+    claimedWeights: (signal) => removal.claimedWeights(mongo, signal),
+    unneededGraphs: (hashes, idle, signal, gone) => removal.unneededGraphs(mongo, hashes, idle, signal, gone),
+    removeGraphs: (idle, signal, gone) => removal.removeGraphs(mongo, idle, signal, gone),
     check: async (signal) => {
       mongo.forget()
       byHand.forget()

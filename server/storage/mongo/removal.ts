@@ -163,7 +163,7 @@ async function neededUpTo(mongo: Mongo, sessionId: ObjectId, gone: ReadonlySet<s
 }
 
 /** Those of the files that an epoch names as its weights or state. */
-async function named(mongo: Mongo, sha256s: readonly string[], signal?: AbortSignal): Promise<Set<string>> {
+async function named(mongo: Mongo, sha256s: readonly string[], signal?: AbortSignal, gone?: ReadonlySet<string>): Promise<Set<string>> {
   const found = new Set<string>()
   for (const some of pieces(sha256s, SMALL_PIECE)) {
     checkAborted(signal)
@@ -180,7 +180,9 @@ async function named(mongo: Mongo, sha256s: readonly string[], signal?: AbortSig
       { signal },
     )
     // Twelve bytes of a hash are enough to spare a file.
-    const used = new Set(documents.flatMap(({ weightsId, stateId }) => [String(weightsId), String(stateId)]))
+    const used = new Set(
+      documents.flatMap(({ _id, weightsId, stateId }) => (gone?.has(String(_id)) ? [] : [String(weightsId), String(stateId)])),
+    )
     for (const sha256 of some) if (used.has(sha256.slice(0, 24))) found.add(sha256)
   }
   return found
@@ -208,9 +210,10 @@ export async function unneededWeights(
   sha256s: readonly string[],
   idleSeconds: number,
   signal?: AbortSignal,
+  gone?: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const since = await ago(mongo, idleSeconds)
-  const used = await named(mongo, sha256s, signal)
+  const used = await named(mongo, sha256s, signal, gone)
   for (const sha256 of await keptByHand(mongo, signal)) used.add(sha256)
   const left = sha256s.filter((sha256) => !used.has(sha256))
   const fresh = new Set<string>()
@@ -282,12 +285,28 @@ export async function dropWeights(mongo: Mongo, sha256s: readonly string[]): Pro
     )
 }
 
+/** What was claimed by somebody who did not come to its end. */
+export async function claimedWeights(mongo: Mongo, signal?: AbortSignal): Promise<readonly string[]> {
+  const documents = await mongo.ask(
+    (db) =>
+      db
+        .collection('Weights')
+        .find({ removing: true }, { projection: { sha256: 1 } })
+        .toArray(),
+    {
+      signal,
+    },
+  )
+  return documents.flatMap(({ sha256 }) => (typeof sha256 === 'string' && HASH.test(sha256) ? sha256 : []))
+}
+
 /** Graphs that no epoch names, and that nobody has brought for so long. */
 export async function unneededGraphs(
   mongo: Mongo,
   hashes: readonly string[],
   idleSeconds: number,
   signal?: AbortSignal,
+  gone?: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const since = await ago(mongo, idleSeconds)
   const left: string[] = []
@@ -314,7 +333,10 @@ export async function unneededGraphs(
         },
       ),
     ])
-    const used = new Set([...named.map(({ modelGraphId }) => String(modelGraphId)), ...fresh.map(({ _id }) => String(_id))])
+    const used = new Set([
+      ...named.flatMap(({ _id, modelGraphId }) => (gone?.has(String(_id)) ? [] : String(modelGraphId))),
+      ...fresh.map(({ _id }) => String(_id)),
+    ])
     for (const hash of some) if (!used.has(hash.slice(0, 24))) left.push(hash)
   }
   return left
@@ -327,8 +349,8 @@ export async function unneededGraphs(
 export async function* removeGraphs(
   mongo: Mongo,
   idleSeconds: number,
-  dryRun: boolean,
   signal?: AbortSignal,
+  gone?: ReadonlySet<string>,
 ): AsyncGenerator<{ readonly hash: string; readonly bytes: number }> {
   const since = await ago(mongo, idleSeconds)
   // Of a graph that something else wrote nobody knows who needs it.
@@ -348,11 +370,11 @@ export async function* removeGraphs(
     if (!last) return
     after = last._id
     const hashes = page.flatMap(({ hash }) => (typeof hash === 'string' && HASH.test(hash) ? hash : []))
-    for (const hash of await unneededGraphs(mongo, hashes, idleSeconds, signal)) {
+    for (const hash of await unneededGraphs(mongo, hashes, idleSeconds, signal, gone)) {
       const _id = hashId(hash)!
       const document = await mongo.ask((db) => db.collection('ModelGraph').findOne({ _id, hash }), { signal })
       if (!document) continue
-      if (!dryRun) {
+      if (!gone) {
         const { deletedCount } = await mongo.ask((db) => db.collection('ModelGraph').deleteOne({ _id, hash, ...old }))
         if (deletedCount === 0) continue
       }

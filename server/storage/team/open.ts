@@ -34,7 +34,9 @@ export const adapters: Adapters = {
 /** A team's three servers, as one. None is asked before there is a question for it: whoever is away is found out then, and noted. */
 export function openTeam(config: TeamConfig, places: TeamPlaces, watched = new Watched(), { mongo, elastic, gcs } = adapters): Team {
   const weights = watched.port<TeamWeights>('Google Cloud Storage', () => gcs(config.gcs, places), { streams: ['list'], here: ['path'] })
-  const sessions = watched.port<TeamSessions>('MongoDB', () => mongo(config.mongo, { large: weights }), { streams: ['newest'] })
+  const sessions = watched.port<TeamSessions>('MongoDB', () => mongo(config.mongo, { large: weights }), {
+    streams: ['newest', 'removeGraphs'],
+  })
   const resolve: Resolve = async (scope, signal) =>
     (await sessions.epochs(scope, signal)).map(({ id, number, sessionId }) => ({ id, number, sessionId }))
   const documents = watched.port<TeamDocuments>('Elasticsearch', () => elastic(config.elastic, resolve), { streams: ['read'] })

@@ -133,15 +133,31 @@ export interface TeamSessions extends SessionStore {
   removal(sessionId: string, deletedBefore: number, gone?: ReadonlySet<string>): Promise<Removal | undefined>
   /** Removes the epochs that `startRemoval` told of, and the session with its last one. */
   finishRemoval(sessionId: string): Promise<void>
-  /** Those of the files that no epoch names as weights or state, and that nobody has brought for so many seconds. */
-  unneededWeights(sha256s: readonly string[], idleSeconds: number, signal?: AbortSignal): Promise<readonly string[]>
+  /** Those of the files that no epoch names as weights or state, or only such as are taken for gone, and that nobody has brought for so many seconds. */
+  unneededWeights(
+    sha256s: readonly string[],
+    idleSeconds: number,
+    signal?: AbortSignal,
+    gone?: ReadonlySet<string>,
+  ): Promise<readonly string[]>
   /** The same, claimed: nobody can bring them until `dropWeights`, which must come within half an hour, after they were removed from the bucket. */
   claimWeights(sha256s: readonly string[], idleSeconds: number, signal?: AbortSignal): Promise<readonly string[]>
   dropWeights(sha256s: readonly string[]): Promise<void>
+  /** What somebody claimed and did not drop. */
+  claimedWeights(signal?: AbortSignal): Promise<readonly string[]>
   /** Those of the graphs that no epoch names, and that nobody has brought for so many seconds; also such as the team has no document of. */
-  unneededGraphs(hashes: readonly string[], idleSeconds: number, signal?: AbortSignal): Promise<readonly string[]>
-  /** Removes the documents of graphs that nobody needs, or only tells of them. What lies in the bucket stays there. */
-  removeGraphs(idleSeconds: number, dryRun: boolean, signal?: AbortSignal): AsyncIterable<{ readonly hash: string; readonly bytes: number }>
+  unneededGraphs(
+    hashes: readonly string[],
+    idleSeconds: number,
+    signal?: AbortSignal,
+    gone?: ReadonlySet<string>,
+  ): Promise<readonly string[]>
+  /** Removes the documents of graphs that nobody needs. What lies in the bucket stays there. With `gone` it only tells what would be removed without those epochs. */
+  removeGraphs(
+    idleSeconds: number,
+    signal?: AbortSignal,
+    gone?: ReadonlySet<string>,
+  ): AsyncIterable<{ readonly hash: string; readonly bytes: number }>
   /** Drops what is kept for the next question and looks whether the server answers. */
   check(signal?: AbortSignal): Promise<void>
   close(): Promise<void>

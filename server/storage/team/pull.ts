@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   appendFileSync,
   chmodSync,
@@ -29,7 +28,7 @@ import { mendName } from '../../tracking/reference'
 import type { LocalDatabase } from '../local/database'
 import { removeSource } from '../local/chunks'
 import { documentCount, sourcesOf } from '../local/handOn'
-import { leaveLease, takeLease, toldOf } from '../local/handing'
+import { leaveLease, newHolder, takeLease, toldOf } from '../local/handing'
 import * as stored from '../local/sessions'
 import type { LocalStores } from '../local/stores'
 import type { Attempt, EpochRecord, FileRecord, Progress, Segment, SessionRecord } from '../ports'
@@ -76,7 +75,7 @@ const appendNote = z.object({ at: z.int().check(z.gte(0)) })
  * and hashes that are some.
  */
 export async function pull(stores: LocalStores, team: Team, sessionId: string, options: PullOptions = {}): Promise<Pulled> {
-  const holder = randomBytes(8).toString('hex')
+  const holder = newHolder()
   const lease = () => stores.use((db) => takeLease(db, LEASE, holder, LEASE_SECONDS))
   if (!(await lease()))
     throw new EpochtreeError('team-busy', 'Another process brings sessions into this folder at this moment. Try again when it is done.')

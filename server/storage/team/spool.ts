@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { EpochtreeError, explain } from '../../errors'
 import { statusOf } from '../../journal/liveness'
@@ -146,7 +145,7 @@ export class Spool {
   readonly #team: Team
   readonly #events: SpoolEvents
   readonly #times: SpoolTimes
-  readonly #holder = randomBytes(8).toString('hex')
+  readonly #holder = notes.newHolder()
   readonly #mongo: Server
   readonly #elastic: Server
   readonly #bucket: Server
@@ -591,7 +590,7 @@ export class Spool {
       if (!told) return false
       if (told.pulledFrom === this.#identity) return this.#agreeAboutPulled(run, told, isDue)
       const alive = statusOf(told.record, folders(this.#stores.dir).run) === 'running'
-      const upload = uploadOf(told.record, config.by, alive)
+      const upload = uploadOf(told.record, config.by, alive, this.#stores.dir)
       const now = digest(upload)
       const isKnown = told.told === now && !isDue && tries === 0
       if (isKnown && isAgreed(told)) return true
