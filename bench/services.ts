@@ -6,7 +6,11 @@ import { elastic, gcs, mongo, stopServers } from '../test/services/servers'
 import { chosenOf, measure, type Parts } from './parts'
 import { measureBulk } from './team/bulk'
 import { measureComparison } from './team/comparison'
+import { measureFollow } from './team/follow'
+import { measureFork } from './team/fork'
+import { measureLocal } from './team/local'
 import { SMALL, WHOLE } from './team/sizes'
+import { measureTree } from './team/tree'
 import { measureWeights } from './team/weights'
 
 const { values: options } = parseArgs({
@@ -17,7 +21,11 @@ const sizes = options.small ? SMALL : WHOLE
 const parts: Parts = {
   bulk: () => measureBulk(sizes),
   comparison: () => measureComparison(sizes),
+  tree: () => measureTree(sizes),
   weights: () => measureWeights(sizes),
+  fork: () => measureFork(sizes),
+  local: () => measureLocal(sizes),
+  follow: () => measureFollow(sizes),
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))

@@ -30,7 +30,7 @@ export async function measureComparison({ rounds, epochs }: Sizes) {
     'segments' in scope ? visible.filter((_, model) => scope.segments.some(({ sessionId }) => sessionId === session(model))).flat() : []
   const store = openElastic(through, resolve)
   for (const [model, kind] of KINDS.entries()) await store.write(metricColumns(session(model), kind, epochs, METRICS, STEPS))
-  const { index } = rowsOf(elastic.prefix, metricColumns(session(0), KINDS[0]!, 1, 1, 1).next().value)
+  const { index } = rowsOf(elastic.prefix, [...metricColumns(session(0), KINDS[0]!, 1, 1, 1)][0]!)
   const client = plainClient(through)
   // Segments as they lie on the servers: one would be slower while they are put together, and the other not.
   await client.indices.forcemerge({ index, max_num_segments: 1 })
