@@ -185,7 +185,8 @@ export async function cellsByPlace(
     const answers = await aggregateAll(
       search,
       runs.map(({ part, shift, from, to }) => {
-        const histogram = { field, interval: width, offset: -shift, min_doc_count: 1 }
+        // A single bucket is wider than any number is large.
+        const histogram = { field, interval: Math.min(width, 2 ** 1000), offset: -shift, min_doc_count: 1 }
         const bounds = { first: { min: { field } }, last: { max: { field } }, epoch: { min: { field: 'number' } } }
         const aggs = {
           cells: { histogram, aggs: { ...BAND, ...bounds } },
@@ -196,12 +197,15 @@ export async function cellsByPlace(
       signal,
     )
     const places = answers.map((answer) => {
-      const all = new Set<number>()
-      for (const bucket of nestedIn(search.server, answer, series, some).values())
-        for (const cell of bucketsOf(search.server, bucket['cells'])) all.add(numberIn(objectOf(search.server, cell['last'])['value']))
-      return [...all]
+      const all = new Map<number, number[]>()
+      for (const [number, bucket] of nestedIn(search.server, answer, series, some))
+        all.set(
+          number,
+          bucketsOf(search.server, bucket['cells']).map((cell) => numberIn(objectOf(search.server, cell['last'])['value'])),
+        )
+      return all
     })
-    const values = await valuesAt(search, runs, { series, metrics: some, of: field, most }, places, signal)
+    const values = await valuesAt(search, runs, { series, of: field, most }, places, signal)
     for (const [i, answer] of answers.entries())
       for (const [number, bucket] of nestedIn(search.server, answer, series, some)) {
         const one = new Answer(search.server, bucket)
@@ -231,30 +235,33 @@ export async function cellsByPlace(
 async function valuesAt(
   search: Search,
   runs: readonly Shifted[],
-  { series, metrics, of: field, most }: Asked & { readonly most: number },
-  places: readonly (readonly number[])[],
+  { series, of: field, most }: Omit<Asked, 'metrics'> & { readonly most: number },
+  places: readonly ReadonlyMap<number, readonly number[]>[],
   signal?: AbortSignal,
 ): Promise<Map<number, Map<number, number>>[]> {
   const found = runs.map(() => new Map<number, Map<number, number>>())
-  // Curves that are logged together have their last points at the same places; of others there are more places than any of them has.
-  const apart = Math.max(...places.map(({ length }) => length)) > 2 * most
-  const asked = runs.flatMap(({ part }, run) =>
-    (apart ? metrics.map((metric) => [metric]) : [metrics]).map((some) => ({ run, part, some, at: places[run]! })),
-  )
-  const aggs = { at: { terms: { field, size: MOST_CELLS }, aggs: { value: { max: { field: 'value' } } } } }
+  const asked = runs.flatMap(({ part }, run) => {
+    const all = [...new Set([...places[run]!.values()].flat())]
+    // Curves that are logged together have their last points at the same places; of others each is asked alone.
+    const groups =
+      all.length > 2 * most
+        ? Array.from(places[run]!, ([number, at]) => ({ numbers: [number], at }))
+        : [{ numbers: [...places[run]!.keys()], at: all }]
+    return groups
+      .filter(({ at }) => at.length > 0)
+      .map(({ numbers, at }) => ({ run, part, at, metrics: numbers.map((number) => series.names[number]!) }))
+  })
   const answers = await aggregateAll(
     search,
-    asked
-      .filter(({ at }) => at.length > 0)
-      .map(({ part, some, at }) => ({
-        part,
-        query: [...pointsQuery('all', some, true), { terms: { [field]: at } }],
-        aggs: nested(some.length, aggs),
-      })),
+    asked.map(({ part, metrics, at }) => ({
+      part,
+      query: [...pointsQuery('all', metrics, true), { terms: { [field]: at } }],
+      aggs: nested(metrics.length, { at: { terms: { field, size: at.length }, aggs: { value: { max: { field: 'value' } } } } }),
+    })),
     signal,
   )
-  for (const [i, { run, some }] of asked.filter(({ at }) => at.length > 0).entries())
-    for (const [number, bucket] of nestedIn(search.server, answers[i], series, some)) {
+  for (const [i, { run, metrics }] of asked.entries())
+    for (const [number, bucket] of nestedIn(search.server, answers[i], series, metrics)) {
       const values = new Map<number, number>()
       for (const point of bucketsOf(search.server, bucket['at'])) {
         const value = objectOf(search.server, point['value'])['value']

@@ -26,11 +26,11 @@ export const MAPPING = {
     source: keyword,
     split: keyword,
     name: keyword,
-    step: column('long'),
+    step: { type: 'long' },
     value: column('double'),
     /** NaN and infinities, which are no numbers to Elasticsearch. */
     special: keyword,
-    time: column('double'),
+    time: { type: 'double' },
     /** Which point of its curve it is. */
     at: column('integer'),
     /**
@@ -50,6 +50,9 @@ export const MAPPING = {
     fields: { type: 'flattened', index: false, ignore_above: 8000, depth_limit: 20 },
   },
 } as const
+
+/** A quarter fewer bytes, at no cost that can be measured: columns are not touched by it. */
+const SETTINGS = { index: { codec: 'best_compression' } }
 
 /** As `ignore_above` counts. */
 export const LARGEST_VALUE = 8000
@@ -114,7 +117,7 @@ export async function prepareTemplate(server: Server, prefix: string, signal?: A
         index_patterns: [`${prefix}-*`],
         priority: 500,
         _meta: { epochtree: { format: FORMAT } },
-        template: { aliases: { [prefix]: {} }, mappings: MAPPING },
+        template: { aliases: { [prefix]: {} }, settings: SETTINGS, mappings: MAPPING },
       },
       // Another has made it just now, or one of that name stands in the way: both are seen below.
       allowed: [400],
