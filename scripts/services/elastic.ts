@@ -6,12 +6,13 @@ import { EpochtreeError } from '../../server/errors'
 import { root, toStderr, type Say } from '../vscode/root'
 import { ask } from './ask'
 import type { Certificate } from './certificates'
-import { javaHome } from './java'
+import { requireLess } from './descriptor'
+import { findJava, type Java } from './java'
 import { freshFolder, once, other, place, tool } from './place'
 import { freePort, launch, type Running } from './running'
 
 export type ElasticVersion = '9.5.0' | '8.19.0'
-const VERSIONS: Readonly<Record<ElasticVersion, { readonly sha512: string; readonly java: Parameters<typeof javaHome>[0] }>> = {
+const VERSIONS: Readonly<Record<ElasticVersion, { readonly sha512: string; readonly java: Parameters<typeof findJava>[0] }>> = {
   '9.5.0': {
     sha512:
       'c06bd4ef7691da91052cada7bb255b2d7c48a1422820a8db0e3e3a1ed0dde4e8d380cdbadeb7029cc56167b9ad3a6d89f6b8edbc48d4b8685d1ab24a7ab17dd5',
@@ -150,14 +151,14 @@ export async function startElastic({
     temporary: dataDir === undefined ? base : undefined,
     ...(port === undefined ? {} : { port }),
     user,
-    seconds: 180,
+    seconds: 400,
   })
 }
 
 /** Brings it here, with a Java that it runs on. */
 export async function fetchElastic(version: ElasticVersion, say: Say): Promise<{ readonly java: string; readonly home: string }> {
-  const java = await javaHome(VERSIONS[version].java, say)
-  return { java, home: await distribution(version, java, say) }
+  const java = await findJava(VERSIONS[version].java, say)
+  return { java: java.home, home: await distribution(version, java, say) }
 }
 
 /** As Elasticsearch's own file of users keeps them. */
@@ -177,9 +178,9 @@ const LOGGING = [
 ]
 
 /** Its folder, which no server writes to. Maven fetches it, and its checksum is compared with the one above. */
-async function distribution(version: ElasticVersion, java: string, say: Say): Promise<string> {
-  const plugin = readFileSync(PLUGIN)
-  const hash = createHash('sha256').update(plugin).digest('hex').slice(0, 8)
+async function distribution(version: ElasticVersion, java: Java, say: Say): Promise<string> {
+  const made = [readFileSync(PLUGIN, 'utf8'), existsSync(javac(java)), java.missing]
+  const hash = createHash('sha256').update(JSON.stringify(made)).digest('hex').slice(0, 8)
   const folder = join(place(), `elasticsearch-${version}-${hash}`)
   const home = (at: string) => join(at, `elasticsearch-${version}`)
   await once(folder, `Elasticsearch ${version}`, say, async (into) => {
@@ -210,24 +211,29 @@ async function distribution(version: ElasticVersion, java: string, say: Say): Pr
       remedy: 'Install unzip (Debian: `apt-get install unzip`), then try again.',
     })
     rmSync(zip)
-    await addPlugin(home(into), version, java)
+    // It asks for them, and does without.
+    if (java.missing.length > 0) requireLess(join(home(into), 'lib', `elasticsearch-entitlement-${version}.jar`), java.missing)
+    if (existsSync(javac(java))) await addPlugin(home(into), version, java)
   })
   return home(folder)
 }
 
 const PLUGIN = join(root, 'scripts', 'services', 'java', 'AnalysisOfKeys.java')
+const javac = ({ home }: Java) => join(home, 'bin', 'javac')
 
 /** With it the server can make API keys. Where there is only a Java that can't compile, it goes without. */
-async function addPlugin(home: string, version: ElasticVersion, java: string): Promise<void> {
-  const [javac, jar] = ['javac', 'jar'].map((name) => join(java, 'bin', name)) as [string, string]
-  if (!existsSync(javac)) return
+async function addPlugin(home: string, version: ElasticVersion, java: Java): Promise<void> {
   const remedy = 'Install a full JDK, or name one in EPOCHTREE_TEST_JAVA_HOME.'
   const [folder, classes] = [join(home, 'plugins', 'epochtree'), join(home, 'plugins', 'classes')]
   mkdirSync(folder)
   const { least } = VERSIONS[version].java
   const paths = ['-cp', join(home, 'lib', '*'), '-d', classes]
-  await tool({ program: javac, args: ['-nowarn', '--release', String(least), ...paths, PLUGIN], remedy })
-  await tool({ program: jar, args: ['--create', '--file', join(folder, 'epochtree.jar'), '-C', classes, '.'], remedy })
+  await tool({ program: javac(java), args: ['-nowarn', '--release', String(least), ...paths, PLUGIN], remedy })
+  await tool({
+    program: join(java.home, 'bin', 'jar'),
+    args: ['--create', '--file', join(folder, 'epochtree.jar'), '-C', classes, '.'],
+    remedy,
+  })
   rmSync(classes, { recursive: true })
   const described = {
     name: 'epochtree',
@@ -243,6 +249,11 @@ async function addPlugin(home: string, version: ElasticVersion, java: string): P
       .map(([name, value]) => `${name}=${value}\n`)
       .join(''),
   )
+}
+
+/** Whether API keys can be made here. */
+export async function hasApiKeys(version: ElasticVersion = '9.5.0', say: Say = toStderr): Promise<boolean> {
+  return existsSync(join((await fetchElastic(version, say)).home, 'plugins', 'epochtree'))
 }
 
 /** An API key, as `apiKey` of a team's settings takes it; of everything that its user may do, or with rights of its own. */

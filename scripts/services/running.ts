@@ -167,7 +167,8 @@ export async function freePort(): Promise<number> {
   }
 }
 
-const isFree = (port: number) =>
+/** Whether nobody listens there. */
+export const isFree = (port: number) =>
   new Promise<boolean>((done) => {
     const server = createServer()
     server.on('error', () => done(false))

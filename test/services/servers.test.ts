@@ -104,7 +104,7 @@ describe('a MongoDB of its own', () => {
 describe('an Elasticsearch of its own', () => {
   for (const version of ['9.5.0', '8.19.0'] as const)
     it(`has its data again when it was killed in the middle of things (${version})`, async function () {
-      this.timeout(600_000)
+      this.timeout(1_200_000)
       const server = await startElastic({ version })
       try {
         const { port, pid, url } = server
@@ -138,6 +138,16 @@ describe('a bucket of its own', () => {
     const [metadata] = await file().getMetadata()
     assert.deepEqual([metadata.generation, metadata.crc32c, metadata.metadata], [before.generation, before.crc32c, { sha256: 'x' }])
     assert.equal((await file().download())[0].toString(), 'one')
+  })
+
+  it('tells when an object was touched since it was looked at', async () => {
+    const file = storageAt(server.url).bucket('weights').file('a/touched')
+    await file.save('one')
+    const [{ generation }] = await file.getMetadata()
+    // Google's makes a new version of its metadata, this one a new one of the object.
+    await file.setMetadata({ metadata: { needed: 'yes' } })
+    await assert.rejects(file.delete({ ifGenerationMatch: generation!, ifMetagenerationMatch: 1 }), { code: 412 })
+    assert.equal((await file.exists())[0], true)
   })
 
   it('writes once, and removes only what was looked at', async () => {
