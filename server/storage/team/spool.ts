@@ -650,6 +650,9 @@ export class Spool {
             noted,
           ),
         )
+        // It may turn out to have fewer than was noted.
+        run.handing.add(id)
+        run.bell.ring()
       }
       await this.#stores.use((db) => notes.noteTold(db, id, now))
       if (await this.#agree(run, told, there, isNew, (marks) => sessions.decide(id, marks, there.version))) return true
