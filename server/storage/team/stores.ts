@@ -78,6 +78,7 @@ export class TeamStores implements Stores {
       team: team.sessions,
       changes: (since) => this.#changes(since),
       refresh: () => this.refresh(),
+      isAway: () => (this.#watched.state('MongoDB')?.state ?? 'ok') !== 'ok',
     })
     this.documents = new MixedDocuments(this.#where, team.documents)
     this.weights = mixedWeights(local.weights, team.weights)
