@@ -78,6 +78,7 @@ export class TeamStores implements Stores {
       team: team.sessions,
       changes: (since) => this.#changes(since),
       refresh: () => this.refresh(),
+      isAway: () => (this.#watched.state('MongoDB')?.state ?? 'ok') !== 'ok',
     })
     this.documents = new MixedDocuments(this.#where, team.documents)
     this.weights = mixedWeights(local.weights, team.weights)
@@ -156,15 +157,15 @@ export class TeamStores implements Stores {
   }
 
   async #look() {
-    try {
-      await this.refresh()
-    } catch {
-      // Who was asked has noted it, and it is asked again.
-    }
+    // Who was asked has noted what is wrong, and it is asked again.
+    const answered = await this.refresh().then(
+      () => true,
+      () => false,
+    )
     await this.#check()
     this.#timer = undefined
     if (performance.now() < this.#until && !this.#closing.signal.aborted)
-      this.#next(this.#watched.state('MongoDB')?.state === 'ok' ? this.#everyMs : Math.max(this.#everyMs, AWAY_EVERY_MS))
+      this.#next(answered ? this.#everyMs : Math.max(this.#everyMs, AWAY_EVERY_MS))
   }
 
   /** Whether the two that are not asked by themselves are there, at first and while they are away. */
