@@ -23,6 +23,8 @@ const SEED = Number(process.env['EPOCHTREE_FAULT_SEED'] ?? Date.now() % 2 ** 31)
 /** Within these each kind of fault has come. */
 const ROUNDS_A_TEAM = 5
 const TRAININGS = 20
+/** Longer than whoever hands on waits for an answer, and then before the next try. */
+const STANDSTILL_MS = 180_000
 
 /** An engine as people use it. Its epochs take longer and longer, so that it writes for as long as a fault lasts, and not without end. */
 const TRAINING = `
@@ -41,7 +43,7 @@ with epochtree.session(name, hyperparameters={"lr": 0.1}) as session:
         epoch.log({"accuracy": 1 - 1 / n}, split="val")
         rows = chance.randrange(1, 8)
         epoch.log_samples({"sample": ["%d-%d" % (n, row) for row in range(rows)], "loss": [chance.random() for _ in range(rows)]}, split="val")
-        rest(0.3 * 1.25 ** n * (0.5 + chance.random()))
+        rest(0.3 * 1.4 ** n * (0.5 + chance.random()))
         weights = b"same" * 5000 if chance.random() < 0.1 else os.urandom(400_000 if chance.random() < 0.1 else 20_000)
         epoch.commit(graph={"id": "g", "nodes": {"a": {"id": "a", "data": {"parameters": {"w": [1 + n // 2, 2]}}}}}, weights=weights)
         print(session.id, flush=True)
@@ -374,12 +376,7 @@ class Rounds {
         const { status, err } = await child.ended
         assert.equal(status, how === 'completes' ? 0 : how === 'fails' ? 1 : null, err)
       }
-      const truths = this.#truths()
-      await until(
-        () => this.#missing(truths).catch((error: unknown) => [String(error)]),
-        (missing) => missing.length === 0,
-        240,
-      )
+      await this.#arrive()
     } finally {
       writeFileSync(end, '')
       over.abort()
@@ -487,16 +484,30 @@ class Rounds {
     return this.#plain.mongo((db) => db.collection<SessionDocument>('TrainingSession').find({}, { projection }).toArray())
   }
 
-  /** What did not arrive yet. */
-  async #missing(truths: readonly Truth[]): Promise<string[]> {
+  /** Waits for all that was trained, for as long as it goes on arriving. */
+  async #arrive() {
+    const truths = this.#truths()
+    let least = Number.POSITIVE_INFINITY
+    for (let since = Date.now(); ;) {
+      const { left, what } = await this.#missing(truths).catch((error: unknown) => ({ left: least, what: [String(error)] }))
+      if (left === 0) return
+      if (left < least) [least, since] = [left, Date.now()]
+      if (Date.now() - since > STANDSTILL_MS) throw new Error(`Nothing arrives any more: ${what.join(', ')}`)
+      await sleep(200)
+    }
+  }
+
+  async #missing(truths: readonly Truth[]): Promise<{ readonly left: number; readonly what: readonly string[] }> {
     const there = new Map((await this.#sessions()).map((session) => [session._id.toHexString(), session]))
-    return truths.flatMap(({ id, epochs, finished }) => {
+    let left = 0
+    const what = truths.flatMap(({ id, epochs, finished }) => {
       const session = there.get(id)
-      if (!session) return `${id} is not there`
-      if (session.epochs.length < epochs.length) return `${id} has ${session.epochs.length} of ${epochs.length} epochs`
-      const isTold = finished === null ? session.alive !== true : session.finished?.status === finished
-      return isTold ? [] : `${id} has not ended there`
+      const waiting = epochs.length - (session?.epochs.length ?? 0)
+      const isTold = finished === null ? session?.alive !== true : session?.finished?.status === finished
+      left += waiting + (isTold && session ? 0 : 1)
+      return waiting > 0 ? `${waiting} epochs of ${id}` : isTold ? [] : `how ${id} ended`
     })
+    return { left, what }
   }
 
   /** Looks again and again: no epoch may be seen that is not whole. */
