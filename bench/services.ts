@@ -14,9 +14,10 @@ import { measureTree } from './team/tree'
 import { measureWeights } from './team/weights'
 
 const { values: options } = parseArgs({
-  options: { json: { type: 'string' }, only: { type: 'string' }, small: { type: 'boolean', default: false } },
+  options: { json: { type: 'string' }, only: { type: 'string' }, small: { type: 'boolean', default: false }, rounds: { type: 'string' } },
 })
-const sizes = options.small ? SMALL : WHOLE
+const of = options.small ? SMALL : WHOLE
+const sizes = { ...of, rounds: Number(options.rounds ?? of.rounds) }
 
 const parts: Parts = {
   bulk: () => measureBulk(sizes),
@@ -36,7 +37,7 @@ async function main() {
   // Parts are processes of their own, and find here what was started for all of them.
   const servers = await Promise.all([mongo(), elastic(), gcs()])
   for (const [i, name] of ['MONGO', 'ELASTIC', 'GCS'].entries()) process.env[`EPOCHTREE_TEST_${name}`] = servers[i]!.url
-  await measure(parts, chosen, options, options.small ? ['--small'] : [])
+  await measure(parts, chosen, options, [...(options.small ? ['--small'] : []), '--rounds', String(sizes.rounds)])
 }
 
 try {

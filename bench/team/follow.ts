@@ -4,13 +4,12 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Changed, FolderState, Page, SessionRow } from '../../server/protocol/editor'
 import { openTeam } from '../../server/storage/team/open'
-import { startHttpProxy } from '../../test/services/proxy'
 import { freshTeam } from '../../test/services/servers'
 import { teamEnvironment } from '../../test/services/support'
 import { at, figure, text } from '../figures'
 import { Server } from '../server'
 import { median, timed } from '../turns'
-import { startMessages } from './messages'
+import { countingTeam } from './counting'
 import { ownFolder, sessionId, writeSessions } from './sessions'
 import type { Sizes } from './sizes'
 
@@ -39,28 +38,19 @@ async function following(workspace: string, env: NodeJS.ProcessEnv, total: numbe
 async function idle(sessions: number, seconds: number) {
   const config = await freshTeam()
   const { client } = await writeSessions(config, sessions)
-  const mongo = await startMessages(config.mongo.uri)
-  const elastic = await startHttpProxy(config.elastic.node)
-  const gcs = config.gcs.endpoint === undefined ? undefined : await startHttpProxy(config.gcs.endpoint)
-  const through = {
-    ...config,
-    mongo: { ...config.mongo, uri: mongo.url },
-    elastic: { ...config.elastic, node: elastic.url },
-    gcs: { ...config.gcs, ...(gcs ? { endpoint: gcs.url } : {}) },
-  }
+  const lines = await countingTeam(config)
   const [team, alone] = [await ownFolder(), await ownFolder()]
-  const server = await following(team.workspace, { ...team.env, ...teamEnvironment(through) }, sessions + 1)
+  const server = await following(team.workspace, { ...team.env, ...teamEnvironment(lines.config) }, sessions + 1)
   // In the same minutes, so that both meet the same machine.
   const local = await following(alone.workspace, { ...alone.env, EPOCHTREE_STORE: 'local' }, 1)
   await wait(SETTLED_MS)
   const look = () => {
-    const http = [...elastic.requests, ...(gcs?.requests ?? [])]
-    const { up, down, messages } = mongo.counted()
+    const { mongo, elastic, gcs, bytes } = lines.counted()
     return {
       team: server.processorOfThreads(),
       local: local.processorOfThreads(),
-      requests: messages + http.length,
-      bytes: up + down + http.reduce((sum, { bytesUp, bytesDown }) => sum + bytesUp + bytesDown, 0),
+      requests: mongo + elastic + gcs,
+      bytes,
       at: performance.now(),
     }
   }
@@ -80,7 +70,7 @@ async function idle(sessions: number, seconds: number) {
     `${text((after.bytes - before.bytes) / (after.requests - before.requests))} a request`,
   )
   await Promise.all([server.end(), local.end(), client.close()])
-  await Promise.all([mongo.close(), elastic.close(), gcs?.close()])
+  await lines.close()
   for (const { workspace } of [team, alone]) rmSync(workspace, { recursive: true })
 }
 

@@ -6,10 +6,12 @@ import { LocalStores } from '../../server/storage/local/stores'
 import { openTeam } from '../../server/storage/team/open'
 import { TeamStores } from '../../server/storage/team/stores'
 import { freshTeam } from '../../test/services/servers'
+import type { TeamConfig } from '../../server/storage/team/ports'
 import { machine, never } from '../../test/services/support'
 import { figure, text } from '../figures'
 import { id, RunFolder } from '../fixtures'
 import { median, timed, turns } from '../turns'
+import { countingTeam } from './counting'
 import { writeRandom } from './random'
 import type { Sizes } from './sizes'
 
@@ -51,6 +53,8 @@ export async function measureFork({ rounds, forkBytes }: Sizes) {
   const launching = { cwd: root, env: process.env, bringing: bring }
   const forked = () => timed(() => fork({ stores, dir }, `net@${EPOCHS}`, {}, launching))
   const size = `${text(forkBytes / 2 ** 20)} MiB`
+  await forked()
+  const questions = await counted(config, cache)
 
   const cached = await turns(2 * rounds, forked, () =>
     timed(() => {
@@ -67,7 +71,7 @@ export async function measureFork({ rounds, forkBytes }: Sizes) {
     median(cached.own),
     'ms',
     50,
-    `${text(median(cached.floor))} ms to write and flush 3 small files`,
+    `${text(median(cached.floor))} ms to write and flush 3 small files; ${questions}`,
   )
 
   // Alone, into another cache.
@@ -96,4 +100,25 @@ export async function measureFork({ rounds, forkBytes }: Sizes) {
   )
   await Promise.all([stores.close(), other.close()])
   rmSync(root, { recursive: true })
+}
+
+/** What one fork asks of the servers. */
+async function counted(config: TeamConfig, cache: string): Promise<string> {
+  const root = mkdtempSync(join(tmpdir(), 'epochtree-bench-'))
+  const dir = join(root, '.epochtree')
+  const lines = await countingTeam(config)
+  const stores = new TeamStores(
+    new LocalStores(dir, {}, { team: true }),
+    openTeam(lines.config, { cache, cacheBytes: Number.MAX_SAFE_INTEGER }),
+  )
+  await stores.ingest()
+  // Connections are made, and what is asked once is asked.
+  await fork({ stores, dir }, `net@${EPOCHS}`, {}, { cwd: root, env: process.env })
+  const before = lines.counted()
+  await fork({ stores, dir }, `net@${EPOCHS}`, {}, { cwd: root, env: process.env })
+  const after = lines.counted()
+  await stores.close()
+  await lines.close()
+  rmSync(root, { recursive: true })
+  return `${after.mongo - before.mongo} questions to MongoDB, ${after.elastic - before.elastic} to Elasticsearch, ${after.gcs - before.gcs} to the bucket`
 }

@@ -201,7 +201,7 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const { stores } = context
   const found = await resolve(stores, text)
   const { session: seen, epoch } = found
-  const trainer = (await stores.sessions.session(epoch.sessionId)) ?? seen
+  const trainer = (epoch.sessionId === seen.id ? undefined : await stores.sessions.session(epoch.sessionId)) ?? seen
   await checkForkable(context, found)
   const recorded = forkCommand(trainer, seen)
   const command = runnable(recorded && commandHere(recorded, context.dir), seen.name, launching)

@@ -110,13 +110,13 @@ export class Follower {
   }
 
   /** One after another, because each goes on from what the one before saw. */
-  changes(since?: StoreVersion): Promise<Changes> {
-    const answer = this.#turn.then(() => this.#changes(since))
+  changes(since?: StoreVersion, ids = true): Promise<Changes> {
+    const answer = this.#turn.then(() => this.#changes(since, ids))
     this.#turn = answer.catch(() => {})
     return answer
   }
 
-  async #changes(since: StoreVersion | undefined): Promise<Changes> {
+  async #changes(since: StoreVersion | undefined, whole: boolean): Promise<Changes> {
     const now = await current(this.#mongo)
     const store = now?.store ?? ''
     const n = now?.n ?? 0
@@ -127,7 +127,7 @@ export class Follower {
       this.#n = n
       this.#movedAt = performance.now()
     }
-    const ids = since?.store === store ? await this.#since(since.version, moved) : await this.#everything()
+    const ids = since?.store === store ? await this.#since(since.version, moved) : await this.#everything(whole)
     if (this.#given.size >= MOST_GIVEN) this.#given.clear()
     this.#given.add(this.#version)
     return { at: { store, version: this.#version }, sessionIds: ids, all: since?.store !== store }
@@ -141,11 +141,14 @@ export class Follower {
     this.#hand = undefined
   }
 
-  async #everything(): Promise<string[]> {
-    const [all] = await Promise.all([this.#changed('TrainingSession'), this.#lookByHand()])
-    const known = all.filter(({ change }) => change > this.#n - REMEMBERED)
-    this.#note(known, false)
-    return all.map(({ id }) => id)
+  async #everything(whole: boolean): Promise<string[]> {
+    const remembered = this.#n - REMEMBERED
+    const [found] = await Promise.all([this.#changed('TrainingSession', whole ? undefined : remembered), this.#lookByHand()])
+    this.#note(
+      found.filter(({ change }) => change > remembered),
+      false,
+    )
+    return whole ? found.map(({ id }) => id) : []
   }
 
   async #since(version: number, moved: boolean): Promise<string[]> {

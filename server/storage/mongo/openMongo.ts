@@ -28,7 +28,7 @@ export function openMongo(config: TeamConfig['mongo'], { large, patience }: Mong
   return {
     sessions: (options) => sessions.sessions(mongo, byHand, options),
     newest: (size, deleted) => sessions.newest(mongo, byHand, size, deleted),
-    changes: (since) => follower.changes(since),
+    changes: (since, ids) => follower.changes(since, ids),
     names: () => sessions.names(mongo, byHand),
     session: (id) => sessions.session(mongo, byHand, id),
     sessionByName: (name) => sessions.sessionByName(mongo, byHand, name),

@@ -11,6 +11,7 @@ import { damage, LISTED, type ListedSession, listedSession, parse, sessionDetail
 /** After its last sign of life, which comes once a minute. */
 const ALIVE_SECONDS = 180
 const BATCH = 2000
+const LARGEST_PAGE = 8000
 const ONE_BY_ONE = 8
 /** Settings may be nested a hundred levels deep, and lie in two more. */
 const DEEPEST_DETAILS = 102
@@ -116,11 +117,11 @@ export async function sessions(
   return (ids && !deleted ? shown.filter(({ deletedAt }) => deletedAt === null) : shown).sort(order)
 }
 
-/** All sessions, the newest first, as they come. */
-export async function* newest(mongo: Mongo, byHand: ByHand, size: number, deleted = false): AsyncGenerator<readonly SessionOverview[]> {
+/** All sessions, the newest first, as they come: the first page is small, and each later one four times as large, so that there are few questions. */
+export async function* newest(mongo: Mongo, byHand: ByHand, first: number, deleted = false): AsyncGenerator<readonly SessionOverview[]> {
   const { offset } = await mongo.connection.clock()
   let before: ObjectId | undefined
-  for (;;) {
+  for (let size = first; ; size = Math.max(size, Math.min(4 * size, LARGEST_PAGE))) {
     const filter: Document = { ...(deleted ? {} : { deletedAt: null }), ...(before ? { _id: { $lt: before } } : {}) }
     const documents = await mongo.ask((db) =>
       db

@@ -128,7 +128,8 @@ export class Known {
 
   async #poll(source: Source, part: (ids: readonly string[]) => void, signal?: AbortSignal): Promise<string[]> {
     // Before what is read: what changes meanwhile is told the next time.
-    const { at, sessionIds, all } = await source.changes(this.#at)
+    // The ids of all would be read only to be read again with the sessions.
+    const { at, sessionIds, all } = await source.changes(this.#at, false)
     const read: SessionOverview[] = []
     const there = new Set<string>()
     const take = (found: readonly SessionOverview[]) => {

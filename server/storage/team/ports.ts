@@ -1,6 +1,7 @@
 import type { GraphSummary, ModelGraph } from '../../protocol/model'
 import type { SampleReader } from '../local/samples'
 import type {
+  Changes,
   DocumentStore,
   EpochRecord,
   Marks,
@@ -9,6 +10,7 @@ import type {
   SessionOverview,
   SessionRecord,
   SessionStore,
+  StoreVersion,
   Transfer,
   WeightsStore,
 } from '../ports'
@@ -113,8 +115,10 @@ export interface TeamSessions extends SessionStore {
    * not above the session's last is only brought up to date.
    */
   putEpoch(epoch: EpochUpload): Promise<void>
-  /** All sessions, the newest first, as pages of so many: the first is there long before the last. */
+  /** All sessions, the newest first, in pages, of which the first has so many, and is there long before the last. */
   newest(size: number, deleted?: boolean): AsyncIterable<readonly SessionOverview[]>
+  /** As of every store; where all sessions would be told, their ids are left out without `ids`. */
+  changes(since?: StoreVersion, ids?: boolean): Promise<Changes>
   /** A decision that holds only if nobody decided otherwise since `version`; undefined where somebody did. */
   decide(sessionId: string, marks: Marks, version: number): Promise<TeamDecisions | undefined>
   /** One piece of work at a time for the whole team, such as `gc`: taken for some seconds, and taken again before they are over; false where another has it. */

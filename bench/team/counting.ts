@@ -1,7 +1,9 @@
+import { startHttpProxy } from '../../test/services/proxy'
+import type { TeamConfig } from '../../server/storage/team/ports'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
 /** A line to MongoDB that counts what is asked over it: each message begins with its length. */
-export async function startMessages(target: string) {
+async function startMessages(target: string) {
   const to = new URL(target)
   const sockets = new Set<Socket>()
   const counted = { up: 0, down: 0, messages: 0 }
@@ -36,5 +38,32 @@ export async function startMessages(target: string) {
       for (const one of sockets) one.destroy()
       await new Promise((done) => listening.close(done))
     },
+  }
+}
+
+/** A team by way of lines that count what goes over them. */
+export async function countingTeam(config: TeamConfig) {
+  const mongo = await startMessages(config.mongo.uri)
+  const elastic = await startHttpProxy(config.elastic.node)
+  const gcs = config.gcs.endpoint === undefined ? undefined : await startHttpProxy(config.gcs.endpoint)
+  const through: TeamConfig = {
+    ...config,
+    mongo: { ...config.mongo, uri: mongo.url },
+    elastic: { ...config.elastic, node: elastic.url },
+    gcs: { ...config.gcs, ...(gcs ? { endpoint: gcs.url } : {}) },
+  }
+  return {
+    config: through,
+    counted() {
+      const { up, down, messages } = mongo.counted()
+      const http = [...elastic.requests, ...(gcs?.requests ?? [])]
+      return {
+        mongo: messages,
+        elastic: elastic.requests.length,
+        gcs: gcs?.requests.length ?? 0,
+        bytes: up + down + http.reduce((sum, { bytesUp, bytesDown }) => sum + bytesUp + bytesDown, 0),
+      }
+    },
+    close: async () => void (await Promise.all([mongo.close(), elastic.close(), gcs?.close()])),
   }
 }
