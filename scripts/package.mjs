@@ -12,9 +12,10 @@ import { copyPython, product } from './product.mjs'
 import { makeWheel } from './wheel.mjs'
 
 const MIB = 1024 * 1024
-/** Without the comparison's page, whose larger part is the layout of graphs. */
+/** Without the comparison's page, whose larger part is the layout of graphs, and without the clients of a team's servers: a folder alone loads none of these. */
 const LARGEST = 2 * MIB
 const PAGE = ['comparison*', 'elk.js', 'layoutWorker.js', 'file.js'].map((name) => `dist/webview/${name}`)
+const TEAM = ['dist/team.js', 'dist/team-*.js']
 const AS_THEY_ARE = ['README.md', 'CHANGELOG.md', 'LICENSE', 'media', 'schemas', 'bin', 'package.nls.json', 'examples/two-days']
 
 /** Every file that a part of the manifest names: icons, schemas, pictures of the walkthrough. */
@@ -53,16 +54,20 @@ try {
   mkdirSync(dirname(file), { recursive: true })
   await vsce.createVSIX({ cwd: stage, packagePath: file, dependencies: false, allowMissingRepository: true, rewriteRelativeLinks: false })
   const { size } = statSync(file)
-  const page = globSync(PAGE, { cwd: stage }).reduce((sum, path) => sum + deflateRawSync(readFileSync(join(stage, path))).length, 0)
-  const rest = size - page
+  const packed = (files) =>
+    globSync(files, { cwd: stage }).reduce((sum, path) => sum + deflateRawSync(readFileSync(join(stage, path))).length, 0)
+  const [page, team] = [packed(PAGE), packed(TEAM)]
+  const rest = size - page - team
   if (rest > LARGEST) {
     rmSync(file)
     throw new Error(
-      `Without the comparison's page the package would be ${(rest / MIB).toFixed(2)} MiB, and at most 2 are allowed. See above what is in it.`,
+      `Without the comparison's page and a team's clients the package would be ${(rest / MIB).toFixed(2)} MiB, and at most 2 are allowed. See above what is in it.`,
     )
   }
   const kib = (bytes) => `${(bytes / 1024).toFixed(0)} KiB`
-  console.log(`${file}: ${kib(size)}, ${kib(page)} of them the comparison's page. Install it with \`code --install-extension ${file}\`.`)
+  console.log(
+    `${file}: ${kib(size)}, ${kib(page)} of them the comparison's page and ${kib(team)} a team's clients. Install it with \`code --install-extension ${file}\`.`,
+  )
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1

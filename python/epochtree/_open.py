@@ -137,7 +137,8 @@ def _sessions_of(folder: str, model_name: str) -> Iterator[tuple[str, dict[str, 
         found = [(session_id, _folder.session_file(_folder.run_folder(folder, session_id))) for session_id in ids]
         known = [(session_id, content) for session_id, content in found if content]
         for session_id, content in sorted(known, key=_created, reverse=True):
-            if content.get("modelName") == model_name and not content.get("evaluates"):
+            # Of one that was brought here from a team, the engine writes on elsewhere.
+            if content.get("modelName") == model_name and not content.get("evaluates") and not content.get("pulled"):
                 yield session_id, content
 
 
@@ -214,6 +215,12 @@ def _fork(folder: str, reference: str, name: str | None) -> str:
 def _complete(run: str, model_name: str, tags: Sequence[str] | None, key: str | None) -> None:
     """Adds to session.json what its creator could not know."""
     content = _session_file(run)
+    if content.get("pulled"):
+        raise EpochtreeError(
+            "session-elsewhere",
+            f"{run} holds a copy of a session that is trained on another machine. "
+            "Fork one of its epochs instead: fork_from=... or `epochtree fork`.",
+        )
     more: dict[str, Any] = {}
     if content.get("anyModel") is True:
         more.update(modelName=model_name, anyModel=False)

@@ -37,6 +37,23 @@ class Resume(FolderCase):
     def killed(self, *words: str) -> Path:
         return self.dir / "runs" / self.run_code(KILLED, *words, status=-9)
 
+    def test_leaves_copies_from_a_team_alone(self) -> None:
+        run = self.killed("job")
+        content = json.loads((run / "session.json").read_text())
+        (run / "session.json").write_text(json.dumps({**content, "pulled": {"team": "t", "by": "ada@lab"}}))
+        before = (run / "journal.jsonl").read_bytes()
+        with self.assertRaisesRegex(epochtree.EpochtreeError, "no session of the model"):
+            epochtree.session("m", resume="must")
+        # Its key starts another one.
+        with epochtree.session("m", key="job") as session:
+            self.assertNotEqual(session.id, run.name)
+        os.environ["EPOCHTREE_SESSION"] = run.name
+        self.addCleanup(os.environ.pop, "EPOCHTREE_SESSION", None)
+        with self.assertRaisesRegex(epochtree.EpochtreeError, "trained on another machine") as raised:
+            epochtree.session("m")
+        self.assertEqual(raised.exception.code, "session-elsewhere")
+        self.assertEqual((run / "journal.jsonl").read_bytes(), before)
+
     def test_goes_on_after_the_last_committed_epoch(self) -> None:
         run = self.killed()
         with open(run / "journal.jsonl", "ab") as file:

@@ -151,7 +151,7 @@ export async function startElastic({
     temporary: dataDir === undefined ? base : undefined,
     ...(port === undefined ? {} : { port }),
     user,
-    seconds: 180,
+    seconds: 400,
   })
 }
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { EpochtreeError } from '../../server/errors'
@@ -68,7 +68,9 @@ export async function once(folder: string, what: string, say: Say, make: (into: 
         mkdirSync(part)
         const began = performance.now()
         say(`Fetching ${what}, once.`)
-        await make(part)
+        // Whoever waits sees that somebody is at it, however long it takes.
+        const alive = setInterval(() => utimesSync(`${folder}.lock`, new Date(), new Date()), 60_000)
+        await make(part).finally(() => clearInterval(alive))
         renameSync(part, folder)
         say(`  ${what} is there (${((performance.now() - began) / 1000).toFixed(0)} s)`)
       },

@@ -281,7 +281,19 @@ function sweepLeftovers({ db, dir, dryRun, items, youngSeconds, freed, removed }
       }
     }
   }
+  sweepPulling()
   sweepNames()
+
+  /** What a pull had brought that nobody went on with. */
+  function sweepPulling() {
+    const pulling = join(dir, 'pulling')
+    if (!existsSync(pulling) || db.get('SELECT 1 FROM lease WHERE name = ? AND until > ?', 'pull', Date.now() / 1000)) return
+    for (const name of readdirSync(pulling)) {
+      const path = join(pulling, name)
+      const newest = [path, join(path, 'journal.jsonl')].flatMap((one) => statSync(one, { throwIfNoEntry: false }) ?? [])
+      if (newest.length > 0 && !newest.some((stat) => isYoung(stat, youngSeconds))) remove(path)
+    }
+  }
 
   /** A name whose writer died before its session was there would stay taken for good. */
   function sweepNames() {

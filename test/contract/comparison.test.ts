@@ -130,6 +130,16 @@ describe("the answers to a comparison's page", () => {
     const before = await ask()
     await context.stores.close()
     const old = new DatabaseSync(context.stores.file)
+    old.exec('DROP TRIGGER session_handed; DROP TABLE team; DROP TABLE lease')
+    for (const [table, column] of [
+      ['epoch', 'team'],
+      ['lines', 'team'],
+      ['session', 'team'],
+      ['session', 'handed'],
+      ['session', 'handed_last'],
+      ['session', 'pulled'],
+    ])
+      old.exec(`ALTER TABLE ${table} DROP COLUMN ${column}`)
     old.exec('DROP INDEX chunk_head')
     for (const column of ['started', 'first_step', 'last_step', 'first_time', 'last_time'])
       old.exec(`ALTER TABLE epoch DROP COLUMN ${column}`)

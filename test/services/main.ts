@@ -13,7 +13,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 process.on('disconnect', () => process.exit(1))
 
 async function main(): Promise<number> {
-  const mocha = new Mocha({ timeout: 300_000, ...(values.grep === undefined ? {} : { grep: values.grep }) })
+  const mocha = new Mocha({ timeout: 600_000, ...(values.grep === undefined ? {} : { grep: values.grep }) })
   // By their sources: what was built of a test that is gone may still lie there.
   for (const file of globSync('test/services/**/*.test.ts', { cwd: root }).sort())
     mocha.addFile(join(root, 'out', `${file.slice(0, -'.ts'.length)}.js`))

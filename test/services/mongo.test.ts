@@ -15,6 +15,7 @@ import { graphHash, summarize } from '../../server/tracking/graph'
 import { CHILD, hashOf, id, writeRuns } from '../contract/fixture'
 import { sessionStoreContract } from '../contract/sessionStore'
 import { aFile, anEpoch, aSession } from './mongoRecords'
+import { startProxy } from './proxy'
 import { freshName, mongo, mongoAt } from './servers'
 import { uploadSessions } from './upload'
 
@@ -116,7 +117,8 @@ describe('sessions in MongoDB', () => {
     })
 
     it('answers as the embedded store does, in all that lists show', async () => {
-      const shown = async (store: LocalStores['sessions']) => (await store.sessions()).map(({ team: _, engine: __, ...rest }) => rest)
+      const shown = async (store: LocalStores['sessions']) =>
+        (await store.sessions()).map((one) => ({ ...one, team: undefined, engine: null }))
       assert.deepEqual(await shown(team), await shown(local.sessions))
       const [{ team: state }] = (await team.sessions()) as [Awaited<ReturnType<TeamSessions['session']>> & object]
       assert.deepEqual([state?.elsewhere, state?.by, state?.waiting], [true, 'test', 0])
@@ -134,17 +136,15 @@ describe('sessions in MongoDB', () => {
 
   it('shows a session that was written by hand in the shape of the source design alone', async () => {
     const graph = { id: 'g', nodes: { a: { id: 'a', data: { parameters: 7 } } } }
-    await plain.collection<Document>('TrainingSession').insertMany([
+    await plain.collection('TrainingSession').insertMany([
       { _id: oid(1), epochs: [11, 12, 13].map(oid), weightsId: oid(31), modelName: 'net' },
       // A retraining from epoch 2, as the source design stores it.
       { _id: oid(2), epochs: [11, 12, 24].map(oid), weightsId: oid(31), modelName: 'net' },
       { _id: oid(3), epochs: [], weightsId: null, modelName: 'net' },
     ])
-    await plain
-      .collection<Document>('Epoch')
-      .insertMany([11, 12, 13, 24].map((n) => ({ _id: oid(n), modelGraphId: oid(21), weightsId: oid(31) })))
-    await plain.collection<Document>('ModelGraph').insertOne({ _id: oid(21), weightsId: oid(31), modelGraph: graph })
-    await plain.collection<Document>('Weights').insertOne({ _id: oid(31), modelGraphHash: 'x', weightsFileLocation: 'gs://b/net.h5' })
+    await plain.collection('Epoch').insertMany([11, 12, 13, 24].map((n) => ({ _id: oid(n), modelGraphId: oid(21), weightsId: oid(31) })))
+    await plain.collection('ModelGraph').insertOne({ _id: oid(21), weightsId: oid(31), modelGraph: graph })
+    await plain.collection('Weights').insertOne({ _id: oid(31), modelGraphHash: 'x', weightsFileLocation: 'gs://b/net.h5' })
     const check = async () => {
       const listed = await team.sessions()
       assert.deepEqual(
@@ -390,7 +390,7 @@ describe('sessions in MongoDB', () => {
     it('is left out of lists, named among the problems, and keeps nothing else from being shown', async () => {
       await team.prepare()
       await put(S, [1], 0x100)
-      for (const [, one] of hostile) await plain.collection<Document>('TrainingSession').insertOne(one)
+      for (const [, one] of hostile) await plain.collection('TrainingSession').insertOne(one)
       assert.deepEqual(
         (await team.sessions()).map((one) => one.id),
         [S],
@@ -422,6 +422,11 @@ describe('sessions in MongoDB', () => {
       assert.deepEqual(
         (await team.epochs(await team.history(S))).map((one) => one.number),
         [1, 3],
+      )
+      assert.deepEqual(
+        (await team.page(await team.history(S), { offset: 0, limit: 2 })).map((one) => one.number),
+        [3],
+        'it takes up its place on a page',
       )
       await assert.rejects(team.epoch(id(0x102)), { code: 'server-damaged', message: new RegExp(`Epoch ${id(0x102)} in MongoDB`) })
       assert.deepEqual(
@@ -506,18 +511,52 @@ describe('sessions in MongoDB', () => {
     assert.equal(JSON.stringify((await team.session(S))?.overrides), JSON.stringify(overrides))
   })
 
+  it('brings nothing that it could not show, and whatever is odd in a way that can be shown', async () => {
+    await team.prepare()
+    const bring = (more: Partial<ReturnType<typeof aSession>>) => team.putSession({ record: aSession(S, more), by: 'x', alive: false })
+    await assert.rejects(bring({ key: 'x'.repeat(20_000) }), {
+      code: 'server-refused',
+      message: /^TrainingSession [0-9a-f]{24} can't be brought to the team: key: too large/,
+    })
+    assert.deepEqual(await team.sessions({ deleted: true }), [])
+    await bring({
+      modelName: 'half \ud800',
+      name: 'net',
+      finished: { status: 'failed', error: 'x'.repeat(100_000), time: 1e300 },
+      attempt: {
+        id: null,
+        time: null,
+        pid: null,
+        host: null,
+        bootId: null,
+        restored: null,
+        hyperparameters: { lr: 1 },
+        pruningPlan: null,
+        environment: {},
+      },
+    })
+    const shown = (await team.session(S))!
+    assert.deepEqual([shown.modelName, shown.finished?.time, shown.attempt?.hyperparameters], ['half \ufffd', null, { lr: 1 }])
+    await assert.rejects(team.mark(S, { tags: ['x'.repeat(20_000)] }), { code: 'server-refused' })
+    await team.putEpoch(anEpoch(S, 1, 0x100, { weights: null, time: NaN, begun: null, started: 1e300 }))
+    assert.deepEqual([...(await team.clock({ epochIds: [id(0x101)] })).started], [NaN])
+    const huge: ModelGraph = { nodes: { a: { id: 'a', data: { parameters: '123456789012345678901234567890' } } } }
+    await team.putGraph(graphHash(huge), huge, summarize(huge))
+    assert.deepEqual(await team.graphSummary(graphHash(huge)), summarize(huge))
+  })
+
   it('lets one at a time have a lease, until it leaves it or its time is over', async () => {
     const other = open()
     const won = await Promise.all([team.takeLease('gc', 'a', 30), other.takeLease('gc', 'b', 30)])
     assert.equal(won.filter(Boolean).length, 1)
     const [holder, loser] = won[0] ? ['a', 'b'] : ['b', 'a']
-    assert.equal(await team.takeLease('gc', holder!, 30), true, 'taken again by whoever has it')
-    assert.equal(await team.takeLease('other', loser!, 30), true, 'leases have names')
-    await team.leaveLease('gc', loser!)
-    assert.equal(await other.takeLease('gc', loser!, 30), false, "nobody leaves another's")
-    await team.leaveLease('gc', holder!)
-    assert.equal(await other.takeLease('gc', loser!, -1), true)
-    assert.equal(await team.takeLease('gc', holder!, 30), true, 'its time was over')
+    assert.equal(await team.takeLease('gc', holder, 30), true, 'taken again by whoever has it')
+    assert.equal(await team.takeLease('other', loser, 30), true, 'leases have names')
+    await team.leaveLease('gc', loser)
+    assert.equal(await other.takeLease('gc', loser, 30), false, "nobody leaves another's")
+    await team.leaveLease('gc', holder)
+    assert.equal(await other.takeLease('gc', loser, -1), true)
+    assert.equal(await team.takeLease('gc', holder, 30), true, 'its time was over')
   })
 
   describe('removal', () => {
@@ -562,7 +601,7 @@ describe('sessions in MongoDB', () => {
       await team.putWeights(aFile(0x150))
       const [used, idle, never] = [hashOf(0x101), hashOf(0x150), hashOf(0x151)]
       await plain
-        .collection<Document>('Weights')
+        .collection('Weights')
         .insertOne({ _id: oid(5), modelGraphHash: 'x', weightsFileLocation: `gs://b/weights/${hashOf(0x160)}` })
       const all = [used, idle, never, hashOf(0x160)]
       assert.deepEqual(await team.unneededWeights(all, 3600), [never], 'the other was brought just now')
@@ -601,6 +640,72 @@ describe('sessions in MongoDB', () => {
       }
     })
 
+    it('loses nothing and doubles nothing when the server is killed while many write', async () => {
+      const own = await startMongo()
+      const writers = Array.from({ length: 4 }, (_, i) => ({
+        session: id(0x600 + i),
+        base: 0x1000 * (i + 1),
+        team: openMongo({ uri: own.url, database: 'd' }, { patience: 1000 }),
+      }))
+      const last = 12
+      let done = 0
+      let tell = () => {}
+      const written = async (at: number) => {
+        while (done < at) await new Promise<void>((resolve) => (tell = resolve))
+      }
+      /** As the spool does: again until it is acknowledged. */
+      const surely = async (work: () => Promise<unknown>) => {
+        for (;;)
+          try {
+            return await work()
+          } catch (error) {
+            if ((error as { code?: string }).code !== 'server-away') throw error
+          }
+      }
+      try {
+        await writers[0]!.team.prepare()
+        const writing = Promise.all(
+          writers.map(async ({ session, base, team: mine }) => {
+            await surely(() => mine.putSession({ record: aSession(session), by: 'x', alive: false }))
+            for (let number = 1; number <= last; number++) {
+              await surely(() => mine.putWeights(aFile(base + number)))
+              await surely(() => mine.putEpoch(anEpoch(session, number, base)))
+              done++
+              tell()
+            }
+          }),
+        )
+        for (const at of [6, 18, 30]) {
+          await Promise.race([written(at), writing])
+          await own.kill()
+          await own.restart()
+        }
+        await writing
+        const client1 = new MongoClient(own.url)
+        for (const { session, base } of writers) {
+          const found = (await client1
+            .db('d')
+            .collection('TrainingSession')
+            .findOne({ _id: new ObjectId(session) }))!
+          const numbers = Array.from({ length: last }, (_, i) => i + 1)
+          assert.deepEqual(
+            found['epochs'],
+            numbers.map((number) => oid(base + number)),
+          )
+          assert.deepEqual([found['own'], found['latest']], [last, { id: oid(base + last), number: last }])
+          assert.deepEqual(
+            (await writers[0]!.team.epochs(await writers[0]!.team.history(session))).map(({ number }) => number),
+            numbers,
+          )
+        }
+        assert.equal(new Set((await writers[0]!.team.names()).map(({ name }) => name)).size, writers.length)
+        await client1.close()
+      } finally {
+        for (const { team: mine } of writers) await mine.close()
+        await own.stop()
+      }
+    })
+
     it('waits for no server longer than its patience, and tells at once what it found out to whoever asks next', async () => {
       const silent = await silentServer()
       const patient = openMongo({ uri: silent.uri, database: 'd' }, { patience: 1000 })
@@ -611,6 +716,41 @@ describe('sessions in MongoDB', () => {
       } finally {
         await patient.close()
         await silent.close()
+      }
+    })
+
+    it('comes to an end with every question, whatever the line does, and goes on once it is well', async () => {
+      const proxy = await startProxy(uri)
+      const patient = openMongo({ uri: proxy.url, database }, { patience: 1500 })
+      try {
+        await patient.prepare()
+        await patient.putSession({ record: aSession(S), by: 'x', alive: false })
+        for (let round = 0; round < 2; round++) {
+          // Half open: nothing comes back any more on connections that are there.
+          proxy.set({ kind: 'silent' })
+          const from = performance.now()
+          await assert.rejects(patient.sessions(), { code: 'server-away' })
+          assert.ok(performance.now() - from < 30_000)
+          proxy.set({ kind: 'open' })
+          await patient.check()
+          // Cut in the middle of a question, or of an answer: it is asked again, and a write is done once.
+          for (const direction of ['up', 'down'] as const) {
+            const cut = proxy.cut(20, direction)
+            await patient.mark(S, { tags: [`${round} ${direction}`] })
+            await cut
+          }
+          assert.deepEqual((await patient.session(S))?.tags, [`${round} down`])
+          await proxy.down()
+          await assert.rejects(patient.mark(S, { tags: ['never'] }), { code: 'server-away' })
+          await proxy.up()
+          await patient.check()
+          await patient.putSession({ record: aSession(S, { tags: [] }), by: `round ${round}`, alive: false })
+        }
+        const { decided } = (await plain.collection('TrainingSession').findOne({ _id: new ObjectId(S) }))!
+        assert.equal(decided, 5, 'each decision counts once')
+      } finally {
+        await patient.close()
+        await proxy.close()
       }
     })
 
@@ -657,6 +797,31 @@ describe('sessions in MongoDB', () => {
       }
     })
 
+    it('lets in who has the password, and names what is wrong otherwise without telling it', async () => {
+      const user = { name: 'ada', password: 'p@ss:word/1' }
+      const own = await startMongo({ user })
+      const ask = async (more: object) => {
+        const one = openMongo({ uri: own.url, database: 'd', ...more })
+        try {
+          await one.prepare()
+        } finally {
+          await one.close()
+        }
+      }
+      try {
+        await ask({ username: 'ada', password: user.password })
+        const wrong = (error: Error & { code?: string }) =>
+          error.code === 'server-refused' &&
+          /user with that password/.test(error.message) &&
+          !JSON.stringify([error.message, String(error.cause)]).includes('wr0ng')
+        await assert.rejects(ask({ username: 'ada', password: 'wr0ng' }), wrong)
+        await assert.rejects(ask({ username: 'nobody', password: 'wr0ng' }), wrong)
+        await assert.rejects(ask({}), { code: 'server-refused' })
+      } finally {
+        await own.stop()
+      }
+    })
+
     it('is not in the way of whoever gives up', async () => {
       const silent = await silentServer()
       const patient = openMongo({ uri: silent.uri, database: 'd' }, { patience: 5000 })
@@ -667,6 +832,13 @@ describe('sessions in MongoDB', () => {
       await patient.close()
       await silent.close()
     })
+  })
+
+  it('is asked of a server that changes a document in one step', async () => {
+    const counter = plain.collection<{ _id: string; n: number }>('c')
+    await counter.insertOne({ _id: 'c', n: 0 })
+    await Promise.all(Array.from({ length: 60 }, () => counter.updateOne({ _id: 'c' }, { $inc: { n: 1 } })))
+    assert.equal((await counter.findOne({ _id: 'c' }))?.n, 60)
   })
 
   it('says which index is in the way', async () => {

@@ -104,7 +104,7 @@ describe('a MongoDB of its own', () => {
 describe('an Elasticsearch of its own', () => {
   for (const version of ['9.5.0', '8.19.0'] as const)
     it(`has its data again when it was killed in the middle of things (${version})`, async function () {
-      this.timeout(600_000)
+      this.timeout(1_200_000)
       const server = await startElastic({ version })
       try {
         const { port, pid, url } = server

@@ -189,7 +189,7 @@ describe('the spool', () => {
     evaluate(there.dir, { ...epoch!, sessionId: session.id }, [4, 5])
     await there.stores.ingest()
     assert.equal((await there.spool().once(never())).documents, 4)
-    assert.deepEqual([...(await score()).value].sort(), [1, 2, 3, 4, 5])
+    assert.deepEqual((await score()).value.toSorted(), Float64Array.of(1, 2, 3, 4, 5))
     assert.deepEqual(await there.spool().once(never()), NOTHING)
     assert.ok(existsSync(join(here.dir, 'runs', own)))
   })
@@ -304,6 +304,31 @@ describe('the spool', () => {
     await assertThere([session], here.team)
   })
 
+  it('notices a database that was set back to an earlier state, and hands on what it lost', async () => {
+    const here = on()
+    const session = train(here.dir)
+    for (let n = 0; n < 3; n++) session.epoch()
+    await here.stores.ingest()
+    await here.spool().once(never())
+    const client = new MongoClient(config.mongo.uri)
+    try {
+      const db = client.db(config.mongo.database)
+      const [second, third] = session.epochs.slice(1).map((epoch) => new ObjectId(epoch.id))
+      await db.collection('Epoch').deleteOne({ _id: third! })
+      const { matchedCount } = await db
+        .collection('TrainingSession')
+        .updateOne(
+          { _id: new ObjectId(session.id) },
+          { $pull: { epochs: third! as never }, $set: { own: 2, latest: { id: second!, number: 2 } } },
+        )
+      assert.equal(matchedCount, 1)
+    } finally {
+      await client.close()
+    }
+    assert.deepEqual(await here.spool().once(never()), { ...NOTHING, sessions: 1, epochs: 1 })
+    await assertThere([session], here.team)
+  })
+
   it('of a damaged session tells what is wrong, and hands on the others', async () => {
     const here = on()
     const broken = train(here.dir, { name: 'broken' })
@@ -326,7 +351,7 @@ describe('the spool', () => {
       left.map(({ name, epochs }) => [name, epochs]),
       [['broken', 2]],
     )
-    assert.match(left[0]!.why, new RegExp(`weights file ${sha256} of its epoch 2`))
+    assert.match(left[0]!.why, new RegExp(`^The weights file ${sha256} of its epoch 2`))
     const problems = await here.stores.sessions.problems()
     assert.deepEqual(
       problems.map(({ sessionId, file }) => [sessionId, file]),

@@ -8,7 +8,7 @@ import type { FromPage } from '../../webview/messages/comparison'
 import { demoCopy, emptyFolder } from './bench'
 import { cli } from './cli'
 import { epochLines, sessionId, type Trained, writeRuns } from './journals'
-import { type Alone, type AloneOptions, openAlone, says } from './pageAlone'
+import { type Alone, type AloneOptions, openAlone, says, settled } from './pageAlone'
 import { LONG_EPOCH, train } from './slowTraining'
 import { until } from './until'
 
@@ -37,9 +37,6 @@ async function runs(...trained: readonly Trained[]): Promise<string> {
   writeRuns(dir, trained)
   return dir
 }
-
-/** Nothing is asked any more, and what was answered is drawn. */
-const settled = (page: Page) => page.waitForTimeout(250)
 
 const card = (page: Page, name: string) => page.locator(`.curves .card[data-metric=${JSON.stringify(name)}]`)
 const plot = (page: Page, name: string) => card(page, name).locator('.plot')
@@ -211,7 +208,7 @@ describe('the curves of the demo', () => {
     await page.evaluate(() => window.scrollTo(0, 0))
     assert.deepEqual(await seen(page, 'accuracy'), ['1', '40'])
     const { x, y } = await placeOf(plot(page, 'accuracy'), 30, 1, 40)
-    await page.waitForTimeout(300)
+    await settled(page)
     await page.mouse.move(x, y)
     for (let i = 0; i < 4; i++) await page.mouse.wheel(0, -200)
     const wheeled = await seen(page, 'accuracy')
@@ -400,7 +397,7 @@ describe('the curves of the demo', () => {
     await drag(page, plot(page, 'accuracy'), 0.505, 0.76)
     await tool(page, 'loss', 'Table of values').click()
     await search.fill('loss')
-    await page.waitForTimeout(400)
+    await settled(page)
     await page.reload()
     await card(page, 'loss').locator('canvas').first().waitFor()
     assert.equal(await search.inputValue(), 'loss')
@@ -427,11 +424,13 @@ describe('the curves of the demo', () => {
           for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) found[`${data[i]},${data[i + 1]},${data[i + 2]}`] = 1
           return Object.keys(found)
         })
-    assert.ok((await colours()).includes('86,168,245'))
+    // The chart has just moved, and is drawn when the page gets to it.
+    await until('the curve in the dark theme', async () => (await colours()).includes('86,168,245'))
     await page.evaluate(() => document.body.classList.replace('vscode-dark', 'vscode-light'))
-    await settled(page)
-    const light = await colours()
-    assert.ok(light.includes('11,98,184') && !light.includes('86,168,245'))
+    await until('the curve in the light theme', async () => {
+      const light = await colours()
+      return light.includes('11,98,184') && !light.includes('86,168,245')
+    })
     await page.evaluate(() => document.body.classList.replace('vscode-light', 'vscode-dark'))
   })
 })

@@ -8,7 +8,7 @@ import { compare } from '../../server/requests'
 import { LocalStores } from '../../server/storage/local/stores'
 import { bench, demoCopy, emptyFolder } from './bench'
 import { addGraphEpoch, runId, transformer, writeGraphPair, writeGraphRun } from './graphRuns'
-import { type Alone, type AloneOptions, openAlone } from './pageAlone'
+import { type Alone, type AloneOptions, openAlone, settled } from './pageAlone'
 import { until } from './until'
 
 const open: (() => Promise<void>)[] = []
@@ -110,11 +110,11 @@ describe('the graph view of a comparison', () => {
     await page.mouse.down()
     await page.mouse.move(x + 90, y + 70, { steps: 3 })
     await page.mouse.up()
-    await page.waitForTimeout(100)
+    await settled(page)
     const moved = await world(page)
     assert.notEqual(moved, before)
     await page.mouse.wheel(0, -200)
-    await page.waitForTimeout(100)
+    await settled(page)
     assert.notEqual(/scale\(([^)]+)/.exec((await world(page))!)![1], /scale\(([^)]+)/.exec(moved!)![1])
   })
 
@@ -140,7 +140,7 @@ describe('the graph view of a comparison', () => {
     const before = await world(page)
     await page.keyboard.press('Shift+ArrowRight')
     await page.keyboard.press('+')
-    await page.waitForTimeout(100)
+    await settled(page)
     assert.notEqual(await world(page), before)
   })
 
@@ -193,7 +193,7 @@ describe('the graph view of a comparison', () => {
     await page.locator('[data-key=expand]').click()
     await drawn(page, 2005)
     await page.locator('[data-key=fit]').click()
-    await page.waitForTimeout(100)
+    await settled(page)
     assert.ok((await page.locator('.far path').count()) > 3)
     await page.locator('[data-key=collapse]').click()
     await page.waitForFunction(() => Number(document.querySelector<HTMLElement>('.graph-view')!.dataset['boxes']) < 100)
@@ -242,7 +242,7 @@ describe('the graph view of a comparison', () => {
     await page.mouse.up()
     // It is not held any more.
     await page.mouse.move(x + width * 0.3, y + height * 0.3)
-    await page.waitForTimeout(100)
+    await settled(page)
     await isAt([0.6, 0.7])
     // Where all is in sight, there is nothing to show in small.
     await page.locator('[data-key=fit]').click()
@@ -261,7 +261,7 @@ describe('the graph view of a comparison', () => {
     await page.keyboard.press('Shift+ArrowDown')
     const count = await boxCount(page)
     await page.waitForFunction(() => sessionStorage.getItem('state')?.includes('graph.place'))
-    await page.waitForTimeout(300)
+    await settled(page)
     const place = await lies(page, 'blocks.10.mlp.up')
     await page.reload()
     await drawn(page, count)
@@ -332,7 +332,7 @@ describe('the graph view of a comparison', () => {
     const place = await lies(page, 'blocks.10.mlp.up')
     let from = heard.length
     await goesOn(3, 2, 0.9)
-    await page.waitForTimeout(300)
+    await settled(page)
     assert.deepEqual(asked(alone, from), [])
     for (const one of ['.legend button', '.node-panel', '.stage .box']) assert.ok(await marked(one), one)
 
@@ -437,7 +437,7 @@ describe('the graph view of a comparison', () => {
       tab('graph').click()
     })
     await until('the answer', () => told.some((one) => one.type === 'answer' && 'nodes' in (one.answer as object)))
-    await page.waitForTimeout(500)
+    await settled(page)
     assert.equal(await running(), 0)
     await page.locator('vscode-tab-header[data-view=graph]').click()
     await drawn(page)
@@ -451,7 +451,7 @@ describe('the graph view of a comparison', () => {
     await page.locator('[data-key="up narrow"]').click()
     await until('the other order', async () => (await page.locator('select[data-side=a] option').allInnerTexts()).join() === 'narrow,wide')
     await drawn(page)
-    await page.waitForTimeout(500)
+    await settled(page)
     assert.equal(await running(), 1)
   })
 

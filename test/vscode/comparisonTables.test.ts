@@ -7,7 +7,7 @@ import { short } from '../../webview/parts/format'
 import { demoCopy, emptyFolder } from './bench'
 import { cli } from './cli'
 import { type EpochOf, writeRun } from './comparedRuns'
-import { type Alone, type AloneOptions, openAlone, says } from './pageAlone'
+import { type Alone, type AloneOptions, openAlone, says, settled } from './pageAlone'
 import { until } from './until'
 
 const HOSTILE = '<script>window.broken = true</script>'
@@ -281,7 +281,7 @@ describe("the comparison's overview, differences and trade-off", () => {
         const count = alone.told.length
         await act()
         await until('an answer', () => alone.told.length > count && alone.told.at(-1)!.type === 'answer')
-        await page.waitForTimeout(50)
+        await settled(page)
       }
       await answered(() => against.selectOption('sparsity'))
       // The demo masks nothing: the sparsest are the smallest.
@@ -413,7 +413,7 @@ describe("the comparison's overview, differences and trade-off", () => {
         for (const width of [1100, 400, 2500]) {
           await show(page, view)
           await page.setViewportSize({ width, height: 800 })
-          await page.waitForTimeout(100)
+          await settled(page)
           const wide = await page.evaluate(() => document.documentElement.scrollWidth)
           assert.ok(wide <= width, `${view} is ${wide} pixels wide at ${width}`)
         }
@@ -533,7 +533,7 @@ describe("the comparison's overview, differences and trade-off", () => {
         await page.locator(`[data-key="${key}"]`).hover()
         await page.mouse.down()
         await meanwhile()
-        await page.waitForTimeout(300)
+        await settled(page)
         await page.mouse.up()
       }
       const order = () => page.locator('th', { has: page.locator('[data-key="sort 1"]') }).getAttribute('aria-sort')

@@ -42,6 +42,21 @@ export interface AloneOptions {
 export const says = ({ heard }: Pick<Alone, 'heard'>, message: FromPage) =>
   until(`the page to say ${JSON.stringify(message)}`, () => isDeepStrictEqual(heard.at(-1), message))
 
+/** What each page has asked and not been answered yet. */
+const asking = new WeakMap<Page, ReadonlyMap<number, unknown>>()
+/** The page gathers what it asks for, and writes down what was chosen, within this. */
+const GATHERED_MS = 250
+
+/** Waits until a page that was used has come to rest, however slow the machine is: its timers are over, nothing is asked, all is drawn. */
+export async function settled(page: Page) {
+  do
+    await page.evaluate(
+      (ms) => new Promise<void>((resolve) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => resolve())), ms)),
+      GATHERED_MS,
+    )
+  while (asking.get(page)?.size)
+}
+
 const TYPES: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.css': 'text/css', '.map': 'application/json' }
 
 /**
@@ -64,6 +79,7 @@ export async function openAlone(
   const told: ToPage[] = []
   const refused = new Set<Question>()
   const asked = new Map<number, AbortController>()
+  asking.set(page, asked)
   let compared = references
   const tell = async (message: ToPage) => {
     toPage.parse(message)

@@ -66,24 +66,15 @@ export interface Told extends Noted {
   readonly pulledFrom: string | null
   /** What the team was told last, as a hash; null where it was told nothing yet. */
   readonly told: string | null
-  /** Epochs that it was given. */
-  readonly handed: number
 }
 
-type ToldRow = readonly [
-  name: string | null,
-  selected: string | null,
-  marks: string,
-  pulled: string | null,
-  team: string | null,
-  handed: number,
-]
+type ToldRow = readonly [name: string | null, selected: string | null, marks: string, pulled: string | null, team: string | null]
 
 export function toldOf(db: LocalDatabase, id: string, identity: string): Told | undefined {
   const record = sessionOf(db, id)
-  const [row] = db.rows<ToldRow>('SELECT name, selected, marks, pulled, team, handed FROM session WHERE id = ? AND evaluates IS NULL', id)
+  const [row] = db.rows<ToldRow>('SELECT name, selected, marks, pulled, team FROM session WHERE id = ? AND evaluates IS NULL', id)
   if (!record || !row || row[0] === null) return undefined
-  const [name, selected, text, pulled, team, handed] = row
+  const [name, selected, text, pulled, team] = row
   const marks = JSON.parse(text) as Agreed & {
     readonly agreed?: (Agreed & { readonly team: string; readonly alias?: string | null }) | null
   }
@@ -98,7 +89,6 @@ export function toldOf(db: LocalDatabase, id: string, identity: string): Told | 
     alias,
     pulledFrom: pulled === null ? null : (JSON.parse(pulled) as { team: string }).team,
     told: team === null ? null : (JSON.parse(team) as { told: string }).told,
-    handed,
   }
 }
 
@@ -108,18 +98,39 @@ export const noteTold = (db: LocalDatabase, id: string, told: string) =>
 /** It is told anew, and what the team has of it is looked at. */
 export const forgetTold = (db: LocalDatabase, id: string) => db.run('UPDATE session SET team = NULL WHERE id = ?', id)
 
+/** How many epochs of sessions the team was given. */
+export const handedOf = (db: LocalDatabase, sessions: readonly string[]): ReadonlyMap<string, number> =>
+  new Map(
+    db.rows<readonly [string, number]>(
+      'SELECT s.id, s.handed FROM json_each(?) u CROSS JOIN session s ON s.id = u.value',
+      JSON.stringify(sessions),
+    ),
+  )
+
 /** Whether a session that is not deleted starts in it. */
 export const isNeeded = (db: LocalDatabase, id: string): boolean =>
   db.get('SELECT 1 FROM session WHERE fork_session = ? AND deleted IS NULL AND id <> fork_session LIMIT 1', id) !== undefined
 
-/** Epochs that the team shows already: as after the store was built anew, or where another copy of the folder was handed on. */
-export function noteKnown(db: LocalDatabase, id: string, epochIds: readonly string[]) {
+/** Epochs that the team shows, as far as it is noted. */
+export const visibleOf = (db: LocalDatabase, id: string): string[] =>
+  ids(db, `SELECT id FROM epoch WHERE session = ? AND team = ${step.visible}`, id)
+
+/**
+ * Epochs that the team turned out to show: as after the store was built anew, or where another copy of the folder was handed on. Those that were noted
+ * before it was asked, and that it does not show, are handed on anew.
+ */
+export function noteKnown(db: LocalDatabase, id: string, known: readonly string[], noted: readonly string[]) {
+  const shown = new Set(known)
   db.transaction(() => {
     db.run(
-      `UPDATE epoch SET team = iif(id IN (SELECT value FROM json_each(?2)) AND state = 'ok', ${step.visible}, NULL)
-        WHERE session = ?1 AND (team = ${step.visible} OR id IN (SELECT value FROM json_each(?2)))`,
+      'UPDATE epoch SET team = NULL WHERE session = ? AND id IN (SELECT value FROM json_each(?))',
       id,
-      JSON.stringify(epochIds),
+      JSON.stringify(noted.filter((epoch) => !shown.has(epoch))),
+    )
+    db.run(
+      `UPDATE epoch SET team = ${step.visible} WHERE session = ? AND state = 'ok' AND id IN (SELECT value FROM json_each(?))`,
+      id,
+      JSON.stringify(known),
     )
     db.run(
       `UPDATE session SET (handed, handed_last) = (SELECT count(*), coalesce(max(number), 0) FROM epoch WHERE session = ?1 AND team = ${step.visible}) WHERE id = ?1`,
@@ -150,14 +161,13 @@ interface NextRow {
 const MISSING_SECONDS = 3600
 
 /**
- * The next epochs of a session that others can't see, in order, up to one that is not ready; at most so many, and as few as have so many documents.
+ * The next epochs of a session that others can't see, in order, up to one that is not ready; at most so many, and only the first of more documents or bytes.
  * One that came late, after the numbers that others see, is none of them.
  */
 export function nextEpochs(
   db: LocalDatabase,
   sessionId: string,
-  most: number,
-  documents: number,
+  most: { readonly epochs: number; readonly documents: number; readonly bytes: number },
   now = Date.now() / 1000,
 ): readonly NextEpoch[] {
   const last = db.get<{ last: number }>('SELECT handed_last last FROM session WHERE id = ?', sessionId)?.last ?? 0
@@ -168,18 +178,20 @@ export function nextEpochs(
     now - MISSING_SECONDS,
   )
   const found: NextEpoch[] = []
-  let sum = 0
+  let [documents, bytes] = [0, 0]
   for (const { row, id, number, state, begun, started, team } of db.all<NextRow>(
     "SELECT row, id, number, state, begun, started, team FROM epoch WHERE session = ? AND state IN ('ok', 'verifying') AND number > ? ORDER BY number LIMIT ?",
     sessionId,
     last,
-    most,
+    most.epochs,
   )) {
     if (state !== 'ok' || (missing && missing[0] < number)) break
+    const epoch = epochOf(db, id)!
     const count = documentCount(db, id)
-    if (found.length > 0 && sum + count > documents) break
-    sum += count
-    found.push({ row, epoch: epochOf(db, id)!, begun, started, documents: count, step: team ?? 0 })
+    documents += count
+    bytes += (epoch.weights?.bytes ?? 0) + (epoch.optimizerState?.bytes ?? 0)
+    if (found.length > 0 && (documents > most.documents || bytes > most.bytes)) break
+    found.push({ row, epoch, begun, started, documents: count, step: team ?? 0 })
   }
   return found
 }
@@ -290,7 +302,7 @@ export function unended(db: LocalDatabase) {
 export const waiting = (db: LocalDatabase, sessions: readonly string[]): number =>
   db.get<{ n: number }>(
     `SELECT coalesce(sum(max(0, s.own - s.handed)), 0) n FROM json_each(?) u CROSS JOIN session s ON s.id = u.value
-      WHERE s.evaluates IS NULL AND (s.pulled IS NULL OR json_extract(s.pulled, '$.team') IS NOT (SELECT identity FROM team))
+      WHERE s.evaluates IS NULL AND (s.pulled IS NULL OR json_extract(s.pulled, '$.team') IS NOT coalesce((SELECT identity FROM team), json_extract(s.pulled, '$.team')))
         AND (s.deleted IS NULL OR EXISTS (SELECT 1 FROM session f WHERE f.fork_session = s.id AND f.deleted IS NULL AND f.id <> s.id))`,
     JSON.stringify(sessions),
   )!.n

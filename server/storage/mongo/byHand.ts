@@ -14,6 +14,8 @@ export interface HandSession {
 }
 
 const HOLDS_MS = 2000
+/** Where there was none, one more is looked for not so often. */
+const NONE_HOLDS_MS = 30_000
 
 interface HandEpoch {
   readonly id: string
@@ -34,9 +36,16 @@ export class ByHand {
     this.#mongo = mongo
   }
 
-  sessions(): Promise<ReadonlyMap<string, HandSession>> {
+  /** All of them; looked for anew where one is named that was not known. */
+  async sessions(named: readonly string[] = []): Promise<ReadonlyMap<string, HandSession>> {
     const known = this.#found
-    if (known && performance.now() - known.at < HOLDS_MS) return known.views
+    const age = known ? performance.now() - known.at : Infinity
+    if (known && age < NONE_HOLDS_MS) {
+      const views = await known.views
+      if (age < (views.size === 0 ? NONE_HOLDS_MS : HOLDS_MS) && named.every((id) => views.has(id))) return views
+      // Whoever waited here as well may have begun already.
+      if (this.#found && this.#found !== known) return this.#found.views
+    }
     const views = this.#read()
     const found = (this.#found = { at: performance.now(), views })
     views.catch(() => {

@@ -15,8 +15,6 @@ const CLOSING_MS = 2000
 
 export interface Question {
   readonly signal?: AbortSignal | undefined
-  /** Asked once only, because the same again would have another answer. */
-  readonly once?: boolean
 }
 
 /** The way to the server: opened with the first question, made anew when it was lost, and never waited for without an end. */
@@ -41,7 +39,7 @@ export class Connection {
       )
   }
 
-  async ask<Answer>(work: (db: Db) => Promise<Answer>, { signal, once }: Question = {}): Promise<Answer> {
+  async ask<Answer>(work: (db: Db) => Promise<Answer>, { signal }: Question = {}): Promise<Answer> {
     checkAborted(signal)
     if (this.#away && performance.now() < this.#away.until) throw this.#away.error
     const end = performance.now() + this.#patience * LONGEST
@@ -58,7 +56,7 @@ export class Connection {
           if (told.code === 'server-away') this.#away = { error: told, until: performance.now() + Math.min(this.#patience, AWAY_MS) }
           throw told
         }
-        if (once || tries === TRIES || !isPassing(error) || this.#closed) throw mongoError(error, this.hosts)
+        if (tries === TRIES || !isPassing(error) || this.#closed) throw mongoError(error, this.hosts)
         checkAborted(signal)
       }
     }

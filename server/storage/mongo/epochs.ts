@@ -120,30 +120,34 @@ export async function page(
 ): Promise<EpochRecord[]> {
   const found: EpochRecord[] = []
   let before = offset
+  let left = limit
   for (const segment of segments.toReversed()) {
     const range = within(segment)
     if (!range) continue
+    if (left <= 0) break
     const filter = pruned ? { ...range, pruned: true } : range
-    const wanted = limit - found.length
     const documents = await mongo.ask(
       (db) =>
         db
           .collection('Epoch')
-          .find(filter, { projection: EPOCH, sort: { number: -1 }, skip: before, limit: wanted })
+          .find(filter, { projection: EPOCH, sort: { number: -1 }, skip: before, limit: left })
           .toArray(),
       { signal },
     )
-    let skipped = 0
-    if (documents.length > 0) found.push(...recordsOf(mongo, documents))
-    else {
-      const inSegment = await countIn(mongo, filter)
-      // Epochs that something else wrote are known by their session alone, which says nothing of pruning.
-      const hand = inSegment === 0 && !pruned ? (await handEpochs(mongo, byHand, segment, signal)).reverse() : []
-      found.push(...hand.slice(before, before + wanted))
-      skipped = hand.length > before ? before : inSegment + hand.length
+    if (documents.length > 0) {
+      found.push(...recordsOf(mongo, documents))
+      before = 0
+      // Damaged ones are left out, and take up their place all the same.
+      left -= documents.length
+      continue
     }
-    if (found.length >= limit) break
-    before = documents.length > 0 ? 0 : before - skipped
+    const skipped = before > 0 ? await countIn(mongo, filter) : 0
+    // Epochs that something else wrote are known by their session alone, which says nothing of pruning.
+    const hand = skipped === 0 && !pruned ? (await handEpochs(mongo, byHand, segment, signal)).reverse() : []
+    const shown = hand.slice(before, before + left)
+    found.push(...shown)
+    left -= shown.length
+    before = Math.max(0, before - skipped - hand.length)
   }
   return found
 }

@@ -30,10 +30,17 @@ export const isPassing = (error: unknown) =>
   error instanceof MongoClientClosedError ||
   error instanceof MongoNotConnectedError ||
   error instanceof MongoExpiredSessionError ||
-  (error instanceof MongoServerError && NOT_NOW.has(Number(error.code)))
+  (error instanceof MongoServerError && NOT_NOW.has(Number(error.code))) ||
+  // Now and then the driver gives what the system says as it is.
+  LOST.has(String((error as { code?: unknown }).code))
 
-/** No server was found: the client's own search may be over for good, so it is made anew. */
-export const isNoServer = (error: unknown) => error instanceof MongoServerSelectionError || error instanceof MongoOperationTimeoutError
+const LOST = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ENOTCONN', 'ERR_SOCKET_CLOSED', 'ERR_STREAM_DESTROYED'])
+
+/** No server was found, or no connection to it: the client's own search may be over for good, so it is made anew. */
+export const isNoServer = (error: unknown) =>
+  error instanceof MongoServerSelectionError ||
+  error instanceof MongoOperationTimeoutError ||
+  (error instanceof Error && error.name === 'MongoWaitQueueTimeoutError')
 
 /** By name: the parser of addresses has errors of its own. */
 const NO_ADDRESS = new Set(['MongoParseError', 'MongoInvalidArgumentError', 'MongoAPIError'])
@@ -72,7 +79,7 @@ export function mongoError(error: unknown, hosts: string): EpochtreeError {
   if (inner) return serverError(inner, hosts)
   if (isNoServer(error))
     return away(
-      code === 'ECONNRESET'
+      code === 'ECONNRESET' || /^connection .* closed$/m.test(messageOf(error))
         ? `${hosts} ends each connection. Check that it is MongoDB, and whether it wants TLS: then write ?tls=true after its address.`
         : `MongoDB at ${hosts} does not answer.`,
       error,

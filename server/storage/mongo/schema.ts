@@ -57,21 +57,23 @@ export const listedSession = z.object(listed)
 export type ListedSession = z.infer<typeof listedSession>
 
 const object = z.record(z.string(), z.json())
+const number = nullish(z.number())
+const words = nullish(z.string())
 export const sessionDetails = z.object({
-  overrides: object,
-  command: z.nullable(object),
-  attempt: z.nullable(
-    z.looseObject({
-      id: z.nullable(z.string()),
-      time: z.nullable(z.number()),
-      pid: z.nullable(z.number()),
-      host: z.nullable(z.string()),
-      bootId: z.nullable(z.string()),
-      restored: z.nullable(z.string()),
-      until: nullish(z.number()),
-      hyperparameters: object,
-      pruningPlan: z.nullable(object),
-      environment: object,
+  overrides: nullish(object),
+  command: nullish(object),
+  attempt: nullish(
+    z.object({
+      id: words,
+      time: number,
+      pid: number,
+      host: words,
+      bootId: words,
+      restored: words,
+      until: number,
+      hyperparameters: nullish(object),
+      pruningPlan: nullish(object),
+      environment: nullish(object),
     }),
   ),
 })
@@ -121,7 +123,9 @@ export const epochByHand = z.object({
   number: nullish(epochNumber),
 })
 
-const summary = z.object({ nodes: count, parameters: z.nullable(count), nonzero: z.nullable(count) })
+/** Of very large models more than what is counted exactly. */
+const many = z.nullable(z.number().check(z.gte(0)))
+const summary = z.object({ nodes: count, parameters: many, nonzero: many })
 export const graphSummary = z.object({ _id: id, hash: nullish(sha256), summary: nullish(summary) })
 export const graphDocument = z.object({
   _id: id,
@@ -153,8 +157,16 @@ export const counter = z.object({ n: count, store: text(100), format })
 /** How a document is named in messages. Its id may be anything. */
 export function nameOf(collection: CollectionName, document: unknown): string {
   const _id: unknown = typeof document === 'object' && document !== null ? (document as { _id?: unknown })._id : undefined
-  const written = _id instanceof ObjectId ? _id.toHexString() : (JSON.stringify(_id) ?? typeof _id)
+  const written = _id instanceof ObjectId ? _id.toHexString() : inWords(_id)
   return `${collection} ${written.length > 80 ? `${written.slice(0, 79)}…` : written}`
+}
+
+function inWords(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? typeof value
+  } catch {
+    return typeof value
+  }
 }
 
 export interface Damaged {
@@ -188,9 +200,15 @@ export function parse<Type extends z.ZodMiniType>(
     damaged: damagedDocument(
       collection,
       document,
-      damage(collection, document, issue ? `${issue.path.join('.')}: ${issue.message}` : 'it has the wrong shape'),
+      damage(collection, document, issue ? `${issue.path.join('.')}: ${complaint(issue)}` : 'it has the wrong shape'),
     ),
   }
+}
+
+function complaint(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return `not of type ${issue.expected}`
+  if (issue.code === 'too_big' || issue.code === 'too_small') return `too ${issue.code === 'too_big' ? 'large' : 'small'}`
+  return issue.code === 'custom' ? issue.message : 'not as it must be'
 }
 
 const damagedDocument = (collection: CollectionName, document: unknown, error: EpochtreeError): Damaged => {

@@ -11,6 +11,9 @@ import { damage, LISTED, type ListedSession, listedSession, parse, sessionDetail
 /** After its last sign of life, which comes once a minute. */
 const ALIVE_SECONDS = 180
 const BATCH = 2000
+const ONE_BY_ONE = 8
+/** Settings may be nested a hundred levels deep, and lie in two more. */
+const DEEPEST_DETAILS = 102
 const NO_TAGS: readonly string[] = []
 
 const numbered = (one: { readonly id: string; readonly number?: number | null | undefined } | null | undefined) =>
@@ -47,29 +50,41 @@ export function overview(session: ListedSession, offset: number): SessionOvervie
   }
 }
 
-const engineOf = ({ time, pid, host, bootId }: NonNullable<ListedSession['engine']>): Engine => ({
+const engineOf = ({ time, pid, host, bootId }: { readonly [Field in keyof Engine]?: Engine[Field] | undefined }): Engine => ({
   time: time ?? null,
   pid: pid ?? null,
   host: host ?? null,
   bootId: bootId ?? null,
 })
 
-type Details = z.infer<typeof sessionDetails>
-const NO_DETAILS: Details = { overrides: {}, command: null, attempt: null }
-
 function record(session: WholeSession, offset: number): SessionRecord {
-  let details = NO_DETAILS
-  if (session.details) {
-    const told: unknown = JSON.parse(session.details)
-    const parsed = isShallow(told, 110) ? sessionDetails.safeParse(told) : undefined
-    if (!parsed?.success) throw damage('TrainingSession', { _id: objectId(session._id) }, 'details: not what a trainer tells')
-    details = parsed.data
-  }
+  const shown = overview(session, offset)
+  if (!session.details) return { ...shown, overrides: {}, command: null, attempt: null }
+  const told: unknown = parseJson(session.details)
+  const parsed = isShallow(told, DEEPEST_DETAILS) ? sessionDetails.safeParse(told) : undefined
+  if (!parsed?.success) throw damage('TrainingSession', { _id: objectId(session._id) }, 'details: not what a trainer tells')
+  const { overrides, command, attempt } = parsed.data
+  return { ...shown, overrides: overrides ?? {}, command: command ?? null, attempt: attempt ? attemptOf(attempt) : null }
+}
+
+function attemptOf(told: NonNullable<z.infer<typeof sessionDetails>['attempt']>): Attempt {
+  const { id, restored, until, hyperparameters, pruningPlan, environment } = told
   return {
-    ...overview(session, offset),
-    overrides: details.overrides,
-    command: details.command,
-    attempt: details.attempt as Attempt | null,
+    ...engineOf(told),
+    id: id ?? null,
+    restored: restored ?? null,
+    ...(until === undefined ? {} : { until }),
+    hyperparameters: hyperparameters ?? {},
+    pruningPlan: pruningPlan ?? null,
+    environment: environment ?? {},
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 
@@ -80,8 +95,10 @@ export async function sessions(
   byHand: ByHand,
   { deleted, ids }: { readonly deleted?: boolean; readonly ids?: readonly string[] } = {},
 ): Promise<SessionOverview[]> {
-  const filter: Document = deleted ? {} : { deletedAt: null }
-  const asked = ids ? [...pieces(objectIds(ids))].map((some) => ({ ...filter, ...anyOf(some) })) : [filter]
+  // Few are asked for one by one, by their ids alone: that every server answers by its index.
+  const asked: readonly Document[] = ids
+    ? [...pieces(objectIds(ids), ids.length <= ONE_BY_ONE ? 1 : undefined)].map(anyOf)
+    : [deleted ? {} : { deletedAt: null }]
   const [{ offset }, ...found] = await Promise.all([
     mongo.connection.clock(),
     ...asked.map((one) =>
@@ -90,13 +107,13 @@ export async function sessions(
   ])
   const { shown, foreign } = sort(mongo, found.flat(), offset)
   if (foreign.length > 0) {
-    const views = await byHand.sessions()
+    const views = await byHand.sessions(foreign)
     for (const id of foreign) {
       const view = views.get(id)
       if (view) shown.push(view.overview)
     }
   }
-  return shown.sort(order)
+  return (ids && !deleted ? shown.filter(({ deletedAt }) => deletedAt === null) : shown).sort(order)
 }
 
 /** All sessions, the newest first, as they come. */
@@ -112,7 +129,7 @@ export async function* newest(mongo: Mongo, byHand: ByHand, size: number, delete
         .toArray(),
     )
     const { shown, foreign } = sort(mongo, documents, offset)
-    const views = foreign.length > 0 ? await byHand.sessions() : undefined
+    const views = foreign.length > 0 ? await byHand.sessions(foreign) : undefined
     yield [...shown, ...foreign.flatMap((id) => views?.get(id)?.overview ?? [])].sort((a, b) => order(b, a))
     if (documents.length < size) return
     before = documents.at(-1)!['_id']
@@ -129,11 +146,11 @@ function sort(mongo: Mongo, documents: readonly Document[], offset: number): { s
       mongo.report(damaged)
       continue
     }
-    mongo.mended('TrainingSession', value._id)
     if (typeof value.format !== 'number') {
       foreign.push(value._id)
       continue
     }
+    mongo.mended('TrainingSession', value._id)
     const one = overview(value, offset)
     mongo.keepOrigin(one)
     shown.push(one)
@@ -149,7 +166,7 @@ export async function names(mongo: Mongo, byHand: ByHand): Promise<SessionName[]
       .toArray(),
   )
   const { shown, foreign } = sort(mongo, documents, 0)
-  const views = foreign.length > 0 ? await byHand.sessions() : undefined
+  const views = foreign.length > 0 ? await byHand.sessions(foreign) : undefined
   return [...shown, ...foreign.flatMap((id) => views?.get(id)?.overview ?? [])].sort(order).map(({ id, name }) => ({ id, name }))
 }
 
@@ -170,7 +187,7 @@ async function shownWhole(mongo: Mongo, byHand: ByHand, document: Document, offs
     mongo.report(damaged)
     throw damaged.error
   }
-  if (typeof value.format !== 'number') return (await byHand.sessions()).get(value._id)?.record
+  if (typeof value.format !== 'number') return (await byHand.sessions([value._id])).get(value._id)?.record
   const found = record(value, offset)
   mongo.keepOrigin(found)
   return found
@@ -254,7 +271,7 @@ async function origin(mongo: Mongo, byHand: ByHand, id: string): Promise<Origin 
     mongo.report(damaged)
     return undefined
   }
-  if (typeof value.format !== 'number') return (await byHand.sessions()).get(id)?.overview
+  if (typeof value.format !== 'number') return (await byHand.sessions([id])).get(id)?.overview
   const found = { id, forkedFrom: value.forkedFrom ?? null, forkPoint: value.forkPoint ?? null }
   mongo.keepOrigin(found)
   return found

@@ -9,7 +9,18 @@ import { type Change, nextChange, wasOvertaken } from './changes'
 import { isDuplicate } from './errors'
 import { hashId, type Mongo, objectId } from './mongo'
 import { CLAIM_SECONDS } from './removal'
-import { damage, FORMAT, LARGEST_DETAILS, LISTED, parse, sessionEpochs, sessionWhole, type WholeSession } from './schema'
+import {
+  damage,
+  epochDocument,
+  FORMAT,
+  LARGEST_DETAILS,
+  LISTED,
+  listedSession,
+  parse,
+  sessionEpochs,
+  sessionWhole,
+  type WholeSession,
+} from './schema'
 
 /** A living session's sign of life is renewed so often. */
 const SIGN_MS = 60_000
@@ -79,12 +90,12 @@ export class Writes {
       ...given(told),
       ...given({
         selected,
-        deletedAt: record.deletedAt,
+        deletedAt: time(record.deletedAt),
         forkPoint: start.forkPoint,
         floatingWeightsId: start.weightsId,
         aliveAt: alive ? new Date() : null,
       }),
-      tags: [...record.tags],
+      ...(record.tags.length > 0 ? { tags: [...record.tags] } : {}),
       own: 0,
       format: FORMAT,
       version: 1,
@@ -93,6 +104,7 @@ export class Writes {
     }
     for (let name = validName(record.name); ; name = await this.#freeName(record)) {
       try {
+        checked('TrainingSession', { _id, ...document, name })
         await this.#mongo.ask((db) => db.collection('TrainingSession').insertOne({ _id, ...document, name }))
       } catch (error) {
         if (!isDuplicate(error)) throw error
@@ -113,6 +125,7 @@ export class Writes {
     const signed = this.#signs.get(record.id)
     if (same && (!alive || (signed !== undefined && performance.now() - signed < SIGN_MS))) return decisionsOf(known)
     const set: Fields = { ...told }
+    checked('TrainingSession', { _id, ...set })
     if (healed.forkPoint) {
       set['forkPoint'] = healed.forkPoint
       if (!known.floatingWeightsId) {
@@ -195,6 +208,7 @@ export class Writes {
     const _id = idOf(epoch.id, 'epoch')
     const session = idOf(epoch.sessionId, 'session')
     const fields = epochFields(epoch, session)
+    checked('Epoch', { _id, ...fields })
     await this.#holdFiles(epoch)
     await this.#holdGraph(epoch)
     for (let tries = 1; ; tries++) {
@@ -350,14 +364,15 @@ export class Writes {
       if (isSame(now, wanted)) return now
       if (now.version !== decided) return undefined
       const set: Fields = { decided: wanted.version, ...(name === undefined ? {} : { name }) }
-      if (marks.tags !== undefined) set['tags'] = [...marks.tags]
-      if (marks.deleted !== undefined) set['deletedAt'] = marks.deleted
+      if (marks.tags !== undefined) set['tags'] = marks.tags.length > 0 ? [...marks.tags] : null
+      if (marks.deleted !== undefined) set['deletedAt'] = time(marks.deleted)
       if (marks.selected === null) Object.assign(set, { selected: null, weightsId: await this.#floating(known) })
       else if (marks.selected !== undefined) {
         const selected = await this.#selected(marks.selected)
         set['selected'] = selected
         if (selected['weightsId']) set['weightsId'] = selected['weightsId']
       }
+      checked('TrainingSession', { _id, modelName: known.modelName, ...set })
       try {
         if (await this.#guarded(_id, known, set)) return wanted
       } catch (error) {
@@ -523,18 +538,18 @@ function toldFields({ record, by, alive }: SessionUpload): Fields {
       epochId: idOf(forkedFrom.epochId, 'epoch'),
       epochNumber: forkedFrom.epochNumber,
     },
-    started,
-    engine,
-    finished,
+    started: started || null,
+    engine: engine && given({ ...engine, time: time(engine.time) }),
+    finished: finished && given({ ...finished, time: time(finished.time) }),
     open: open && { id: idOf(open.id, 'epoch'), number: open.number },
-    alive,
+    alive: alive || null,
     details,
     told: createHash('sha256').update(told).digest('hex'),
   }
 }
 
 function epochFields(epoch: EpochUpload, sessionId: ObjectId): Fields {
-  const { number, graphHash, weights, optimizerState, released, pruned, time, begun, started, documents } = epoch
+  const { number, graphHash, weights, optimizerState, released, pruned, documents } = epoch
   return {
     modelGraphId: graphHash === null ? null : (hashId(graphHash) ?? null),
     weightsId: weights && (hashId(weights.sha256) ?? null),
@@ -546,17 +561,27 @@ function epochFields(epoch: EpochUpload, sessionId: ObjectId): Fields {
     optimizerState: optimizerState && fileFields(optimizerState),
     released,
     pruned,
-    time: finite(time),
-    begun: finite(begun),
-    started: finite(started),
+    time: time(epoch.time),
+    begun: time(epoch.begun),
+    started: time(epoch.started),
     documents,
     format: FORMAT,
   }
 }
 
 const fileFields = ({ sha256, bytes, format, file }: FileRecord) => ({ sha256, bytes, format, file })
-/** Not every server takes NaN. */
-const finite = (seconds: number | null) => (seconds !== null && Number.isFinite(seconds) ? seconds : null)
+/** A time, if it is one: a journal may hold any number. */
+const time = (seconds: number | null) => (seconds !== null && Math.abs(seconds) <= 8.64e12 ? seconds : null)
+
+/** What would not be shown to anybody is not written. */
+function checked(collection: 'TrainingSession' | 'Epoch', document: Fields): Fields {
+  const { damaged } = parse(collection, collection === 'Epoch' ? epochDocument : listedSession, document)
+  if (!damaged) return document
+  throw new EpochtreeError(
+    'server-refused',
+    `${damaged.error.message.replace(/ in MongoDB is damaged \((.*)\).*/s, " can't be brought to the team: $1.")} Shorten it.`,
+  )
+}
 
 /** Without what is null: it is not written down. */
 const given = (fields: Fields): Fields => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))

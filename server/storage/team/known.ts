@@ -23,7 +23,8 @@ CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 PRAGMA user_version=${FORMAT};
 `
 /** The newest sessions come first, and are shown while the others come. */
-const PAGE = 500
+const FIRST = 200
+const PAGE = 1000
 const WRITTEN_AT_ONCE = 1000
 
 /**
@@ -119,7 +120,7 @@ export class Known {
     }
   }
 
-  /** Takes over what changed on the server; ids of what did. Of a list that is read as a whole `part` is told page by page instead. One at a time: whoever comes meanwhile waits for the same. */
+  /** Takes over what changed on the server; ids of what did. Of a list that is read as a whole `part` is told part by part instead. One at a time: whoever comes meanwhile waits for the same. */
   poll(source: Source, part: (ids: readonly string[]) => void = () => {}, signal?: AbortSignal): Promise<string[]> {
     this.load()
     return (this.#polling ??= this.#poll(source, part, signal).finally(() => (this.#polling = undefined)))
@@ -140,8 +141,13 @@ export class Known {
       }
       return fresh.map(({ id }) => id)
     }
-    if (all) for await (const page of source.newest(PAGE, true)) part(take(page))
-    else
+    if (all) {
+      for await (const page of source.newest(FIRST, true)) {
+        part(take(page))
+        break
+      }
+      part(take(await source.sessions({ deleted: true })))
+    } else
       for (let from = 0; from < sessionIds.length; from += PAGE)
         take(await source.sessions({ deleted: true, ids: sessionIds.slice(from, from + PAGE) }))
     const gone = (all ? [...this.sessions.keys()] : sessionIds).filter((id) => !there.has(id) && this.sessions.delete(id))

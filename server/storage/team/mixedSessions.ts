@@ -2,7 +2,18 @@ import { setImmediate } from 'node:timers/promises'
 import { checkAborted, EpochtreeError } from '../../errors'
 import { pairGraphs } from '../../tracking/graphPair'
 import { LayerColumns } from '../../tracking/layerSizes'
-import type { Changes, EpochRecord, Scope, Segment, SessionOverview, SessionStore, StoreVersion, TeamState } from '../ports'
+import type {
+  Changes,
+  EpochRecord,
+  Marks,
+  Scope,
+  Segment,
+  SessionOverview,
+  SessionRecord,
+  SessionStore,
+  StoreVersion,
+  TeamState,
+} from '../ports'
 import { joinColumns, joinGraphChanges } from './joined'
 import type { Known } from './known'
 import type { TeamSessions } from './ports'
@@ -16,6 +27,8 @@ export interface MixedOptions {
   readonly changes: (since?: StoreVersion) => Promise<Changes>
   /** Takes over what changed on the server. */
   readonly refresh: () => Promise<unknown>
+  /** Whether the server was away when it was asked last. */
+  readonly isAway: () => boolean
 }
 
 const ELSEWHERE: TeamState = { elsewhere: true, by: null, waiting: 0, aliveUntil: null }
@@ -26,13 +39,15 @@ export class MixedSessions implements SessionStore {
   readonly #known: Known
   readonly #team: TeamSessions
   readonly #refresh: MixedOptions['refresh']
+  readonly #isAway: MixedOptions['isAway']
   readonly changes: SessionStore['changes']
 
-  constructor({ where, known, team, changes, refresh }: MixedOptions) {
+  constructor({ where, known, team, changes, refresh, isAway }: MixedOptions) {
     this.#where = where
     this.#known = known
     this.#team = team
     this.#refresh = refresh
+    this.#isAway = isAway
     this.changes = changes
   }
 
@@ -45,14 +60,21 @@ export class MixedSessions implements SessionStore {
     return team?.by != null && this.#known.sessions.has(id)
   }
 
+  /** While the server is away, people's decisions about a copy are those that are noted here. */
+  #asDecided<Session extends SessionOverview>(one: Session, { name, tags, selected }: SessionOverview): Session {
+    return this.#isAway() ? { ...one, name, tags, selected } : one
+  }
+
   readonly sessions: SessionStore['sessions'] = async ({ deleted = false, ids } = {}) => {
     this.#known.load()
     const known = this.#known.sessions
     const all = await this.#local.sessions({ deleted: true, ...(ids ? { ids } : {}) })
-    const here = all.filter((one) => !this.#isCopy(one))
-    const own = new Set(here.map(({ id }) => id))
-    const others = ids ? [...new Set(ids)].flatMap((id) => known.get(id) ?? []) : [...known.values()]
-    const both = await this.#where.told([...here, ...others.filter(({ id }) => !own.has(id)).map(elsewhere)])
+    const here = new Map(all.map((one) => [one.id, one]))
+    const others = (ids ? [...new Set(ids)].flatMap((id) => known.get(id) ?? []) : [...known.values()]).flatMap((one) => {
+      const copy = here.get(one.id)
+      return !copy ? elsewhere(one) : this.#isCopy(copy) ? this.#asDecided(elsewhere(one), copy) : []
+    })
+    const both = await this.#where.told([...all.filter((one) => !this.#isCopy(one)), ...others])
     return both.filter(({ deletedAt }) => deleted || deletedAt === null).sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
   }
 
@@ -64,7 +86,10 @@ export class MixedSessions implements SessionStore {
     if (here && !this.#isCopy(here)) return (await this.#where.told([here]))[0]
     const overview = this.#known.sessions.get(id)
     // A copy tells what it knows while the server is away.
-    if (here) return (await this.#where.told([elsewhere({ ...here, ...overview, ...(await quietly(() => this.#team.session(id))) })]))[0]
+    if (here) {
+      const theirs = elsewhere({ ...here, ...overview, ...(await quietly(() => this.#team.session(id))) })
+      return (await this.#where.told([this.#asDecided(theirs, here)]))[0]
+    }
     if (!overview && !this.#known.isEmpty) return undefined
     const found = overview ? await this.#team.session(id) : await quietly(() => this.#team.session(id))
     return found && (await this.#where.told([elsewhere(found)]))[0]
@@ -187,11 +212,24 @@ export class MixedSessions implements SessionStore {
     const name = marks.name?.normalize('NFC')
     if (name !== undefined && (await this.names()).some((one) => one.name === name && one.id !== sessionId))
       throw new EpochtreeError('bad-name', `Another session has the name "${name}". Choose another, for example "${name}-2".`)
+    this.#known.load()
     const here = await this.#local.session(sessionId)
     if (here && !this.#isCopy(here)) return (await this.#where.told([await this.#local.mark(sessionId, marks)]))[0]!
+    if (here) return this.#markCopy(here, marks)
     const marked = await this.#team.mark(sessionId, marks)
     await quietly(this.#refresh)
     return elsewhere(marked)
+  }
+
+  /** A copy is deleted by itself, before the session is; what else is decided about it holds for all, and is handed on once the server is back. */
+  async #markCopy(copy: SessionOverview, { deleted, ...marks }: Marks): Promise<SessionRecord> {
+    const { id } = copy
+    const ofCopy = deleted === null ? (this.#known.sessions.get(id)?.deletedAt ?? null) === null : copy.deletedAt === null
+    if (deleted !== undefined && ofCopy) await this.#local.mark(id, { deleted })
+    const theirs = { ...marks, ...(deleted === undefined || ofCopy ? {} : { deleted }) }
+    if (Object.keys(theirs).length > 0 && !(await quietly(() => this.#team.mark(id, theirs)))) await this.#local.mark(id, marks)
+    await quietly(this.#refresh)
+    return (await this.session(id))!
   }
 }
 

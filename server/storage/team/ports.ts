@@ -133,7 +133,10 @@ export interface TeamSessions extends SessionStore {
   removal(sessionId: string, deletedBefore: number, gone?: ReadonlySet<string>): Promise<Removal | undefined>
   /** Removes the epochs that `startRemoval` told of, and the session with its last one. */
   finishRemoval(sessionId: string): Promise<void>
-  /** Those of the files that no epoch names as weights or state, or only such as are taken for gone, and that nobody has brought for so many seconds. */
+  /**
+   * Those of the files that no epoch names as weights or state, or only such as are taken for gone, and that nobody has brought for so many seconds,
+   * which are at least 3600.
+   */
   unneededWeights(
     sha256s: readonly string[],
     idleSeconds: number,

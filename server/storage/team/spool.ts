@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { EpochtreeError, explain } from '../../errors'
+import { EpochtreeError, explain, onlyRead } from '../../errors'
 import { statusOf } from '../../journal/liveness'
 import { mark } from '../../journal/marks'
 import { isFreeFor, reserveName } from '../../journal/names'
@@ -10,7 +10,7 @@ import * as notes from '../local/handing'
 import * as stored from '../local/sessions'
 import { mendName } from '../../tracking/reference'
 import type { LocalStores } from '../local/stores'
-import type { Marks, Progress, SessionOverview, StoreVersion } from '../ports'
+import type { Marks, Progress, StoreVersion } from '../ports'
 import { agree, baseOf, type Decisions, isAgreed, isNoted, readDecisions, sameDecisions } from './decisions'
 import { Bell, delay } from './patience'
 import type { DocumentColumns, ServerName, Team } from './ports'
@@ -64,6 +64,10 @@ const HANDERS = 3
 /** One turn of a session. */
 const MOST_EPOCHS = 32
 const MOST_DOCUMENTS = 100_000
+const MOST_BYTES = 256 * 1024 * 1024
+/** Small files go side by side: most of the time is that of the way to the servers. */
+const SIDE_BY_SIDE = 4
+const MOST_GRAPHS = 10_000
 const LEASE = 'spool'
 const LIVING_EVERY_MS = 10_000
 const IDENTITY_EVERY_MS = 60_000
@@ -209,6 +213,7 @@ export class Spool {
   /** Hands on all that waits, of these sessions and those that they start from, or of all. */
   async once(signal: AbortSignal, progress: (progress: Progress) => void = () => {}, only?: readonly string[]): Promise<HandedOn> {
     // Where another process hands on for this folder, both do: what one has done the other passes over.
+    if (await this.#stores.use((db) => db.folderIsReadOnly)) throw onlyRead()
     await this.#takeLease()
     try {
       return await this.#go(signal, true, progress, only)
@@ -255,12 +260,17 @@ export class Spool {
           if (failed) stop.abort()
         })
     if (once) await this.#gather(run)
+    const looked = once ? this.#lookThere(run) : Promise.resolve()
+    const work = async (queue: Queue<Server>, one: (id: string) => Promise<boolean | number>) => {
+      await looked
+      await this.#work(run, queue, one)
+    }
     const workers = [
-      this.#work(run, run.telling, (id) => this.#tell(run, id)),
-      ...Array.from({ length: HANDERS }, () => this.#work(run, run.handing, (id) => this.#handOn(run, id))),
+      work(run.telling, (id) => this.#tell(run, id)),
+      ...Array.from({ length: HANDERS }, () => work(run.handing, (id) => this.#handOn(run, id))),
     ].map(part)
     const beside = [
-      this.#revive(run),
+      ...this.#servers.map((server) => this.#revive(run, server)),
       this.#keepLease(run),
       ...(once ? [] : [this.#watchHere(run), this.#watchThere(run), this.#watchLife(run)]),
     ].map(part)
@@ -275,37 +285,39 @@ export class Spool {
 
   // ---- the servers
 
-  /** Brings servers back, and up in the first place; each is tried by nobody else while it is away. */
-  async #revive(run: Run) {
+  /** Brings a server back, and up in the first place; nobody else tries it while it is away. */
+  async #revive(run: Run, server: Server) {
     while (!run.signal.aborted && !run.isOver) {
-      for (const server of this.#servers) {
-        if (server.up || server.nextAt > Date.now()) continue
+      if (!server.up && server.nextAt <= Date.now()) {
         try {
           await server.open(run.signal)
+          this.#back(run, server)
+          if (this.#isAnew) {
+            this.#isAnew = false
+            await this.#gather(run)
+          }
         } catch (error) {
           if (run.signal.aborted) return
+          if (!(error instanceof EpochtreeError) || isOurs(error)) throw error
           this.#gone(server, error)
           // Who is not let in need not wait.
           const { code, since } = server.away!
           if (run.once && (code === 'server-refused' || Date.now() - since * 1000 > this.#times.patienceMs)) server.nextAt = NEVER
           run.bell.ring()
-          continue
         }
-        server.up = true
-        server.failures = 0
-        const told = server.away !== undefined
-        server.away = undefined
-        if (told) this.#events.servers?.(this.away())
-        if (this.#isAnew) {
-          this.#isAnew = false
-          await this.#gather(run)
-        }
-        for (const queue of [run.telling, run.handing]) queue.unpark(server)
-        run.bell.ring()
       }
-      const next = Math.min(...this.#servers.map(({ up, nextAt }) => (up ? NEVER : nextAt)))
-      await run.bell.wait(next - Date.now(), run.signal)
+      await run.bell.wait(server.up ? NEVER : server.nextAt - Date.now(), run.signal)
     }
+  }
+
+  #back(run: Run, server: Server) {
+    server.up = true
+    server.failures = 0
+    const told = server.away !== undefined
+    server.away = undefined
+    if (told) this.#events.servers?.(this.away())
+    for (const queue of [run.telling, run.handing]) queue.unpark(server)
+    run.bell.ring()
   }
 
   #gone(server: Server, error: unknown) {
@@ -346,12 +358,12 @@ export class Spool {
 
   async #identify() {
     const identity = await this.#team.sessions.identity()
-    if (identity === this.#identity) return
     const before = await this.#stores.use((db) => {
       const noted = notes.notedTeam(db)
       if (noted !== identity) notes.noteTeam(db, identity)
       return noted
     })
+    if (identity === this.#identity) return
     const first = this.#identity === ''
     this.#identity = identity
     this.#graphs.clear()
@@ -417,11 +429,12 @@ export class Spool {
   async #failed(run: Run, queue: Queue<Server>, id: string, error: unknown) {
     if (error instanceof Away) {
       run.why.set(id, { what: queue, text: error.server.away?.message ?? `${error.server.name} was not asked yet.` })
-      return queue.park(id, error.server)
+      // It may be back since.
+      return error.server.up ? queue.done(id, true) : queue.park(id, error.server)
     }
     const { code, message } = explain(error)
     // The store itself: whoever runs this begins again.
-    if (code.startsWith('store-') || code === 'disk-full' || code === 'read-only') throw error
+    if (isOurs({ code })) throw error
     const flaps = (run.flaps.get(id) ?? 0) + 1
     if (code === 'server-away' && flaps < MOST_FLAPS) {
       run.flaps.set(id, flaps)
@@ -432,7 +445,7 @@ export class Spool {
     run.failures.set(id, failures + 1)
     run.why.set(id, { what: queue, text: message })
     const which = queue === run.telling ? PROBLEMS.telling : PROBLEMS.handing
-    await this.#stores.use((db) => setProblem(db, id, which, `It can't be handed on: ${message}`))
+    await this.#stores.use((db) => setProblem(db, id, which, `It is not handed on. ${message}`))
     if (run.once) queue.done(id, false)
     else queue.doneUntil(id, Date.now() + delay(failures, TROUBLE_LONGEST_MS, TROUBLE_FIRST_MS))
   }
@@ -485,9 +498,7 @@ export class Spool {
         const found = await this.#ask(run, [this.#mongo], () => sessions.changes(at))
         const here = await this.#stores.use((db) => notes.hereOf(db, found.sessionIds))
         for (let from = 0; from < here.length; from += ASKED_AT_ONCE) {
-          const ids = here.slice(from, from + ASKED_AT_ONCE)
-          const there = await this.#ask(run, [this.#mongo], () => sessions.sessions({ deleted: true, ids }))
-          await this.#compare(run, there)
+          await this.#compare(run, here.slice(from, from + ASKED_AT_ONCE))
         }
         at = found.at
       } catch (error) {
@@ -499,7 +510,23 @@ export class Spool {
     }
   }
 
-  async #compare(run: Run, there: readonly SessionOverview[]) {
+  /** What others decided about the sessions of a single run. */
+  async #lookThere(run: Run) {
+    while (!this.#mongo.up && !isGivenUp(this.#mongo) && !run.signal.aborted) await run.bell.wait(NEVER, run.signal)
+    const here = await this.#stores.use((db) => notes.hereOf(db, [...run.touched]))
+    for (let from = 0; from < here.length && this.#mongo.up; from += ASKED_AT_ONCE) {
+      try {
+        await this.#compare(run, here.slice(from, from + ASKED_AT_ONCE))
+      } catch (error) {
+        if (!(error instanceof Away)) throw error
+      }
+    }
+  }
+
+  async #compare(run: Run, ids: readonly string[]) {
+    // Read before the server is asked, so that no epoch which is just being handed on counts as lost.
+    const handed = await this.#stores.use((db) => notes.handedOf(db, ids))
+    const there = await this.#ask(run, [this.#mongo], () => this.#team.sessions.sessions({ deleted: true, ids }))
     const found = await this.#stores.use((db) =>
       there.flatMap((one) => {
         const told = notes.toldOf(db, one.id, this.#identity)
@@ -507,7 +534,7 @@ export class Spool {
         const theirs = { name: one.name, selected: one.selected?.id ?? null, tags: one.tags, deleted: one.deletedAt }
         const differs = !sameDecisions(theirs, told.decisions)
         // A database that was set back to an earlier state has fewer epochs than it was given.
-        const lost = one.own < told.handed && one.deletedAt === null && told.pulledFrom !== this.#identity
+        const lost = one.own < (handed.get(one.id) ?? 0) && one.deletedAt === null && told.pulledFrom !== this.#identity
         if (lost) notes.forgetTold(db, one.id)
         return differs || lost ? [one.id] : []
       }),
@@ -596,6 +623,7 @@ export class Spool {
       if (isKnown && isAgreed(told)) return true
       const there = await this.#ask(run, [this.#mongo], () => sessions.putSession(upload, run.signal))
       if (told.told === null) {
+        const noted = await this.#stores.use((db) => notes.visibleOf(db, id))
         const known = await this.#ask(run, [this.#mongo], () =>
           sessions.epochs({ segments: [{ sessionId: id, from: 1, to: Number.MAX_SAFE_INTEGER }] }, run.signal),
         )
@@ -605,6 +633,7 @@ export class Spool {
             db,
             id,
             known.map((epoch) => epoch.id),
+            noted,
           ),
         )
       }
@@ -695,7 +724,9 @@ export class Spool {
     const told = await this.#told(id)
     if (!told || told.pulledFrom === this.#identity) return false
     if (told.record.deletedAt !== null && !(await this.#stores.use((db) => notes.isNeeded(db, id)))) return false
-    const next = await this.#stores.use((db) => notes.nextEpochs(db, id, MOST_EPOCHS, MOST_DOCUMENTS))
+    const next = await this.#stores.use((db) =>
+      notes.nextEpochs(db, id, { epochs: MOST_EPOCHS, documents: MOST_DOCUMENTS, bytes: MOST_BYTES }),
+    )
     if (next.length === 0) return this.#nothingNext(run, id)
     if (await this.#waitsForParent(run, told)) return Date.now() + PARENT_MS
     // In its own turn it is told of what changed; here it only has to be known.
@@ -720,11 +751,16 @@ export class Spool {
     const { documents, sessions } = this.#team
     const at = next[0]!.epoch.number
     const show = (what: string, done = run.handed.epochs, total = run.total) => run.progress({ what, done, total })
-    for (const one of next) {
-      show(`Handing on ${name}@${one.epoch.number}`)
-      await this.#handOnFiles(run, one, show)
-      await this.#handOnGraph(run, one)
+    const rest = [...next]
+    const some = async () => {
+      for (let one = rest.shift(); one; one = rest.shift()) {
+        show(`Handing on ${name}@${one.epoch.number}`)
+        await this.#handOnFiles(run, one, show)
+        await this.#handOnGraph(run, one)
+      }
     }
+    const tried = await Promise.allSettled(Array.from({ length: SIDE_BY_SIDE }, some))
+    for (const one of tried) if (one.status === 'rejected') throw one.reason
     const unwritten = next.filter((one) => one.step < notes.step.documents)
     // Of a try that was cut off all may be there already.
     const counts = next.some((one) => one.step === notes.step.documents)
@@ -784,7 +820,7 @@ export class Spool {
       if (!existsSync(path))
         throw new EpochtreeError(
           'no-weights',
-          `the weights file ${sha256} of its epoch ${epoch.number} is not in ${folders(this.#stores.dir).weights} any more. Bring it back from a backup; the other sessions go on.`,
+          `The weights file ${sha256} of its epoch ${epoch.number} is not in ${folders(this.#stores.dir).weights} any more. Bring it back from a backup; the other sessions go on.`,
         )
       // Noted is not enough: long ago it may have been, and since then somebody may have tidied up there.
       const isThere = run.once && (await this.#ask(run, [this.#bucket], () => weights.has(sha256, bytes)))
@@ -807,8 +843,9 @@ export class Spool {
         summary: stored.graphSummary(db, graphHash),
       }))
       if (!graph || !summary)
-        throw new EpochtreeError('not-found', `its graph ${graphHash} is not in the store. \`epochtree doctor --rebuild\` reads it again.`)
+        throw new EpochtreeError('not-found', `Its graph ${graphHash} is not in the store. \`epochtree doctor --rebuild\` reads it again.`)
       await this.#ask(run, [this.#mongo, this.#bucket], () => this.#team.sessions.putGraph(graphHash, graph, summary, run.signal))
+      if (this.#graphs.size > MOST_GRAPHS) this.#graphs.clear()
       this.#graphs.add(graphHash)
     }
     if (step < notes.step.graph) await this.#stores.use((db) => notes.noteStep(db, [row], notes.step.graph))
@@ -861,5 +898,8 @@ export class Spool {
     })
   }
 }
+
+/** What is wrong with the embedded store, or the disk that it lies on. */
+const isOurs = ({ code }: Pick<EpochtreeError, 'code'>) => code.startsWith('store-') || code === 'disk-full' || code === 'read-only'
 
 const isGivenUp = ({ up, nextAt }: Server) => !up && nextAt === NEVER

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
+import { EpochtreeError } from '../../errors'
 import type { LocalStores } from '../local/stores'
 import type { Changes, DocumentStore, IngestOptions, SessionStore, Stores, StoreVersion, WeightsStore } from '../ports'
 import { Known } from './known'
@@ -38,8 +39,9 @@ const EVERY_MS = 1500
 /** Whoever follows asks at least once a minute. */
 const FOLLOWED_MS = 150_000
 const AWAY_EVERY_MS = 5000
-/** So long a single command waits for what changed on a server that may be away. */
-const PATIENCE_MS = 5000
+/** So long a single command waits for what changed on a server that may be away; longer than that needs to be sure. */
+const PATIENCE_MS = 7000
+const AWAY_PATIENCE_MS = 1000
 
 /** The embedded stores and a team's servers as one. */
 export class TeamStores implements Stores {
@@ -76,6 +78,7 @@ export class TeamStores implements Stores {
       team: team.sessions,
       changes: (since) => this.#changes(since),
       refresh: () => this.refresh(),
+      isAway: () => (this.#watched.state('MongoDB')?.state ?? 'ok') !== 'ok',
     })
     this.documents = new MixedDocuments(this.#where, team.documents)
     this.weights = mixedWeights(local.weights, team.weights)
@@ -87,9 +90,22 @@ export class TeamStores implements Stores {
 
   /** Reads the journals and, for whoever does not follow, what others changed; servers that are away are not waited for for long. */
   async ingest(options: IngestOptions = {}): Promise<void> {
-    const others = options.only ? undefined : Promise.race([quietly(() => this.refresh()), wait(PATIENCE_MS, undefined, { ref: false })])
+    const others = options.only ? undefined : this.#lookOnce()
     await this.local.ingest(options)
     await others
+  }
+
+  async #lookOnce() {
+    const over = new AbortController()
+    // Whoever was away a moment ago may have come back, but is not waited for again.
+    const ms = this.#watched.state('MongoDB') ? AWAY_PATIENCE_MS : PATIENCE_MS
+    const late = wait(ms, 'late' as const, { signal: over.signal, ref: false }).catch(() => undefined)
+    if ((await Promise.race([quietly(() => this.refresh()), late])) === 'late')
+      this.#watched.failed(
+        'MongoDB',
+        new EpochtreeError('server-away', `MongoDB has not answered for ${ms / 1000} s. Check that it runs, and the network on the way.`),
+      )
+    over.abort()
   }
 
   /** Takes over what others changed, and what sessions here need to know of them. */
@@ -141,15 +157,15 @@ export class TeamStores implements Stores {
   }
 
   async #look() {
-    try {
-      await this.refresh()
-    } catch {
-      // Who was asked has noted it, and it is asked again.
-    }
+    // Who was asked has noted what is wrong, and it is asked again.
+    const answered = await this.refresh().then(
+      () => true,
+      () => false,
+    )
     await this.#check()
     this.#timer = undefined
     if (performance.now() < this.#until && !this.#closing.signal.aborted)
-      this.#next(this.#watched.state('MongoDB')?.state === 'ok' ? this.#everyMs : Math.max(this.#everyMs, AWAY_EVERY_MS))
+      this.#next(answered ? this.#everyMs : Math.max(this.#everyMs, AWAY_EVERY_MS))
   }
 
   /** Whether the two that are not asked by themselves are there, at first and while they are away. */

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Ajv2020 as Validator } from 'ajv/dist/2020'
+import type { PulledJson, PushedJson } from '../../server/protocol/model'
+import type { TeamConfig } from '../../server/storage/team/ports'
+import { start } from '../fault/support'
+import { freshTeam } from './servers'
+import { dropTeam, machine, teamEnvironment, until } from './support'
+import { train } from './training'
+
+const { Ajv2020 } = createRequire(import.meta.url)('ajv/dist/2020') as { Ajv2020: typeof Validator }
+
+describe('epochtree push and pull', () => {
+  let root: string
+  let config: TeamConfig
+  const ajv = new Ajv2020({ allErrors: true, strict: false })
+  ajv.addSchema(JSON.parse(readFileSync('docs/cli.schema.json', 'utf8')) as object, 'cli')
+  const dirOf = (who: string) => join(root, who, '.epochtree')
+  const begin = (who: string, ...words: string[]) =>
+    start(process.execPath, ['bin/epochtree.mjs', ...words, '--dir', dirOf(who)], dirOf(who), {
+      ...teamEnvironment({ ...config, by: who }),
+      XDG_CACHE_HOME: join(root, who, 'cache'),
+    })
+  const run = async (who: string, ...words: string[]) => {
+    const child = begin(who, ...words)
+    const { status, err } = await child.ended
+    return { status, err, out: child.out() }
+  }
+  const json = async <Answer>(who: string, ...words: string[]): Promise<Answer> => {
+    const { status, err, out } = await run(who, ...words, '--json')
+    assert.equal(status, 0, err)
+    const valid = ajv.getSchema(`cli#/$defs/${words[0]}`)!
+    const answer = JSON.parse(out) as Answer
+    assert.ok(valid(answer), ajv.errorsText(valid.errors))
+    return answer
+  }
+
+  beforeEach(async () => {
+    root = mkdtempSync(join(tmpdir(), 'epochtree-hand-'))
+    config = await freshTeam()
+  })
+  afterEach(async () => {
+    await dropTeam(config)
+    rmSync(root, { recursive: true, force: true })
+  })
+
+  it('bring sessions to the team and from it, and tell what they did', async () => {
+    const session = train(dirOf('ada'), { name: 'net' })
+    const other = train(dirOf('ada'), { name: 'other' })
+    for (const one of [session, other]) {
+      one.epoch()
+      one.epoch()
+      one.finish()
+    }
+    const documents = session.epochs.reduce((sum, one) => sum + one.documents, 0)
+    const first = await json<PushedJson>('ada', 'push', 'net')
+    assert.deepEqual([first.sessions, first.epochs, first.documents, first.left], [1, 2, documents, []])
+    assert.equal((await json<PushedJson>('ada', 'push')).sessions, 1)
+    assert.match((await run('ada', 'push')).out, /^Others have everything already\.$/m)
+
+    const pulled = await json<PulledJson>('bob', 'pull', 'net@1')
+    assert.deepEqual(
+      [pulled.session.name, pulled.session.epochs, pulled.sessions, pulled.epochs, pulled.documents],
+      ['net', 2, 1, 2, documents],
+    )
+    assert.match((await run('bob', 'pull', 'net')).out, /: all of it is here already\.$/m)
+    assert.match((await run('bob', 'pull', 'other')).out, /: brought 1 session, 2 epochs, .* of weights\.$/m)
+    const log = async (who: string) => {
+      const { status, err, out } = await run(who, 'log', 'net', '--json', '--local')
+      assert.equal(status, 0, err)
+      return JSON.parse(out) as unknown
+    }
+    assert.deepEqual(await log('bob'), await log('ada'))
+    const unknown = await run('bob', 'pull', 'nothing')
+    assert.deepEqual([unknown.status, /unknown-session: There is no session "nothing"/.test(unknown.err)], [1, true], unknown.err)
+  })
+
+  it('end with what could not be handed on, and why', async () => {
+    const session = train(dirOf('ada'), { name: 'net' })
+    session.epoch()
+    assert.equal((await run('ada', 'ingest')).status, 0)
+    const { sha256 } = session.epochs[0]!
+    rmSync(join(dirOf('ada'), 'weights', sha256.slice(0, 2), sha256))
+    const done = await run('ada', 'push')
+    assert.equal(done.status, 1, done.err)
+    assert.match(done.out, new RegExp(`Nothing was handed on\\.\\n  net: 1 epoch left\\. .*${sha256}`))
+  })
+
+  it('end in good order with Ctrl-C', async function () {
+    if (process.platform === 'win32') this.skip()
+    const session = train(dirOf('ada'), { name: 'net' })
+    for (let n = 0; n < 300; n++) session.epoch()
+    assert.equal((await run('ada', 'ingest')).status, 0)
+    const there = machine(config, { root: join(root, 'eve') })
+    try {
+      const child = begin('ada', 'push')
+      const seen = async () => (await there.team.sessions.session(session.id))?.own ?? 0
+      await until(seen, (own) => own > 0)
+      child.process.kill('SIGINT')
+      const { status, err } = await child.ended
+      assert.deepEqual([status, await seen().then((own) => own < 300)], [1, true], err)
+      assert.match(err, /^epochtree: aborted: It was cancelled\. What others can see already stays/m)
+      assert.deepEqual((await json<PushedJson>('ada', 'push')).left, [])
+      assert.equal(await seen(), 300)
+    } finally {
+      await there.close()
+    }
+  })
+
+  it('say where the folder has no team', async () => {
+    const child = start(process.execPath, ['bin/epochtree.mjs', 'push', '--dir', dirOf('ada')], dirOf('ada'))
+    const { status, err } = await child.ended
+    assert.deepEqual([status, /^epochtree: no-team: /.test(err)], [1, true], err)
+  })
+})

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import * as fc from 'fast-check'
+import { ObjectId } from 'mongodb'
+import { hostsOf } from '../../server/storage/mongo/connection'
+import { decodeKey, decodeKeys, encodeKey, encodeKeys, isShallowEnough } from '../../server/storage/mongo/keys'
+import { epochDocument, listedSession, nameOf, parse } from '../../server/storage/mongo/schema'
+
+describe('keys of documents in MongoDB', () => {
+  it('hold nothing that a server may refuse, and come back as they were', () => {
+    assert.equal(encodeKey('layer.0.$w%2E\0'), 'layer%2E0%2E%24w%252E%00')
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('.', '$', '%', '2', 'E', '\0', 'a', 'é', '𝄞') }), (key) => {
+        assert.doesNotMatch(encodeKey(key), /[.$\0]/)
+        assert.equal(decodeKey(encodeKey(key)), key)
+      }),
+    )
+  })
+
+  it('are changed at every level, in whatever a graph may hold', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        assert.equal(JSON.stringify(decodeKeys(encodeKeys(value))), JSON.stringify(value))
+      }),
+    )
+    const hostile: unknown = JSON.parse('{"__proto__":{"a.b":1},"x":[{"c.d":2}]}')
+    assert.equal(JSON.stringify(encodeKeys(hostile)), '{"__proto__":{"a%2Eb":1},"x":[{"c%2Ed":2}]}')
+    assert.equal(Object.getPrototypeOf(encodeKeys(hostile)), Object.prototype)
+    const plain = { a: { b: [1] } }
+    assert.equal(encodeKeys(plain), plain, 'what needs no change is not copied')
+  })
+
+  it('are not nested deeper than a document may be', () => {
+    const nested = (levels: number) => {
+      let value: unknown = 1
+      for (let i = 0; i < levels; i++) value = i % 2 ? [value] : { value }
+      return value
+    }
+    assert.ok(isShallowEnough(nested(90)))
+    assert.ok(!isShallowEnough(nested(91)))
+    assert.ok(!isShallowEnough(nested(5000)))
+  })
+})
+
+describe('documents of MongoDB', () => {
+  const _id = ObjectId.createFromHexString('0'.repeat(23) + '1')
+
+  it('need no more than the source design gives them', () => {
+    const { value } = parse('TrainingSession', listedSession, { _id, epochs: [], weightsId: null, modelName: 'net' })
+    assert.deepEqual(value, { _id: _id.toHexString(), weightsId: null, modelName: 'net' })
+  })
+
+  it('are refused with their collection and id where they are something else, whatever it is', () => {
+    fc.assert(
+      fc.property(fc.anything(), (thing) => {
+        for (const type of [listedSession, epochDocument]) {
+          const { damaged } = parse('Epoch', type, thing)
+          assert.ok(damaged)
+          assert.match(damaged.error.message, /^Epoch .* in MongoDB is damaged \(.*\) and was passed over\./s)
+          assert.ok(damaged.error.message.length < 700)
+        }
+      }),
+    )
+    assert.equal(nameOf('Epoch', { _id }), `Epoch ${_id.toHexString()}`)
+    assert.equal(nameOf('Epoch', { _id: '../../etc' }), 'Epoch "../../etc"')
+    assert.equal(parse('Epoch', epochDocument, { _id, format: 2 }).damaged?.error.code, 'store-newer')
+  })
+})
+
+describe('the address of MongoDB', () => {
+  it('is told in messages by its hosts alone', () => {
+    assert.equal(hostsOf('mongodb://ada:secret@a:1,b:2/db?replicaSet=x'), 'a:1,b:2')
+    assert.equal(hostsOf('mongodb+srv://cluster.example/?tls=true'), 'cluster.example')
+    assert.equal(hostsOf('secret'), 'its address')
+  })
+})
