@@ -52,10 +52,15 @@ export function team({ server, secrets, log }: Parts): Commands {
 /** How the servers are, for as long as it is looked at. */
 async function showTeam(server: Server, folder: FolderState): Promise<TeamItem['run']> {
   const pick = vscode.window.createQuickPick<TeamItem>()
+  let shown = ''
   const show = (now: FolderState) => {
+    const items = itemsOf(now)
+    // Items that are set anew take the choice away that somebody is just making.
+    if (JSON.stringify(items) === shown) return
+    shown = JSON.stringify(items)
     pick.placeholder =
       now.team && isCalm(now.team) ? t('All is uploaded, and every server can be reached') : t('How the servers are, and what still works')
-    pick.items = itemsOf(now)
+    pick.items = items
   }
   pick.title = t('Team of {0}', folder.name)
   pick.matchOnDescription = true
@@ -66,7 +71,11 @@ async function showTeam(server: Server, folder: FolderState): Promise<TeamItem['
   })
   try {
     return await new Promise((resolve) => {
-      pick.onDidAccept(() => resolve(pick.selectedItems[0]?.run))
+      pick.onDidAccept(() => {
+        const run = (pick.selectedItems[0] ?? pick.activeItems[0])?.run
+        // The others are only to be read.
+        if (run) resolve(run)
+      })
       pick.onDidHide(() => resolve(undefined))
       pick.show()
     })

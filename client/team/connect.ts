@@ -123,7 +123,7 @@ async function askServer<Name extends 'mongo' | 'elastic'>(
     let address = ''
     value = await askText({
       ...about.step,
-      prompt: about.prompt,
+      prompt: caFile === undefined ? about.prompt : t('{0}. Certificates of {1} are trusted.', about.prompt, caFile),
       placeholder: about.placeholder,
       value,
       buttons: [certificates(dir, (file) => (caFile = file))],
@@ -166,7 +166,7 @@ async function askMongo(asking: Asking) {
   const before = asking.found.mongo ?? asking.before.mongo
   asking.found.mongo = await askServer(asking, 'mongo', {
     step: stepOf('MongoDB', 1),
-    prompt: t('Address of the MongoDB, without user and password. A database after the slash is used in place of "epochtree".'),
+    prompt: t('Address of the MongoDB, without user and password'),
     placeholder: 'mongodb://host:27017',
     value: before?.uri ?? '',
     caFile: before?.caFile,

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { freePort } from '../../scripts/services/running'
 import { demoCopy, emptyFolder } from './bench'
+import { comparisonPage } from './comparisonPage'
 import { type Editor, openEditor } from './editor'
 import { train } from './slowTraining'
 import { BUCKET, PASSWORD, startTeam, type TeamServers } from './teamServers'
-import { expand, row, rowLike, rows, view } from './tree'
+import { pressRow, row, rowAction, rowLike, rows, view } from './tree'
 import { until } from './until'
 import {
   answer,
@@ -100,12 +100,17 @@ describe('a team', () => {
       await wrongly(page, 'mongodb://me:secret@host', /Leave user and password out/)
       await wrongly(page, `mongodb://127.0.0.1:${await freePort()}`, /Nothing answers at 127\.0\.0\.1/)
       await answer(page, mongoUri())
+      await asks(page, 'User')
+      await answer(page, 'admin')
+      await asks(page, 'Password')
+      await wrongly(page, 'wrong', /does not know that user with that password/)
+      await answer(page, PASSWORD)
 
       await step(page, 'Elasticsearch')
       await pressInTitle(page, 'Back')
       await step(page, 'MongoDB')
       assert.equal(await quickInput(page).locator('input').first().inputValue(), mongoUri())
-      await answer(page, mongoUri())
+      await page.keyboard.press('Enter')
       await step(page, 'Elasticsearch')
       await wrongly(page, 'host', /It looks like https:\/\/host:9200/)
       await wrongly(page, node().replace('https', 'http'), /begins with https/)
@@ -229,5 +234,210 @@ describe('a team', () => {
       await notification(page, 'No password and no key of a team is kept here').waitFor()
     })
   })
+
+  describe('of two', () => {
+    let ada: Editor
+    let bob: Editor
+    let hers: string
+    let his: string
+    before(async () => {
+      hers = await demoCopy('hers')
+      his = await emptyFolder()
+      const store = {
+        mode: 'team',
+        mongo: { uri: mongoUri(), database: 'two' },
+        elastic: { node: node(), prefix: 'two' },
+        gcs: { bucket: BUCKET, prefix: 'two', endpoint: servers.gcs.url },
+      }
+      writeFileSync(join(hers, '.epochtree', 'config.json'), JSON.stringify({ store }))
+    })
+    after(async () => {
+      await ada?.close()
+      await bob?.close()
+    })
+
+    /** Says who one is to the server that asks it. */
+    async function logIn(page: Page) {
+      await asks(page, 'User')
+      await answer(page, 'admin')
+      await asks(page, 'Password')
+      await answer(page, PASSWORD)
+    }
+    const away = (page: Page, label: RegExp) => rowLike(page, SESSIONS, `the row ${label}`, ({ text }) => label.test(text))
+    const calm = (page: Page) =>
+      until(
+        'nothing to be wrong',
+        async () => {
+          const shown = await rows(page, SESSIONS)
+          return (
+            shown.length > 0 &&
+            shown.every(({ text, description }) => !/since|not connected/.test(text) && !description.includes('not uploaded'))
+          )
+        },
+        120_000,
+      )
+
+    it('says in one row that a password is missing, and what still works; there it can be given', async () => {
+      ada = await person('ada', hers)
+      const { page } = ada
+      const told = await away(page, /^MongoDB.* can not be used since/)
+      assert.match(told.description, /training goes on/)
+      assert.match(told.spoken, /Sessions of others are shown as they were last seen here/)
+      assert.deepEqual(await notifications(page), [])
+      await row(page, SESSIONS, 'digits').waitFor()
+      await pressRow(page, SESSIONS, /can not be used since/)
+      await choose(page, 'Connect to Team...')
+      await step(page, 'MongoDB')
+      await page.keyboard.press('Enter')
+      await logIn(page)
+      await step(page, 'Elasticsearch')
+      await pressInTitle(page, 'Trust Certificates')
+      await savePath(page, servers.certificate.caFile)
+      await step(page, 'Elasticsearch')
+      await page.keyboard.press('Enter')
+      await until('the ways to log in', async () => (await choices(page)).length === 2)
+      await choose(page, 'User and password')
+      await logIn(page)
+      await step(page, 'Google Cloud Storage')
+      await page.keyboard.press('Enter')
+      await step(page, 'Where to write it down')
+      await choose(page, 'Everybody in this folder')
+      await calm(page)
+      assert.deepEqual(
+        (await rows(page, SESSIONS)).filter(({ level }) => level === 1).map(({ text }) => text),
+        ['digits'],
+      )
+    })
+
+    it('shows the second person everything, and whose it is', async () => {
+      for (const name of readdirSync(hers)) if (name !== '.epochtree') cpSync(join(hers, name), join(his, name), { recursive: true })
+      mkdirSync(join(his, '.epochtree'))
+      cpSync(join(hers, '.epochtree', 'config.json'), join(his, '.epochtree', 'config.json'))
+      bob = await person('bob', his)
+      const { page } = bob
+      await away(page, /^MongoDB.* can not be used since/)
+      await command(page, 'Epochtree: Connect to Team...')
+      await step(page, 'MongoDB')
+      await page.keyboard.press('Enter')
+      await logIn(page)
+      await step(page, 'Elasticsearch')
+      await page.keyboard.press('Enter')
+      await until('the ways to log in', async () => (await choices(page)).length === 2)
+      await choose(page, 'User and password')
+      await logIn(page)
+      await step(page, 'Google Cloud Storage')
+      await page.keyboard.press('Enter')
+      const first = await rowLike(
+        page,
+        SESSIONS,
+        'her session, with its best value',
+        ({ text, description }) => text === 'digits' && /val\/accuracy/.test(description),
+      )
+      assert.match(first.description, /^completed · 40 epochs · val\/accuracy [\d.]+ · by ada@lab$/)
+      assert.match(first.spoken, /^Session digits, completed, 40 epochs, by ada@lab/)
+      const items = await contextItems(page, row(page, SESSIONS, 'digits'))
+      for (const item of ['Fork from Epoch...', 'Compare Sessions...', 'Rename...', 'Delete...']) assert.ok(items.includes(item), item)
+      for (const item of ['Resume...', 'Stop...', 'Reveal Files']) assert.ok(!items.includes(item), item)
+      await calm(page)
+    })
+
+    it('lets the second person fork and train on, and the first sees it, without a click', async () => {
+      const { page } = bob
+      await command(page, 'Epochtree: Quick Fork: Three Questions...')
+      await answer(page, 'digits')
+      await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
+      await page.keyboard.type('30')
+      await until('epoch 30 to be first', async () => (await choices(page))[0]?.text.includes('Epoch 30'))
+      await page.keyboard.press('Enter')
+      await until('the plans', async () => (await choices(page)).some(({ text }) => text.includes('Keep the pruning plan')))
+      await choose(page, 'Keep the pruning plan')
+      await asks(page, 'lr=0.01 optimizer.momentum=0.8')
+      await answer(page, 'lr=0.02')
+      await until('the last question', async () => (await title(page).innerText()).includes('3/3'))
+      await page.keyboard.press('Enter')
+      await pressButton(dialog(page), 'Train')
+      // The command is hers: he reads it before it is run.
+      await until('the question', async () => /you did not record on this machine/.test(await dialog(page).innerText()))
+      await pressButton(dialog(page), 'Run It')
+      await rowLike(page, SESSIONS, 'his training', ({ text }) => text === 'digits-3')
+      const hersToo = await until(
+        'it to be completed before her eyes',
+        async () =>
+          (await rows(ada.page, SESSIONS)).find(
+            ({ text, description }) => text === 'digits-3' && description.startsWith('completed · 40 epochs'),
+          ),
+        120_000,
+      )
+      assert.match(hersToo.description, /by bob@lab$/)
+      assert.ok(hersToo.level > 1)
+      assert.deepEqual(await notifications(ada.page), [])
+      assert.deepEqual(await notifications(page), [])
+      await calm(page)
+    })
+
+    it('compares what is here and what is elsewhere', async () => {
+      await pressRow(bob.page, SESSIONS, 'digits-3')
+      await pressRow(bob.page, SESSIONS, 'digits', ['Control'])
+      await rowAction(row(bob.page, SESSIONS, 'digits'), 'Compare Sessions')
+      await comparisonPage(bob.page, 'digits', 'digits-3')
+      await command(bob.page, 'View: Close All Editors')
+    })
+
+    it('says whose it is before it is deleted for everybody, and takes it back', async () => {
+      const { page } = bob
+      await contextMenu(page, row(page, SESSIONS, 'digits-2'), 'Delete...')
+      await dialog(page).waitFor()
+      assert.match(
+        await dialog(page).innerText(),
+        /Delete digits-2\?[\s\S]*digits-2 was trained by ada@lab[\s\S]*for everybody in your team/,
+      )
+      await pressButton(dialog(page), 'Delete')
+      await row(ada.page, SESSIONS, 'digits-2').waitFor({ state: 'detached' })
+      const deleted = notification(page, 'Deleted digits-2')
+      await pressButton(deleted, 'Undo')
+      await row(ada.page, SESSIONS, 'digits-2').waitFor()
+    })
+
+    for (const [name, server, waits] of [
+      ['MongoDB', () => servers.mongo, /Sessions of others are shown as they were last seen/],
+      ['Elasticsearch', () => servers.elastic, /Metrics and samples of others/],
+      ['Google Cloud Storage', () => servers.gcs, /Weights of others/],
+    ] as const)
+      it(`goes on without ${name}, and says so: which, since when, and what waits`, async function () {
+        this.timeout(300_000)
+        const { page } = ada
+        await server().kill()
+        const training = train(hers, `without-${name.split(' ')[0]!.toLowerCase()}`)
+        try {
+          const told = await until(
+            'the row',
+            async () => (await rows(page, SESSIONS)).find(({ text }) => text.startsWith(`${name} is away since`)),
+            120_000,
+          )
+          assert.match(told.text, /since \d{1,2}:\d\d( [AP]M)?$/)
+          assert.match(told.spoken, waits)
+          assert.equal((await rows(page, SESSIONS))[0]!.text, told.text)
+          const session = `without-${name.split(' ')[0]!.toLowerCase()}`
+          await rowLike(
+            page,
+            SESSIONS,
+            'the training, and what waits',
+            ({ text, description }) => text === session && /epoch [3-9].* · \d+ epochs not uploaded yet/.test(description),
+          )
+          assert.deepEqual(await notifications(page), [])
+          training.end()
+          await training.ended
+          await server().restart()
+          await calm(page)
+          await until(
+            'him to see it',
+            async () =>
+              (await rows(bob.page, SESSIONS)).some(({ text, description }) => text === session && description.startsWith('completed')),
+            60_000,
+          )
+        } finally {
+          training.process.kill('SIGKILL')
+        }
+      })
+  })
 })
-void [cpSync, mkdirSync, hostname, train, expand, row, rows, contextItems, contextMenu, rowLike, demoCopy]

@@ -13,7 +13,7 @@ import { toStderr } from '../../scripts/vscode/root'
 export const PASSWORD = randomBytes(12).toString('hex')
 export const BUCKET = 'team-bucket'
 
-/** The three servers of a team, empty, for one suite: they are killed in it. Elasticsearch asks for a password and speaks TLS, with a certificate of its own authority. */
+/** The three servers of a team, empty, for one suite: they are killed in it. Two of them ask for a password, and Elasticsearch speaks TLS, with a certificate of an authority of its own. */
 export interface TeamServers {
   readonly mongo: Running
   readonly elastic: Running
@@ -30,7 +30,7 @@ export async function startTeam(): Promise<TeamServers> {
     { name: 'reader', password: PASSWORD, role: 'reader' as const },
   ]
   const starting = [
-    startMongo({ say: toStderr }),
+    startMongo({ user: { name: 'admin', password: PASSWORD }, say: toStderr }),
     startElastic({ users, tls: certificate, say: toStderr }),
     startGcs({ say: toStderr }),
   ] as const
