@@ -60,7 +60,7 @@ export async function measureBulk({ rounds, documents }: Sizes) {
     return { store, index: rowsOf(config.prefix, first!).index }
   }
   const gone = async (index: string) => void (await client.indices.delete({ index }))
-  const { own, floor, ratio } = await turns(
+  const { own, floor, ratio, processor } = await turns(
     rounds,
     async () => {
       const { store, index } = await fresh()
@@ -92,6 +92,6 @@ export async function measureBulk({ rounds, documents }: Sizes) {
     ratio,
     'times',
     1.3,
-    `${text(median(floor))} ms for its bulk helper with ready documents; ${text(median(own))} ms here`,
+    `${text(median(floor))} ms for its bulk helper with ready documents; ${text(median(own))} ms here; ${text(processor.floor)} and ${text(processor.own)} ms of them processor time of ours`,
   )
 }

@@ -49,7 +49,7 @@ export async function measureComparison({ rounds, epochs }: Sizes) {
   const taken = { own: 0, plain: 0 }
   let drawn: ReducedCurve[] = []
   let buckets = 0
-  const { own, floor, ratio } = await turns(
+  const { own, floor, ratio, processor } = await turns(
     rounds,
     async () => {
       const from = proxy.bytes('down')
@@ -119,7 +119,7 @@ export async function measureComparison({ rounds, epochs }: Sizes) {
     ratio,
     'times',
     1.3,
-    `${text(median(floor))} ms for the plain query sent by hand; ${text(median(own))} ms here`,
+    `${text(median(floor))} ms for the plain query sent by hand; ${text(median(own))} ms here; ${text(processor.floor)} and ${text(processor.own)} ms of them processor time of ours`,
   )
   figure(
     `${what}, over the wire`,

@@ -71,7 +71,7 @@ export async function measureFork({ rounds, forkBytes }: Sizes) {
     median(cached.own),
     'ms',
     50,
-    `${text(median(cached.floor))} ms to write and flush 3 small files; ${questions}`,
+    `${text(median(cached.floor))} ms to write and flush 3 small files; ${text(cached.processor.own)} ms of processor time; ${questions}`,
   )
 
   // Alone, into another cache.

@@ -61,12 +61,15 @@ export async function measureTree({ rounds, sessions }: Sizes) {
   )
 
   const starts: number[] = []
+  const processor: number[] = []
   for (let i = 0; i < rounds; i++) {
     const { server, first } = await started(workspace, options, total)
     starts.push(first)
+    processor.push(1000 * server.processor())
     await server.end()
   }
   const { server, dir } = await started(workspace, options, total)
+  const idle = server.processorOfThreads()
   const pages: number[] = []
   const wholes: number[] = []
   for (let i = 0; i < 20; i++) {
@@ -80,6 +83,7 @@ export async function measureTree({ rounds, sessions }: Sizes) {
       }),
     )
   }
+  const perLook = (1000 * (server.processorOfThreads() - idle)) / 20
   const memory = server.memory()
   await server.end()
   const p95 = (times: number[]) =>
@@ -89,8 +93,14 @@ export async function measureTree({ rounds, sessions }: Sizes) {
     )
   const plain = `${text(median(page))} ms for the driver's question for 500 of them, ${text(median(floor))} ms for all`
   figure(`first page of ${what}, p95`, p95(pages), 'ms', 100, plain)
-  figure(`all pages of ${what}, p95`, p95(wholes), 'ms', 1000, plain)
-  figure(`from the server's start to the first page of ${what}`, median(starts), 'ms', 500, `${text(memory)} MB of memory then`)
+  figure(`all pages of ${what}, p95`, p95(wholes), 'ms', 1000, `${plain}; ${text(perLook)} ms of the server's processor time`)
+  figure(
+    `from the server's start to the first page of ${what}`,
+    median(starts),
+    'ms',
+    500,
+    `${text(median(processor))} ms of processor time until then, all threads together; ${text(memory)} MB of memory`,
+  )
   figure(
     `the very first look, with no list kept here: first page of ${what}`,
     median(looks.first.slice(1)),

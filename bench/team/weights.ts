@@ -43,7 +43,7 @@ export async function measureWeights({ rounds, weightsBytes }: Sizes) {
     up.ratio,
     'times',
     1.2,
-    `${text(median(up.floor))} ms for that, with its check by MD5 and CRC32C; ${text(median(up.own))} ms here, with SHA-256 besides`,
+    `${text(median(up.floor))} ms for that, with its check by MD5 and CRC32C; ${text(median(up.own))} ms here, of these ${text(up.processor.floor)} and ${text(up.processor.own)} ms of processor time, with SHA-256 besides`,
   )
 
   const fetched = join(folder, 'cache', sha256.slice(0, 2), sha256)
@@ -64,7 +64,7 @@ export async function measureWeights({ rounds, weightsBytes }: Sizes) {
     down.ratio,
     'times',
     1.2,
-    `${text(median(down.floor))} ms for that, with its check by CRC32C; ${text(median(down.own))} ms here, with SHA-256 and flushed to the disk besides`,
+    `${text(median(down.floor))} ms for that, with its check by CRC32C; ${text(median(down.own))} ms here, of these ${text(down.processor.floor)} and ${text(down.processor.own)} ms of processor time, with SHA-256 and flushed to the disk besides`,
   )
   await Promise.all([ours.delete(), plain.delete()])
   await store.close()

@@ -103,6 +103,9 @@ const templates = z.object({
 })
 const mappings = z.record(z.string(), z.object({ mappings: z.looseObject({ _meta: meta }) }))
 
+/** Making something changes the state of the whole cluster, for which a busy one takes its time. */
+const MAKING_MS = 30_000
+
 /** Makes the template by which each month's index is made, or looks whether the one that is there is ours. What people changed in it, such as the number of shards, stays. */
 export async function prepareTemplate(server: Server, prefix: string, signal?: AbortSignal) {
   await checkIndices(server, prefix, prefix, signal)
@@ -121,6 +124,7 @@ export async function prepareTemplate(server: Server, prefix: string, signal?: A
       },
       // Another has made it just now, or one of that name stands in the way: both are seen below.
       allowed: [400],
+      timeout: MAKING_MS,
       signal,
     })
     const after = await server.ask({ method: 'GET', path, allowed: [404], signal })
@@ -183,6 +187,7 @@ export async function prepareIndex(server: Server, prefix: string, index: string
     path: `/${encodeURIComponent(index)}`,
     // Another process has made it just now.
     allowed: [400],
+    timeout: MAKING_MS,
     signal,
   })
   if ((await checkIndices(server, prefix, index, signal)) === 0)
