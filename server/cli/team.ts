@@ -18,5 +18,6 @@ export function lastSeen(stores: Stores): string | undefined {
   const mongo = (stores as TeamStores).states.find(({ name, state }) => name === 'MongoDB' && state !== 'ok')
   if (!mongo) return undefined
   const since = relativeTime(mongo.since, Date.now() / 1000)
-  return `${mongo.message ?? 'MongoDB is away.'} Sessions of others are shown as they were before it went away, ${since}.`
+  const what = mongo.state === 'away' ? 'MongoDB went away' : 'MongoDB could no longer be used'
+  return `${what} ${since}. ${mongo.message ?? ''} Sessions of others are shown as they were then.`
 }
