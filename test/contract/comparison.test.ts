@@ -130,6 +130,8 @@ describe("the answers to a comparison's page", () => {
     const before = await ask()
     await context.stores.close()
     const old = new DatabaseSync(context.stores.file)
+    old.exec('DROP TRIGGER session_handed; DROP TABLE lease; DROP TABLE team; ALTER TABLE epoch DROP COLUMN team; ALTER TABLE lines DROP COLUMN team')
+    for (const column of ['team', 'handed', 'handed_last', 'pulled']) old.exec(`ALTER TABLE session DROP COLUMN ${column}`)
     old.exec('DROP INDEX chunk_head')
     for (const column of ['started', 'first_step', 'last_step', 'first_time', 'last_time'])
       old.exec(`ALTER TABLE epoch DROP COLUMN ${column}`)
