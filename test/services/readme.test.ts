@@ -194,7 +194,7 @@ describe('the README, "For a team", word by word', function () {
     assert.ok(existsSync(join(bob.project, '.epochtree', 'config.json')))
     const told = bob.run(rest.join(''))
     assert.match(told, /clouds/)
-    const [his] = bob.json<SessionJson[]>('sessions').filter(SESSION('clouds-2'))
+    const his = bob.json<SessionJson[]>('sessions').find(SESSION('clouds-2'))
     assert.deepEqual([his!.status, his!.epochs, his!.own], ['completed', 10, 5])
 
     // Ada sees it, as he left it.
