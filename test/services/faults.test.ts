@@ -23,8 +23,8 @@ const SEED = Number(process.env['EPOCHTREE_FAULT_SEED'] ?? Date.now() % 2 ** 31)
 /** Within these each kind of fault has come. */
 const ROUNDS_A_TEAM = 5
 const TRAININGS = 20
-/** Longer than whoever hands on waits for an answer, and then before the next try. */
-const STANDSTILL_MS = 180_000
+/** Many times as long as whoever hands on waits for an answer, and then before the next try: a busy machine lets servers fall behind. */
+const STANDSTILL_MS = 600_000
 
 /** An engine as people use it. Its epochs take longer and longer, so that it writes for as long as a fault lasts, and not without end. */
 const TRAINING = `
