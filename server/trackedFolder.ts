@@ -122,10 +122,11 @@ export class TrackedFolder implements Context {
   }
 
   #sees({ servers, trouble }: TeamSeen) {
+    if (this.#closed) return
     if (trouble !== null) this.#events.log(`${this.dir}: ${trouble}`)
     const before = this.#servers
     this.#servers = servers
-    if (before && !this.#closed) void this.#tell([], [], false)
+    if (before) void this.#tell([], [], false)
   }
 
   /** Tells what the folder is like, also where it has nothing that changed. */

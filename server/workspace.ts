@@ -36,6 +36,7 @@ export class Workspace {
   /** Counts what people gave the client to keep. */
   #secretsVersion = 0
   #looking: Promise<void> = Promise.resolve()
+  readonly #leaving = new Set<Promise<void>>()
 
   constructor({ warn, secrets, fetching, ...events }: WorkspaceEvents) {
     this.#events = { ...events, rootsOf: (dir) => this.rootsOf(dir), configured: () => this.lookAtTeams() }
@@ -74,7 +75,7 @@ export class Workspace {
     const before = this.folders
     for (const { dir, name, version } of before) this.#folders.set(dir, this.#track(dir, name, version + 1))
     this.lookAtTeams()
-    await Promise.all(before.map((folder) => folder.close()))
+    await Promise.all(before.map((folder) => this.#leave(folder)))
   }
 
   /** What people keep secret is another now. */
@@ -101,7 +102,7 @@ export class Workspace {
       const anew = this.#track(dir, folder.name, folder.version + 1)
       this.#folders.set(dir, anew)
       void anew.announce()
-      await folder.close()
+      await this.#leave(folder)
     }
   }
 
@@ -174,7 +175,7 @@ export class Workspace {
     const folder = this.#folders.get(dir)
     this.#folders.delete(dir)
     this.#teams.delete(dir)
-    await folder?.close()
+    if (folder) await this.#leave(folder)
   }
 
   /** Requests name folders by their path; only those that are followed are ever opened. */
@@ -204,7 +205,15 @@ export class Workspace {
     const folders = this.folders
     this.#folders.clear()
     this.#dirs.clear()
-    await Promise.all(folders.map((folder) => folder.close()))
+    for (const folder of folders) void this.#leave(folder)
+    await Promise.all(this.#leaving)
+  }
+
+  /** Whoever ends the server waits also for folders that were already being closed. */
+  async #leave(folder: TrackedFolder) {
+    const closed = folder.close()
+    this.#leaving.add(closed)
+    await closed.finally(() => this.#leaving.delete(closed))
   }
 }
 
