@@ -16,7 +16,7 @@ import {
 import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { checkAborted, EpochtreeError } from '../../errors'
-import { isShallow } from '../../json'
+import { canonicalJson, isShallow } from '../../json'
 import { JournalFile } from '../../journal/lines'
 import { mark } from '../../journal/marks'
 import { reserveName } from '../../journal/names'
@@ -212,10 +212,10 @@ class Pull {
     const after = here.epochs.at(-1)?.id ?? null
     const now: Now = {
       attempt: attemptKey(here.record?.attempt ?? null),
-      finished: JSON.stringify(here.record?.finished ?? null),
+      finished: finishedKey(here.record?.finished ?? null),
       started: here.record ? here.started : undefined,
     }
-    const isOver = () => now.attempt === attemptKey(record.attempt) && now.finished === JSON.stringify(record.finished)
+    const isOver = () => now.attempt === attemptKey(record.attempt) && now.finished === finishedKey(record.finished)
     if (here.record && epochs.length === 0 && isOver()) return false
     if (!isAbout(folder, { team: this.#identity, after })) {
       rmSync(folder, { recursive: true, force: true })
@@ -233,14 +233,14 @@ class Pull {
       if (attempt && Object.is(attempt.time, time)) put(startedLine(attempt))
       else put({ type: 'started', format: 1, time })
       now.attempt = attempt && Object.is(attempt.time, time) ? attemptKey(attempt) : 'an earlier one'
-      now.finished = 'null'
+      now.finished = null
       now.started = time
     }
     if (skip > 0) {
       // The lines that are there already began with these.
       now.started = started[skip - 1]
       now.attempt = record.attempt && Object.is(record.attempt.time, now.started) ? attemptKey(record.attempt) : 'an earlier one'
-      now.finished = 'null'
+      now.finished = null
     }
     this.#done += skip
     try {
@@ -261,9 +261,9 @@ class Pull {
           this.#show(`Bringing ${record.name}@${epoch.number}`, ++this.#done, this.#total)
         })
       }
-      if (record.attempt && (now.attempt !== attemptKey(record.attempt) || (record.finished === null && now.finished !== 'null')))
+      if (record.attempt && (now.attempt !== attemptKey(record.attempt) || (record.finished === null && now.finished !== null)))
         begin(record.attempt.time)
-      if (record.finished && now.finished !== JSON.stringify(record.finished)) put({ type: 'finished', ...record.finished })
+      if (record.finished && now.finished !== finishedKey(record.finished)) put({ type: 'finished', ...record.finished })
     } finally {
       writer.close()
     }
@@ -659,9 +659,10 @@ function committedIn(path: string): { readonly epochs: readonly string[]; readon
 /** Tells one attempt from another; how far it means to go is told by its epochs. */
 function attemptKey(attempt: Attempt | null): string | null {
   if (attempt === null) return null
-  const { until: _, ...rest } = attempt
-  return JSON.stringify(rest)
+  // The order of what stands in it is that of whoever wrote it down last.
+  return canonicalJson({ ...startedLine(attempt) })
 }
+const finishedKey = (finished: SessionRecord['finished']) => finished && JSON.stringify([finished.status, finished.error, finished.time])
 
 const startedLine = ({ id, time, restored, pid, host, bootId, hyperparameters, pruningPlan, environment }: Attempt) => ({
   type: 'started',
