@@ -12,6 +12,7 @@ import type { StoredObject, TeamConfig, TeamWeights } from '../../server/storage
 import { hashOf, weightsOf } from '../contract/fixture'
 import { weightsStoreContract } from '../contract/weightsStore'
 import type { ChildWork } from './gcsChild'
+import { type Proxy, startProxy, type Way } from './proxy'
 import { freshName, gcs, gcsAt } from './servers'
 
 const MiB = 1024 * 1024
@@ -21,10 +22,17 @@ describe('weights of a team in a bucket', () => {
   let dir: string
   let config: TeamConfig['gcs']
   let stores: TeamWeights[]
+  let lines: Proxy[]
   const open = (options: Partial<GcsOptions> = {}, to: Partial<TeamConfig['gcs']> = {}) => {
     const store = openGcs({ ...config, ...to }, { cache: join(dir, 'cache'), cacheBytes: 2 ** 40, ...options })
     stores.push(store)
     return store
+  }
+  async function through(way: Way) {
+    const line = await startProxy(config.endpoint!)
+    lines.push(line)
+    line.set(way)
+    return line
   }
   const elsewhere = (name: string) => ({ cache: join(dir, name) })
   /** The bucket, by the plain client. */
@@ -59,10 +67,12 @@ describe('weights of a team in a bucket', () => {
     dir = mkdtempSync(join(tmpdir(), 'epochtree-gcs-'))
     config = await gcsAt((await gcs()).url)
     stores = []
+    lines = []
   })
   afterEach(async () => {
     for (const store of stores) await store.close()
-    rmSync(dir, { recursive: true, force: true })
+    for (const line of lines) await line.close()
+    rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
   })
 
   describe('as any store of weights', () => {
@@ -164,28 +174,33 @@ describe('weights of a team in a bucket', () => {
   })
 
   it('goes on with an upload whose process was killed', async () => {
-    const { path, hash, bytes } = file(randomBytes(24 * MiB))
-    const work = { config, cache: join(dir, 'cache'), sha256: hash, file: path, chunkBytes: 256 * 1024 }
-    const child = start(work)
-    await child.reached(6 * MiB)
+    const { path, hash, bytes } = file(randomBytes(8 * MiB))
+    // Each chunk takes its time, so that it is not over before it is killed.
+    const line = await through({ kind: 'slow', milliseconds: 20 })
+    const slow = { ...config, endpoint: line.url }
+    const child = start({ config: slow, cache: join(dir, 'cache'), sha256: hash, file: path, chunkBytes: 256 * 1024 })
+    await child.reached(2 * MiB)
     await child.kill()
+    line.set({ kind: 'open' })
     assert.deepEqual(await bucket().file(nameOf(hash)).exists(), [false])
     const [note] = readdirSync(join(dir, 'cache', 'uploads'))
     const { sent } = JSON.parse(readFileSync(join(dir, 'cache', 'uploads', note!), 'utf8')) as { sent: number }
-    assert.ok(sent >= 5 * MiB && sent < 24 * MiB, `it had sent ${sent}`)
+    assert.ok(sent >= MiB && sent < 8 * MiB, `it had sent ${sent}`)
     let first: number | undefined
-    await open({ chunkBytes: 256 * 1024 }).put(hash, path, { progress: (done) => (first ??= done) })
+    await open({ chunkBytes: 256 * 1024 }, { endpoint: line.url }).put(hash, path, { progress: (done) => (first ??= done) })
     assert.equal(first, sent)
     assert.ok((await content(hash)).equals(bytes))
     assert.deepEqual(readdirSync(join(dir, 'cache', 'uploads')), [])
   })
 
   it('begins anew where the file changed since, or the server forgot what was begun', async () => {
-    const { path, hash, bytes } = file(randomBytes(12 * MiB))
-    const work = { config, cache: join(dir, 'cache'), sha256: hash, file: path, chunkBytes: 256 * 1024 }
-    const child = start(work)
-    await child.reached(4 * MiB)
+    const { path, hash, bytes } = file(randomBytes(6 * MiB))
+    const line = await through({ kind: 'slow', milliseconds: 20 })
+    const slow = { ...config, endpoint: line.url }
+    const child = start({ config: slow, cache: join(dir, 'cache'), sha256: hash, file: path, chunkBytes: 256 * 1024 })
+    await child.reached(2 * MiB)
     await child.kill()
+    line.set({ kind: 'open' })
     writeFileSync(path, bytes)
     let first: number | undefined
     const stopped = new AbortController()
@@ -193,14 +208,16 @@ describe('weights of a team in a bucket', () => {
       first ??= done
       if (done > 2 * MiB) stopped.abort()
     }
-    await assert.rejects(open({ chunkBytes: 256 * 1024 }).put(hash, path, { progress, signal: stopped.signal }), { code: 'aborted' })
+    await assert.rejects(open({ chunkBytes: 256 * 1024 }, { endpoint: line.url }).put(hash, path, { progress, signal: stopped.signal }), {
+      code: 'aborted',
+    })
     assert.equal(first, 0)
     const [note] = readdirSync(join(dir, 'cache', 'uploads'))
     const at = join(dir, 'cache', 'uploads', note!)
     const kept = JSON.parse(readFileSync(at, 'utf8')) as { path: string; sent: number }
     assert.ok(kept.sent > 0)
     writeFileSync(at, JSON.stringify({ ...kept, path: kept.path.replace(/upload_id=\w+/, 'upload_id=0123456789abcdef') }))
-    await open({ chunkBytes: 256 * 1024 }).put(hash, path)
+    await open({ chunkBytes: 256 * 1024 }, { endpoint: line.url }).put(hash, path)
     assert.ok((await content(hash)).equals(bytes))
   })
 
@@ -217,14 +234,15 @@ describe('weights of a team in a bucket', () => {
   })
 
   it('goes on with a download whose process was killed', async () => {
-    const { path, hash, bytes } = file(randomBytes(96 * MiB))
+    const { path, hash, bytes } = file(randomBytes(24 * MiB))
     await open(elsewhere('another')).put(hash, path)
-    const child = start({ config, cache: join(dir, 'cache'), sha256: hash })
-    await child.reached(8 * MiB)
+    const line = await through({ kind: 'drip', bytesPerSecond: 8 * MiB })
+    const child = start({ config: { ...config, endpoint: line.url }, cache: join(dir, 'cache'), sha256: hash })
+    await child.reached(4 * MiB)
     await child.kill()
     const [part] = readdirSync(join(dir, 'cache', 'parts'))
     const { size } = statSync(join(dir, 'cache', 'parts', part!))
-    assert.ok(size >= 8 * MiB && size < 96 * MiB, `it had fetched ${size}`)
+    assert.ok(size >= 4 * MiB && size < 24 * MiB, `it had fetched ${size}`)
     let first: number | undefined
     const fetched = await open().fetch(hash, { progress: (done) => (first ??= done) })
     assert.ok(first! > size)

@@ -56,7 +56,7 @@ describe('weights of a team in a bucket, when something goes wrong on the way', 
   })
   afterEach(async () => {
     for (const end of ends.splice(0).reverse()) await end()
-    rmSync(dir, { recursive: true, force: true })
+    rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
   })
 
   const is = (method: string, part: string) => (asked: string, url: string) => asked === method && url.includes(part)

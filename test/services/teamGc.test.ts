@@ -50,7 +50,7 @@ describe('gc of a team', () => {
     await team.close()
     await client.close()
     await dropTeam(config)
-    rmSync(dir, { recursive: true, force: true })
+    rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
   })
 
   /** Named by its content, and the content by what it is of. */

@@ -14,6 +14,8 @@ import { Broken, passes } from './trouble'
 
 /** So much is gathered before it is written. */
 const GATHERED = 1024 * 1024
+/** So much is written before the disk is told to take it, while more arrives: in the end little is left to wait for. */
+const FLUSHED = 32 * 1024 * 1024
 const MOST_EMPTY = 2
 
 export interface Downloading {
@@ -86,6 +88,7 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
     let at = 0
     let total: number | undefined
     let room = false
+    const flushing = new Flushing(handle)
     for await (const block of handle.createReadStream({ autoClose: false, start: 0, highWaterMark: GATHERED }) as AsyncIterable<Buffer>) {
       hash.update(block)
       at += block.length
@@ -98,6 +101,7 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
       },
       { patience, signal, progress: () => at },
     )
+    await flushing.end().catch(told)
     const sum = hash.digest('hex')
     if (sum !== sha256) {
       await handle.truncate(0)
@@ -162,6 +166,7 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
         if (!bytes) return
         for (const block of gathered) hash.update(block)
         await all(handle, gathered, at).catch(told)
+        flushing.wrote(bytes)
         at += bytes
         gathered = []
         bytes = 0
@@ -195,6 +200,36 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
 
   function told(error: unknown): never {
     throw explain(error)
+  }
+}
+
+/** Flushes a file again and again while it is written. */
+class Flushing {
+  readonly #handle: FileHandle
+  #waiting = 0
+  #running: Promise<void> | undefined
+  #failed: { readonly error: unknown } | undefined
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  wrote(bytes: number) {
+    this.#waiting += bytes
+    if (this.#waiting < FLUSHED || this.#running) return
+    this.#waiting = 0
+    this.#running = this.#handle
+      .datasync()
+      .catch((error: unknown) => {
+        this.#failed ??= { error }
+      })
+      .finally(() => (this.#running = undefined))
+  }
+
+  /** What a flush found wrong is told once, and to whoever asked for it. */
+  async end() {
+    await this.#running
+    if (this.#failed) throw this.#failed.error
   }
 }
 
