@@ -214,13 +214,11 @@ export class Follower {
   #unfinished(): string[] {
     const recently = Date.now() / 1000 - RECENT_SECONDS
     const ids: string[] = []
-    for (const session of this.sessions.values())
-      if (session.team?.elsewhere) continue
-      else if (
-        session.finished === null &&
-        (session.status === 'running' || Math.max(session.engine?.time ?? 0, session.createdAt) > recently)
-      )
-        ids.push(session.id)
+    for (const { id, finished, status, team, engine, createdAt } of this.sessions.values()) {
+      // Nothing of it is here to be looked at.
+      if (finished !== null || team?.elsewhere) continue
+      if (status === 'running' || Math.max(engine?.time ?? 0, createdAt) > recently) ids.push(id)
+    }
     for (const [id, until] of this.#expected)
       if (this.sessions.has(id) || performance.now() > until) this.#expected.delete(id)
       else ids.push(id)

@@ -31,6 +31,9 @@ export interface MixedOptions {
   readonly isAway: () => boolean
 }
 
+const MOST_COUNTS = 100_000
+const sum = async (numbers: readonly Promise<number>[]) => (await Promise.all(numbers)).reduce((all, n) => all + n, 0)
+
 const ELSEWHERE: TeamState = { elsewhere: true, by: null, waiting: 0, aliveUntil: null }
 
 /** Sessions of the folder and of the team as one list. What is trained here is told by the embedded store, all else by the servers. */
@@ -40,6 +43,7 @@ export class MixedSessions implements SessionStore {
   readonly #team: TeamSessions
   readonly #refresh: MixedOptions['refresh']
   readonly #isAway: MixedOptions['isAway']
+  readonly #counts = new Map<string, number>()
   readonly changes: SessionStore['changes']
 
   constructor({ where, known, team, changes, refresh, isAway }: MixedOptions) {
@@ -157,10 +161,27 @@ export class MixedSessions implements SessionStore {
 
   readonly clock: SessionStore['clock'] = (scope) => this.#joined(scope, (store, part) => store.clock(part), joinColumns)
 
-  readonly count: SessionStore['count'] = async (segments: readonly Segment[]) => {
+  readonly count: SessionStore['count'] = async (segments) => {
     const pieces = await this.#where.cutSegments(segments)
-    const counts = await Promise.all(pieces.map(({ here, segments: own }) => (here ? this.#local : this.#team).count(own)))
-    return counts.reduce((sum, n) => sum + n, 0)
+    const counts = await Promise.all(
+      pieces.map(({ here, segments: own }) => (here ? this.#local.count(own) : sum(own.map((segment) => this.#countThere(segment))))),
+    )
+    return counts.reduce((all, n) => all + n, 0)
+  }
+
+  /** Of a session as a whole the list tells it. What lies before its last epoch does not change any more. */
+  async #countThere({ sessionId, from, to }: Segment): Promise<number> {
+    const one = this.#known.sessions.get(sessionId)
+    const [before, last] = [one?.forkedFrom?.epochNumber ?? 0, one?.latest?.number ?? 0]
+    if (one && from <= before + 1 && to >= last) return one.own
+    const key = `${sessionId} ${from} ${to}`
+    const known = this.#counts.get(key)
+    if (known !== undefined) return known
+    const found = await quietly(() => this.#team.count([{ sessionId, from, to }]))
+    // Numbers are seldom left out: so many it is at most, until the server can be asked.
+    if (found === undefined) return Math.max(0, Math.min(to, last) - Math.max(from - 1, before))
+    if (to <= last && this.#counts.size < MOST_COUNTS) this.#counts.set(key, found)
+    return found
   }
 
   readonly graph: SessionStore['graph'] = async (hash) => (await this.#local.graph(hash)) ?? this.#team.graph(hash)

@@ -31,14 +31,24 @@ export const adapters: Adapters = {
   gcs: async (config, places) => (await import('../gcs/weights')).openGcs(config, places),
 }
 
+/** A page asks many questions about one scope at a time: which epochs that has is asked once for all that are under way. */
+function together(resolve: (scope: Scope) => Promise<readonly Resolved[]>): Resolve {
+  const underWay = new Map<string, Promise<readonly Resolved[]>>()
+  return (scope) => {
+    const key = JSON.stringify(scope)
+    const asked = underWay.get(key) ?? resolve(scope).finally(() => underWay.delete(key))
+    underWay.set(key, asked)
+    return asked
+  }
+}
+
 /** A team's three servers, as one. None is asked before there is a question for it: whoever is away is found out then, and noted. */
 export function openTeam(config: TeamConfig, places: TeamPlaces, watched = new Watched(), { mongo, elastic, gcs } = adapters): Team {
   const weights = watched.port<TeamWeights>('Google Cloud Storage', () => gcs(config.gcs, places), { streams: ['list'], here: ['path'] })
   const sessions = watched.port<TeamSessions>('MongoDB', () => mongo(config.mongo, { large: weights }), {
     streams: ['newest', 'removeGraphs'],
   })
-  const resolve: Resolve = async (scope, signal) =>
-    (await sessions.epochs(scope, signal)).map(({ id, number, sessionId }) => ({ id, number, sessionId }))
+  const resolve = together(async (scope) => (await sessions.epochs(scope)).map(({ id, number, sessionId }) => ({ id, number, sessionId })))
   const documents = watched.port<TeamDocuments>('Elasticsearch', () => elastic(config.elastic, resolve), { streams: ['read'] })
   return {
     config,
