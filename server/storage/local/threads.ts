@@ -4,7 +4,7 @@ import { built } from './built'
 import type { FolderAccess } from './database'
 import type { DocumentStore, IngestOptions, Marks, Progress, SessionStore, Stores, Transfer, WeightsStore } from '../ports'
 import type { TeamConfig } from '../team/ports'
-import type { ServerState } from '../team/watched'
+import { SERVERS, type ServerState } from '../team/watched'
 
 /** What a thread is asked: a method of one of the ports. */
 export interface Question {
@@ -287,7 +287,7 @@ export class ThreadedStores implements Stores {
         if (!known || (known.state === 'ok' && one.state !== 'ok') || (known.state === one.state && one.since < known.since))
           servers.set(one.name, one)
       }
-    return { servers: [...servers.values()], trouble: this.#trouble }
+    return { servers: SERVERS.flatMap((name) => servers.get(name) ?? []), trouble: this.#trouble }
   }
 
   /** A job of the thread's program. Of the thread that writes, because jobs wait for the store's lock. */
