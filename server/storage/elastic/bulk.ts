@@ -1,21 +1,26 @@
 import * as z from 'zod/mini'
-import { checkAborted, EpochtreeError } from '../../errors'
+import { checkAborted, EpochtreeError, type ErrorCode } from '../../errors'
 import type { Progress } from '../ports'
 import type { DocumentColumns } from '../team/ports'
 import { prepareIndex } from './layout'
 import { pause } from './pause'
 import { clipped, reasonOf, refused } from './refusals'
 import { rowsOf } from './rows'
-import type { Server } from './server'
+import { PATIENCE_MS, type Server } from './server'
 
 /** Characters of a request; documents are mostly ASCII. */
 const MOST_TEXT = 4 << 20
 const MOST_DOCUMENTS = 20_000
 /** Requests under way at once: while one is answered the next is made. */
 const AT_ONCE = 2
-const BULK_MS = 60_000
-/** What was not taken because the server is busy or away is sent again after so many milliseconds, up to half as much more. */
-const PAUSES = [100, 200, 500, 1000, 2000, 5000, 10_000, 10_000]
+/**
+ * What was not taken because the server is busy or away is sent again after so many milliseconds, up to half as much more. Whoever writes
+ * is told sooner that it is away.
+ */
+const PAUSES: Partial<Record<ErrorCode, readonly number[]>> = {
+  'team-busy': [100, 200, 500, 1000, 2000, 5000, 10_000, 10_000],
+  'server-away': [100, 200, 500, 1000, 2000, 5000],
+}
 
 const item = z.object({ status: z.number(), error: z.optional(z.unknown()) })
 const bulkAnswer = z.object({ items: z.array(z.object({ create: z.optional(item), delete: z.optional(item) })) })
@@ -104,7 +109,7 @@ export async function write(
 /** Whoever asks from now on finds what was written. */
 export async function refresh(server: Server, indices: ReadonlySet<string>, signal?: AbortSignal) {
   for (const index of indices)
-    await server.ask({ method: 'POST', path: `/${encodeURIComponent(index)}/_refresh`, signal, timeout: BULK_MS, allowed: [404] })
+    await server.ask({ method: 'POST', path: `/${encodeURIComponent(index)}/_refresh`, signal, timeout: PATIENCE_MS, allowed: [404] })
 }
 
 /** Sends these lines until each was taken or is known. */
@@ -121,7 +126,7 @@ export async function sendAll(server: Server, { index, lines, knownBy }: Omit<Ba
         else if (status === knownBy) known++
         else {
           const failure = refused(`Elasticsearch at ${server.node}`, status, reasonOf({ error }), whatOf(left[i]!))
-          if (!passes(failure)) throw failure
+          if (!PAUSES[failure.code]) throw failure
           again.push(left[i]!)
           busy ??= failure
         }
@@ -132,17 +137,14 @@ export async function sendAll(server: Server, { index, lines, knownBy }: Omit<Ba
       left = again
       why = busy
     } catch (error) {
-      if (!(error instanceof EpochtreeError) || !passes(error)) throw error
+      if (!(error instanceof EpochtreeError) || !PAUSES[error.code]) throw error
       why = error
     }
-    const after = PAUSES[tries]
+    const after = PAUSES[why.code]?.[tries]
     if (after === undefined) throw why
     await pause(after * (1 + Math.random() / 2), signal)
   }
 }
-
-/** Whether the same request may well be taken a little later. */
-const passes = ({ code }: EpochtreeError) => code === 'team-busy' || code === 'server-away'
 
 async function sendOnce(server: Server, index: string, lines: readonly string[], signal?: AbortSignal): Promise<z.infer<typeof item>[]> {
   const { status, body } = await server.ask({
@@ -152,7 +154,7 @@ async function sendOnce(server: Server, index: string, lines: readonly string[],
     lines: lines.join(''),
     once: true,
     signal,
-    timeout: BULK_MS,
+    timeout: PATIENCE_MS,
     allowed: [413],
   })
   if (status === 413) {

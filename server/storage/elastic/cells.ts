@@ -24,8 +24,8 @@ export interface Cells {
   readonly cells: Cell[]
   /** Epochs, by their numbers, of which the answer does not tell enough. */
   readonly unclear: number[]
-  /** Epochs with a point, where it was counted. */
-  readonly epochs: number | undefined
+  /** All points, or epochs that have one, where they are not told cell by cell. */
+  readonly points: number | undefined
 }
 
 /** Elasticsearch gives no more buckets in one answer (`search.max_buckets` is 65,536); there are up to three for a cell. */
@@ -39,7 +39,7 @@ interface Asked {
 
 const OWN = { term: { source: '' } }
 const not = (query: Json): Json => ({ bool: { must_not: query } })
-const byNumber = (interval: number) => ({ field: 'number', interval, min_doc_count: 1 })
+const BY_NUMBER = { field: 'number', interval: 1, min_doc_count: 1 }
 
 /**
  * Epoch by epoch, each curve by its number; undefined for a curve that is to be read point by point. Only points that tell of an epoch as a whole are
@@ -56,9 +56,9 @@ export async function cellsByEpoch(
   for (let from = 0; from < part.epochs.length; from += inOne) {
     const some = part.epochs.slice(from, from + inOne)
     const aggs = {
-      cells: { histogram: byNumber(1), aggs: { ...BAND, ...(of === 'epoch' ? {} : { ...STEPS, at: { max: { field: 'at' } } }) } },
-      ...siblings(1),
-      ...(of === 'step' ? { falls: { filter: { term: { role: 'falls' } }, aggs: { found: { histogram: byNumber(1) } } } } : {}),
+      cells: { histogram: BY_NUMBER, aggs: { ...BAND, ...(of === 'epoch' ? {} : { ...STEPS, at: { max: { field: 'at' } } }) } },
+      ...siblings(),
+      ...(of === 'step' ? { falls: { filter: { term: { role: 'falls' } }, aggs: { found: { histogram: BY_NUMBER } } } } : {}),
       ...(of === 'epoch' ? {} : MIXED),
     }
     for (const [number, bucket] of await bySeries(search, part, { series, metrics, numbers: numbersOf(some), aggs }, signal)) {
@@ -90,66 +90,100 @@ export async function cellsByEpoch(
           points: of === 'epoch' ? 1 : answer.value(cell, 'at') + 1,
         })
       }
-      found.set(number, { cells, unclear, epochs: undefined })
+      found.set(number, { cells, unclear, points: undefined })
     }
   }
   return found
 }
 
-/** Many epochs together, as many as lie in a bucket of the width on the axis of epochs; undefined for a curve that is better asked epoch by epoch. */
-export async function cellsByWidth(
+/** Epochs that lie in one bucket, by their numbers, both included. */
+export interface Group {
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Many epochs together; undefined for a curve that is better asked epoch by epoch. On the axis of epochs where they have few points, each epoch
+ * being one; on the others where steps fall.
+ */
+export async function cellsByGroup(
   search: Search,
   part: Part,
-  { series, metrics, width, most }: Omit<Asked, 'of'> & { readonly width: number; readonly most: number },
+  {
+    series,
+    metrics,
+    of,
+    width,
+    groups,
+    most,
+  }: Asked & { readonly width: number; readonly groups: readonly Group[]; readonly most: number },
   signal?: AbortSignal,
 ): Promise<Map<number, Cells | undefined>> {
-  // Nearly always the last epoch of a bucket has a value, so that the values of those are asked for at once.
-  const last = new Map<number, number>()
-  for (const { number } of part.epochs) last.set(Math.floor(number / width), number)
+  const every = of === 'epoch'
+  // The upper end of a range is not in it.
+  const range = { field: 'number', ranges: groups.map(({ from, to }) => ({ from, to: to + 1 })) }
   const aggs = {
-    cells: { histogram: byNumber(width), aggs: { ...BAND, from: { min: { field: 'number' } }, to: { max: { field: 'number' } } } },
-    ...siblings(width, [...last.values()]),
+    cells: {
+      ...(every ? { histogram: { ...BY_NUMBER, interval: width } } : { range }),
+      aggs: { ...BAND, from: { min: { field: 'number' } }, to: { max: { field: 'number' } }, ...(of === 'step' ? STEPS : {}) },
+    },
+    // Nearly always the last epoch of a group has a value, so that the values of those are asked for at once.
+    ...siblings(groups.map(({ to }) => to)),
     ...MIXED,
+    ...(of === 'step' ? { falls: { filter: { term: { role: 'falls' } } } } : {}),
     begun: { filter: { term: { at: 0 } } },
   }
   const found = new Map<number, Cells | undefined>()
   const numbers = numbersOf(part.epochs)
-  const inOne = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, last.size)))
-  for (let from = 0; from < metrics.length; from += inOne)
-    for (const [number, bucket] of await bySeries(
-      search,
-      part,
-      { series, metrics: metrics.slice(from, from + inOne), numbers, aggs },
-      signal,
-    )) {
+  const inOne = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, groups.length)))
+  for (let from = 0; from < metrics.length; from += inOne) {
+    const some = metrics.slice(from, from + inOne)
+    const counts = every ? undefined : await pointsOf(search, part, { series, metrics: some, numbers }, signal)
+    for (const [number, bucket] of await bySeries(search, part, { series, metrics: some, numbers, aggs }, signal)) {
       const answer = new Answer(search.server, bucket)
       const epochs = answer.count('begun')
-      // Where there are few epochs each is a point, and where a curve is logged in several ways they can't be counted like this.
-      if (answer.isMixed() || epochs <= most) {
+      // Where a curve is logged in several ways its epochs can't be counted like this.
+      if (answer.isMixed() || (every ? epochs <= most : answer.has('falls'))) {
         found.set(number, undefined)
         continue
       }
-      const [gaps, values] = [answer.numbers('gaps', width), answer.values()]
+      const [gaps, values] = [[...answer.numbers('gaps')].sort((a, b) => a - b), answer.values()]
       const cells: Cell[] = []
       const unclear: number[] = []
+      let gap = 0
       for (const cell of answer.buckets('cells')) {
-        const to = answer.value(cell, 'to')
-        const value = values(to)
-        if (value === undefined) unclear.push(to)
+        if (cell['doc_count'] === 0) continue
+        const [begin, end] = [answer.value(cell, 'from'), answer.value(cell, 'to')]
+        const value = values(end)
+        if (value === undefined) unclear.push(end)
+        while (gap < gaps.length && gaps[gap]! < begin) gap++
         cells.push({
-          from: answer.value(cell, 'from'),
-          to,
+          from: begin,
+          to: end,
           ...answer.band(cell),
-          gap: gaps.has(Math.round(numberIn(cell['key']) / width)),
+          gap: gap < gaps.length && gaps[gap]! <= end,
           value: value ?? Number.NaN,
-          firstStep: Number.NaN,
-          lastStep: Number.NaN,
+          firstStep: answer.value(cell, 'first'),
+          lastStep: answer.value(cell, 'last'),
           points: 0,
         })
       }
-      found.set(number, { cells, unclear, epochs })
+      found.set(number, { cells, unclear, points: counts ? (counts.get(number) ?? 0) : epochs })
     }
+  }
   return found
+}
+
+/** How many points curves have. */
+async function pointsOf(
+  search: Search,
+  part: Part,
+  { series, metrics, numbers }: { readonly series: Series; readonly metrics: readonly MetricName[]; readonly numbers: Json },
+  signal?: AbortSignal,
+): Promise<Map<number, number>> {
+  const asked = { query: [...pointsQuery('all', metrics), numbers], aggs: nested(metrics.length, {}) }
+  const found = nestedIn(search.server, await aggregate(search, part, asked, signal), series, metrics)
+  return new Map(Array.from(found, ([number, bucket]) => [number, numberIn(bucket['doc_count'])]))
 }
 
 /** A bucket of points, where they lie on the axis. */
@@ -278,18 +312,18 @@ const STEPS = { first: { min: { field: 'step' } }, last: { max: { field: 'step' 
 const MIXED = { foreign: { filter: not(OWN) }, level: { missing: { field: 'step' } } }
 
 /** Where values are missing or infinite; and those that may be an epoch's value, of the whole epoch and of a step. */
-function siblings(width: number, numbers?: readonly number[]): Json {
+function siblings(numbers?: readonly number[]): Json {
   const last = (level: Json) => ({
     filter: {
       bool: {
         filter: [not({ terms: { role: ['inner', 'outer', 'falls'] } }), level, ...(numbers ? [{ terms: { number: numbers } }] : [])],
       },
     },
-    aggs: { found: { histogram: byNumber(1), aggs: { value: { max: { field: 'value' } } } } },
+    aggs: { found: { histogram: BY_NUMBER, aggs: { value: { max: { field: 'value' } } } } },
   })
   const stepped = { exists: { field: 'step' } }
   return {
-    gaps: { filter: { exists: { field: 'special' } }, aggs: { found: { histogram: byNumber(width) } } },
+    gaps: { filter: { exists: { field: 'special' } }, aggs: { found: { histogram: BY_NUMBER } } },
     whole: last(not(stepped)),
     stepped: last(stepped),
   }
@@ -358,11 +392,13 @@ class Answer {
     return Number.isNaN(low) ? { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY } : { low, high }
   }
 
-  /** Keys of the buckets below a filter, in widths. */
-  numbers(name: string, width = 1): Set<number> {
+  has = (name: string) => this.#bucket[name] !== undefined && this.count(name) > 0
+
+  /** Keys of the buckets below a filter. */
+  numbers(name: string): Set<number> {
     const filter = this.#bucket[name]
     if (filter === undefined) return new Set()
-    return new Set(bucketsOf(this.#server, objectOf(this.#server, filter)['found']).map(({ key }) => Math.round(numberIn(key) / width)))
+    return new Set(bucketsOf(this.#server, objectOf(this.#server, filter)['found']).map(({ key }) => numberIn(key)))
   }
 
   /** The value of an epoch, where a single point may be it. */

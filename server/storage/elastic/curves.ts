@@ -3,7 +3,7 @@ import { Buckets, bucketWidth } from '../../tracking/buckets'
 import { inRange, inside, lookAt, type Placed, placed } from '../placing'
 import type { CurvesQuery, MetricName, ReducedCurve } from '../ports'
 import { combinations, source } from './metrics'
-import { type Cells, cellsByEpoch, cellsByPlace, cellsByWidth, type PlacedCell, type Shifted } from './cells'
+import { type Cells, cellsByEpoch, cellsByGroup, cellsByPlace, type Group, type PlacedCell, type Shifted } from './cells'
 import { Points, pointsQuery, readPoints, Series, type Which } from './points'
 import { type Epoch, partsOf } from './scopes'
 import { all, objectOf, type Search } from './search'
@@ -127,8 +127,8 @@ class Reading {
     }
     const counts = new Float64Array(this.#series.names.length)
     for (const { epoch, series, count } of rowsOf(this.#points, this.#epochs))
-      if (this.#within.has(epoch) && cells.get(series)?.epochs === undefined) counts[series]! += every ? 1 : count
-    for (const [series, of] of cells) counts[series]! += of.epochs ?? of.cells.reduce((sum, { points }) => sum + points, 0)
+      if (this.#within.has(epoch) && cells.get(series)?.points === undefined) counts[series]! += every ? 1 : count
+    for (const [series, of] of cells) counts[series]! += of.points ?? of.cells.reduce((sum, { points }) => sum + points, 0)
     if (every && within.length <= buckets) counts.fill(within.length)
     for (const count of counts)
       this.#curves.push(count <= buckets ? new Buckets(range, 0, count) : new Buckets(range, this.#width, buckets))
@@ -167,13 +167,30 @@ class Reading {
     const keep = (answer: ReadonlyMap<number, Cells | undefined>) => {
       for (const [series, cells] of answer) if (cells) found.set(series, cells)
     }
-    if (axis.of === 'epoch' && epochs.length > buckets && Number.isFinite(this.#width)) {
-      const together = { series: this.#series, metrics: this.#series.names, width: this.#width, most: buckets }
-      keep(await cellsByWidth(this.#search, part, together, this.#signal))
+    const { names } = this.#series
+    const many = axis.of === 'epoch' ? epochs.length > buckets : epochs.length * names.length > this.#search.limits.cells
+    const groups = many && Number.isFinite(this.#width) ? this.#groups(epochs) : epochs.map(({ number }) => ({ from: number, to: number }))
+    if (groups.length < epochs.length) {
+      const together = { series: this.#series, metrics: names, of: axis.of, width: this.#width, groups, most: buckets }
+      keep(await cellsByGroup(this.#search, part, together, this.#signal))
     }
     const metrics = this.#series.names.filter((_, number) => !found.has(number))
     keep(await cellsByEpoch(this.#search, part, { series: this.#series, metrics, of: axis.of }, this.#signal))
     return found
+  }
+
+  /** Epochs that follow each other in one bucket, on axes of steps and times as far as one shift holds for them. */
+  #groups(epochs: readonly At[]): Group[] {
+    const groups: { from: number; to: number }[] = []
+    let [bucket, shift] = [Number.NaN, Number.NaN]
+    for (const epoch of epochs) {
+      const at = Math.floor(epoch.first / this.#width)
+      if (at === bucket && epoch.shift === shift) groups.at(-1)!.to = epoch.number
+      else groups.push({ from: epoch.number, to: epoch.number })
+      bucket = at
+      shift = epoch.shift
+    }
+    return groups
   }
 
   /** Reads points of these epochs and curves, or of only some of each. */
@@ -194,7 +211,7 @@ class Reading {
   #put(cells: ReadonlyMap<number, Cells>, epochs: readonly At[]) {
     const { of } = this.#query.axis
     const byNumber = new Map(epochs.map((epoch) => [epoch.number, epoch]))
-    for (const [series, { cells: all, epochs: counted }] of cells) {
+    for (const [series, { cells: all, points: counted }] of cells) {
       let count = counted
       for (const cell of all) {
         const [from, to] = [byNumber.get(cell.from), byNumber.get(cell.to)]
@@ -206,7 +223,7 @@ class Reading {
             : of === 'time'
               ? [from.first, to.last]
               : Number.isNaN(cell.firstStep)
-                ? [to.last, to.last]
+                ? [from.last, to.last]
                 : [inside(from, cell.firstStep), inside(to, cell.lastStep)]
         this.#curves[series]!.piece({ ...cell, first, last, points: count ?? cell.points, epoch: from.number })
         if (count !== undefined) count = 0
@@ -364,7 +381,7 @@ class Reading {
     for (const one of rows) {
       checkAborted(this.#signal)
       // What was counted with others is not counted again.
-      const counted = cells.get(one.series)?.epochs !== undefined && this.#within.has(one.epoch)
+      const counted = cells.get(one.series)?.points !== undefined && this.#within.has(one.epoch)
       if (this.#look(one.epoch, one.series) === 'whole') this.#whole(this.#points, one, counted)
       else this.#spread(this.#points, this.#isDense(one.epoch, one.series) ? this.#withoutReduced(one) : one)
     }

@@ -25,32 +25,26 @@ export function openElastic(config: TeamConfig['elastic'], resolve: Resolve, mor
   const search = { prefix, server, limits }
   /** Indices that were looked at. */
   const prepared = new Set<string>()
-  let template: Promise<void> | undefined
+  let hasTemplate = false
 
   const epochsOf = async (scope: Scope, signal?: AbortSignal): Promise<readonly Epoch[]> => {
     checkAborted(signal)
     const seen = new Set<string>()
     return (await resolve(scope)).filter(({ id }) => isId(id) && !seen.has(id) && seen.add(id))
   }
-  const prepare = (signal?: AbortSignal) => prepareTemplate(server, prefix, signal)
-  /** Also for those who were not made wait for it; a failure is looked at anew. */
-  const preparedTemplate = (signal?: AbortSignal) =>
-    (template ??= prepare(signal).catch((error: unknown) => {
-      template = undefined
-      throw error
-    }))
+  const prepare = async (signal?: AbortSignal) => {
+    await prepareTemplate(server, prefix, signal)
+    hasTemplate = true
+  }
   const read = async (scopes: readonly Scope[], split: string, fields: readonly string[], signal?: AbortSignal) => {
     const resolved = await Promise.all(scopes.map(async (scope) => ({ scope, epochs: await epochsOf(scope, signal) })))
     return samples.readSamples(search, resolved, split, fields, signal)
   }
 
   return {
-    prepare: async (signal) => {
-      await prepare(signal)
-      template = Promise.resolve()
-    },
+    prepare,
     write: async (columns, options = {}) => {
-      await preparedTemplate(options.signal)
+      if (!hasTemplate) await prepare(options.signal)
       return write(server, prefix, prepared, columns, options)
     },
     async *read(epochIds, signal) {

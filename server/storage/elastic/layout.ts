@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod/mini'
 import { EpochtreeError } from '../../errors'
-import type { Server } from './server'
+import { PATIENCE_MS, type Server } from './server'
 import { whole } from './values'
 
 /** Rises when documents change in a way that whoever knows only the one before would read wrongly. */
@@ -110,7 +110,7 @@ const MAKING_MS = 30_000
 export async function prepareTemplate(server: Server, prefix: string, signal?: AbortSignal) {
   await checkIndices(server, prefix, prefix, signal)
   const path = `/_index_template/${encodeURIComponent(prefix)}`
-  const before = await server.ask({ method: 'GET', path, allowed: [404], signal })
+  const before = await server.ask({ method: 'GET', path, allowed: [404], signal, timeout: PATIENCE_MS })
   if (before.status === 404) {
     await server.ask({
       method: 'PUT',
@@ -126,8 +126,9 @@ export async function prepareTemplate(server: Server, prefix: string, signal?: A
       allowed: [400],
       timeout: MAKING_MS,
       signal,
+      timeout: PATIENCE_MS,
     })
-    const after = await server.ask({ method: 'GET', path, allowed: [404], signal })
+    const after = await server.ask({ method: 'GET', path, allowed: [404], signal, timeout: PATIENCE_MS })
     checkTemplate(server, prefix, after.status === 404 ? undefined : after.body)
   } else checkTemplate(server, prefix, before.body)
 }
@@ -163,6 +164,7 @@ async function checkIndices(server: Server, prefix: string, name: string, signal
     path: `/${encodeURIComponent(name)}/_mapping`,
     allowed: [404],
     signal,
+    timeout: PATIENCE_MS,
   })
   if (answer.status === 404) return 0
   const parsed = mappings.safeParse(answer.body)
@@ -189,6 +191,7 @@ export async function prepareIndex(server: Server, prefix: string, index: string
     allowed: [400],
     timeout: MAKING_MS,
     signal,
+    timeout: PATIENCE_MS,
   })
   if ((await checkIndices(server, prefix, index, signal)) === 0)
     throw new EpochtreeError(

@@ -1,3 +1,4 @@
+import { EpochtreeError } from '../../errors'
 import type { MetricName } from '../ports'
 import { termOf } from './layout'
 import type { Epoch, Part } from './scopes'
@@ -12,6 +13,9 @@ const ROLES: Readonly<Record<Which, readonly Json[]>> = {
   outer: [{ bool: { must_not: { term: { role: 'inner' } } } }],
   last: [{ bool: { must_not: { terms: { role: ['inner', 'outer', 'falls'] } } } }],
 }
+
+/** No more are held at once: 44 bytes each. */
+const MOST_POINTS = 20_000_000
 
 export const METRIC = { term: { kind: 'metric' } }
 
@@ -173,6 +177,11 @@ export async function readPoints(
         const place = places.get(textOf(fields['epoch']) ?? '')
         if (place === undefined) continue
         const [split, name] = [textOf(fields['split']), textOf(fields['name'])]
+        if (points.n === MOST_POINTS)
+          throw new EpochtreeError(
+            'bad-argument',
+            `There are more than ${MOST_POINTS.toLocaleString('en')} points in what was asked for. Ask for fewer epochs or metrics.`,
+          )
         const number = alone ? 0 : split === undefined || name === undefined ? undefined : series.of(split, name)
         if (number !== undefined) points.add(place, number, fields)
       }

@@ -19,13 +19,18 @@ const MOST_KNOWN = 100_000
 /** The fields of sample documents, with whether any line of the last epoch that has one holds numbers. */
 export async function sampleFields(search: Search, epochs: readonly Epoch[]): Promise<ports.SampleField[]> {
   const places = new Map(epochs.map(({ id }, place) => [id, place]))
+  const numbers = new Map(epochs.map(({ number }, place) => [number, place]))
   const lastOf = async (field: 'names' | 'numeric') => {
     const found = new Map<string, { readonly split: string; readonly name: string; place: number }>()
     for (const part of partsOf(search, epochs)) {
-      const asked = { query: [SAMPLE, { exists: { field } }], sources: ['epoch', 'split', field].map((one) => source(one)) }
-      for await (const { key } of combinations(search, part, asked)) {
+      const names = ['split', field].map((one) => source(one))
+      // The highest number is the last.
+      const asked = part.numbered
+        ? { sources: names, aggs: { last: { max: { field: 'number' } } } }
+        : { sources: [source('epoch'), ...names] }
+      for await (const { key, bucket } of combinations(search, part, { query: [SAMPLE, { exists: { field } }], ...asked })) {
         const { epoch, split, [field]: name } = key
-        const place = places.get(String(epoch))
+        const place = part.numbered ? numbers.get(Number(objectOf(search.server, bucket['last'])['value'])) : places.get(String(epoch))
         if (place === undefined || typeof split !== 'string' || typeof name !== 'string') continue
         const known = found.get(JSON.stringify([split, name]))
         if (known) known.place = Math.max(known.place, place)

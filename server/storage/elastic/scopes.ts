@@ -14,7 +14,7 @@ export type Resolve = (scope: Scope) => Promise<readonly Epoch[]>
 export interface Part {
   readonly epochs: readonly Epoch[]
   readonly filter: Json
-  /** The epochs can be told apart by their numbers. */
+  /** The epochs can be told apart by their numbers, which rise. */
   readonly numbered: boolean
   readonly indices: readonly string[]
 }
@@ -28,10 +28,12 @@ export interface Limits {
   readonly run: number
   /** So many points of curves are read to be reduced here. */
   readonly points: number
+  /** So many epochs of curves are told one by one, where several would do in a bucket. */
+  readonly cells: number
   /** How long a question may take. */
   readonly milliseconds: number
 }
-export const LIMITS: Limits = { few: 64, run: 8, points: 20_000, milliseconds: 10_000 }
+export const LIMITS: Limits = { few: 64, run: 8, points: 20_000, cells: 60_000, milliseconds: 10_000 }
 /** Ranges of one query. */
 const MOST_RUNS = 256
 
@@ -57,7 +59,7 @@ export function partsOf({ prefix, limits }: { readonly prefix: string; readonly 
     const should = runs.map(({ sessionId, from, to }) => ({
       bool: { filter: [{ term: { session: sessionId } }, { range: { number: { gte: from, lte: to } } }] },
     }))
-    const numbered = new Set(found.map(({ number }) => number)).size === found.length
+    const numbered = found.every(({ number }, i) => i === 0 || number > found[i - 1]!.number)
     return [part(found, should.length === 1 ? should[0]! : { bool: { should } }, numbered)]
   }
   const parts: Part[] = []

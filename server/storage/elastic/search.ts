@@ -123,7 +123,7 @@ export async function* pages(
     const { status, body: answer } = await server.ask({
       method: 'POST',
       path,
-      query: { ...(path === '/_search' ? {} : WHOLE), filter_path: FILTER },
+      query: { ...WHOLE, filter_path: FILTER },
       body: { ...body, ...more },
       allowed: [404],
       signal,

@@ -27,6 +27,8 @@ export interface Answer {
   readonly body: unknown
 }
 
+/** Who writes, or makes an index, has more time than who asks. */
+export const PATIENCE_MS = 60_000
 /** No answer is larger: pages and buckets are counted. */
 const MOST_BYTES = 256 << 20
 /** A busy server is asked again after so many milliseconds. */
