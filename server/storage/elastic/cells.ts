@@ -122,29 +122,35 @@ export async function cellsByGroup(
   const every = of === 'epoch'
   // The upper end of a range is not in it.
   const range = { field: 'number', ranges: groups.map(({ from, to }) => ({ from, to: to + 1 })) }
-  const aggs = {
+  const aggs = (ends: boolean) => ({
     cells: {
       ...(every ? { histogram: { ...BY_NUMBER, interval: width } } : { range }),
-      aggs: { ...BAND, from: { min: { field: 'number' } }, to: { max: { field: 'number' } }, ...(of === 'step' ? STEPS : {}) },
+      aggs: { ...BAND, ...(ends ? ENDS : {}), ...(of === 'step' ? STEPS : {}) },
     },
     // Nearly always the last epoch of a group has a value, so that the values of those are asked for at once.
     ...siblings(groups.map(({ to }) => to)),
     ...MIXED,
     ...(of === 'step' ? { falls: { filter: { term: { role: 'falls' } } } } : {}),
     begun: { filter: { term: { at: 0 } } },
-  }
+  })
+  const byKey = new Map(groups.map((group) => [every ? Math.floor(group.from / width) : group.from, group]))
   const found = new Map<number, Cells | undefined>()
   const numbers = numbersOf(part.epochs)
   const inOne = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, groups.length)))
-  for (let from = 0; from < metrics.length; from += inOne) {
-    const some = metrics.slice(from, from + inOne)
+  const ask = async (some: readonly MetricName[], ends: boolean) => {
     const counts = every ? undefined : await pointsOf(search, part, { series, metrics: some, numbers }, signal)
-    for (const [number, bucket] of await bySeries(search, part, { series, metrics: some, numbers, aggs }, signal)) {
+    const sparse: MetricName[] = []
+    for (const [number, bucket] of await bySeries(search, part, { series, metrics: some, numbers, aggs: aggs(ends) }, signal)) {
       const answer = new Answer(search.server, bucket)
       const epochs = answer.count('begun')
       // Where a curve is logged in several ways its epochs can't be counted like this.
       if (answer.isMixed() || (every ? epochs <= most : answer.has('falls'))) {
         found.set(number, undefined)
+        continue
+      }
+      // Where each epoch has a point the first and the last of a group need not be asked for.
+      if (!ends && epochs !== part.epochs.length) {
+        sparse.push(series.names[number]!)
         continue
       }
       const [gaps, values] = [[...answer.numbers('gaps')].sort((a, b) => a - b), answer.values()]
@@ -153,7 +159,10 @@ export async function cellsByGroup(
       let gap = 0
       for (const cell of answer.buckets('cells')) {
         if (cell['doc_count'] === 0) continue
-        const [begin, end] = [answer.value(cell, 'from'), answer.value(cell, 'to')]
+        const group = byKey.get(every ? Math.round(numberIn(cell['key']) / width) : numberIn(cell['from']))
+        const [begin, end] = ends
+          ? [answer.value(cell, 'begin'), answer.value(cell, 'end')]
+          : [group?.from ?? Number.NaN, group?.to ?? Number.NaN]
         const value = values(end)
         if (value === undefined) unclear.push(end)
         while (gap < gaps.length && gaps[gap]! < begin) gap++
@@ -170,7 +179,9 @@ export async function cellsByGroup(
       }
       found.set(number, { cells, unclear, points: counts ? (counts.get(number) ?? 0) : epochs })
     }
+    if (sparse.length > 0) await ask(sparse, true)
   }
+  for (let from = 0; from < metrics.length; from += inOne) await ask(metrics.slice(from, from + inOne), false)
   return found
 }
 
@@ -307,6 +318,7 @@ async function valuesAt(
 }
 
 const BAND = { low: { min: { field: 'value' } }, high: { max: { field: 'value' } } }
+const ENDS = { begin: { min: { field: 'number' } }, end: { max: { field: 'number' } } }
 const STEPS = { first: { min: { field: 'step' } }, last: { max: { field: 'step' } } }
 /** Where a curve has several ways in which it was logged, its points are not told apart by their places alone. */
 const MIXED = { foreign: { filter: not(OWN) }, level: { missing: { field: 'step' } } }

@@ -127,7 +127,7 @@ class Reading {
     }
     const counts = new Float64Array(this.#series.names.length)
     for (const { epoch, series, count } of rowsOf(this.#points, this.#epochs))
-      if (this.#within.has(epoch) && cells.get(series)?.points === undefined) counts[series]! += every ? 1 : count
+      if (this.#within.has(epoch) && !this.#isCounted(epoch, series, cells)) counts[series]! += every ? 1 : count
     for (const [series, of] of cells) counts[series]! += of.points ?? of.cells.reduce((sum, { points }) => sum + points, 0)
     if (every && within.length <= buckets) counts.fill(within.length)
     for (const count of counts)
@@ -233,6 +233,10 @@ class Reading {
 
   #look = (epoch: At, series: number) =>
     this.#curves[series]!.single && this.#query.axis.of !== 'epoch' ? 'points' : lookAt(epoch, this.#query, this.#width)
+
+  /** Whether an epoch's points were counted together with those of others. */
+  #isCounted = (epoch: At, series: number, cells: ReadonlyMap<number, Cells>) =>
+    cells.get(series)?.points !== undefined && this.#within.has(epoch) && lookAt(epoch, this.#query, this.#width) === 'whole'
 
   #isDense = (epoch: At, series: number) => this.#dense.has(epoch) && !this.#curves[series]!.single
 
@@ -381,7 +385,7 @@ class Reading {
     for (const one of rows) {
       checkAborted(this.#signal)
       // What was counted with others is not counted again.
-      const counted = cells.get(one.series)?.points !== undefined && this.#within.has(one.epoch)
+      const counted = this.#isCounted(one.epoch, one.series, cells)
       if (this.#look(one.epoch, one.series) === 'whole') this.#whole(this.#points, one, counted)
       else this.#spread(this.#points, this.#isDense(one.epoch, one.series) ? this.#withoutReduced(one) : one)
     }

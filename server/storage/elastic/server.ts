@@ -64,6 +64,7 @@ export class Server implements Shown {
   async #ask({ method, path, query, body, lines, signal, timeout = this.#milliseconds, allowed = [] }: Request): Promise<Answer> {
     checkAborted(signal)
     const client = await this.#opened()
+    const late = AbortSignal.timeout(timeout)
     try {
       const { statusCode, body: answer } = await client.transport.request(
         {
@@ -73,11 +74,13 @@ export class Server implements Shown {
           ...(body ? { body } : {}),
           ...(lines === undefined ? {} : { bulkBody: lines }),
         },
-        { meta: true, requestTimeout: timeout, ignore: [...allowed], ...(signal ? { signal } : {}) },
+        // The client knows one time for all requests, and only until an answer begins. And what it does to a signal must not reach other requests.
+        { meta: true, ignore: [...allowed], signal: AbortSignal.any(signal ? [signal, late] : [late]) },
       )
       return { status: statusCode, body: answer }
     } catch (error) {
-      throw refusal(error, this)
+      checkAborted(signal)
+      throw refusal(late.aborted ? { name: 'TimeoutError' } : error, this)
     }
   }
 
@@ -111,7 +114,7 @@ export class Server implements Shown {
       ...(url.protocol === 'https:' && caFile ? { tls: { ca: [...rootCertificates, certificates(caFile)] } } : {}),
       // On the same machine it would only cost time.
       compression: !/^(localhost|127\..*|\[::1\])$/.test(url.hostname),
-      requestTimeout: this.#milliseconds,
+      requestTimeout: 2 * PATIENCE_MS,
       // A connection that was closed meanwhile is opened anew.
       maxRetries: 1,
       maxResponseSize: MOST_BYTES,
