@@ -325,6 +325,19 @@ describe('sessions in MongoDB', () => {
     )
   })
 
+  it('gives the newest sessions first, in pages that become larger, each session once', async () => {
+    await team.prepare()
+    const ids = Array.from({ length: 25 }, (_, i) => id(0x900 + i))
+    for (const one of ids) await put(one, [], 0)
+    const pages: string[][] = []
+    for await (const page of team.newest(2)) pages.push(page.map((one) => one.id))
+    assert.deepEqual(pages.flat(), ids.toReversed())
+    assert.deepEqual(
+      pages.map(({ length }) => length),
+      [2, 8, 15],
+    )
+  })
+
   describe('changes', () => {
     it('come also from a writer that was late with what it had counted', async () => {
       await team.prepare()
@@ -346,6 +359,15 @@ describe('sessions in MongoDB', () => {
       // A version of another process, which may have missed what came late.
       const other = open()
       assert.deepEqual((await other.changes(first.at)).sessionIds.toSorted(), [S, T])
+    })
+
+    it('come without the ids of all where nobody asks for these, and later ones all the same', async () => {
+      await team.prepare()
+      await put(S, [], 0)
+      const { at, sessionIds, all } = await team.changes(undefined, false)
+      assert.deepEqual([sessionIds, all], [[], true])
+      await open().mark(S, { tags: ['x'] })
+      assert.deepEqual((await team.changes(at, false)).sessionIds, [S])
     })
 
     it('tell another database, and one that was emptied', async () => {
