@@ -126,7 +126,6 @@ export async function prepareTemplate(server: Server, prefix: string, signal?: A
       allowed: [400],
       timeout: MAKING_MS,
       signal,
-      timeout: PATIENCE_MS,
     })
     const after = await server.ask({ method: 'GET', path, allowed: [404], signal, timeout: PATIENCE_MS })
     checkTemplate(server, prefix, after.status === 404 ? undefined : after.body)
@@ -191,7 +190,6 @@ export async function prepareIndex(server: Server, prefix: string, index: string
     allowed: [400],
     timeout: MAKING_MS,
     signal,
-    timeout: PATIENCE_MS,
   })
   if ((await checkIndices(server, prefix, index, signal)) === 0)
     throw new EpochtreeError(
