@@ -7,16 +7,26 @@ import { stripVTControlCharacters } from 'node:util'
 const root = join(import.meta.dirname, '..')
 const total = { passed: 0, failed: 0, skipped: 0 }
 
-/** Its output is passed through as it comes, and kept for counting. */
-function suite(name, command, args) {
+/** After its last test a suite has so long to end: what a failed test left open must not hold up everything. */
+const OVERDUE_MS = 60_000
+
+/** Its output is passed through as it comes, and kept for counting. `last` begins what it prints when all tests are over. */
+function suite(name, command, args, last) {
   console.log(`\n# ${name}`)
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
     let text = ''
+    let overdue
     child.stdout.setEncoding('utf8').on('data', (part) => {
       process.stdout.write(part)
       text += part
+      if (overdue || !last?.test(stripVTControlCharacters(part))) return
+      overdue = setTimeout(() => {
+        console.error(`${name} still runs ${OVERDUE_MS / 1000} s after its last test: a test leaves something open.`)
+        child.kill('SIGKILL')
+      }, OVERDUE_MS)
     })
+    child.on('close', () => clearTimeout(overdue))
     child.on('error', (error) => resolve({ end: `could not be started: ${error.message}`, text }))
     child.on('close', (code, signal) =>
       resolve({
@@ -47,7 +57,12 @@ function mochaCounts(text) {
 
 const files = globSync('out/test/**/*.test.js', { cwd: root, exclude: ['out/test/vscode/**', 'out/test/services/**'] }).sort()
 const colour = process.stdout.isTTY ? '--color' : '--no-color'
-const mocha = await suite('TypeScript', process.execPath, ['node_modules/mocha/bin/mocha.js', colour, '--timeout', '120000', ...files])
+const mocha = await suite(
+  'TypeScript',
+  process.execPath,
+  ['node_modules/mocha/bin/mocha.js', colour, '--timeout', '120000', ...files],
+  /^ {2}\d+ passing \(/m,
+)
 add('TypeScript', mochaCounts(mocha.text), mocha.end)
 
 if (existsSync(join(root, 'python/tests/run_everywhere.py'))) {
