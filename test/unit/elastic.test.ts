@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
+import { readAnswer } from '../../server/storage/elastic/answers'
 import { indexOf, keyOf, nameOf, termOf, wrongPrefix } from '../../server/storage/elastic/layout'
 import { rolesOf, rowsOf } from '../../server/storage/elastic/rows'
 import { LIMITS, partsOf } from '../../server/storage/elastic/scopes'
@@ -149,5 +152,41 @@ describe('documents for Elasticsearch', () => {
       partsOf(search, epochs(150_000, 2)).map((part) => part.epochs.length),
       [65_536, 65_536, 18_928],
     )
+  })
+})
+
+describe('an answer of Elasticsearch', () => {
+  const read = (bytes: Uint8Array, encoding = '', type = 'application/json;charset=utf-8') =>
+    readAnswer(Readable.from([bytes.subarray(0, 10), bytes.subarray(10)]), { type, encoding, most: 1000 })
+  const named = (name: string) => (error: Error) => error.name === name
+  const told = JSON.stringify({ number: 1, text: 'ä'.repeat(200) })
+
+  it('is read packed and as it is', async () => {
+    assert.deepEqual(await read(Buffer.from(told)), JSON.parse(told))
+    assert.deepEqual(await read(gzipSync(told), 'gzip'), JSON.parse(told))
+    assert.equal(await read(Buffer.from('busy now'), '', 'text/plain'), 'busy now')
+    assert.equal(await read(Buffer.alloc(0)), '')
+  })
+  it('is refused once it is too large, also where it comes small', async () => {
+    await assert.rejects(read(Buffer.alloc(1001)), named('TooLarge'))
+    const small = gzipSync(Buffer.alloc(64 << 20))
+    assert.ok(small.length < 100_000)
+    await assert.rejects(read(small, 'gzip'), named('TooLarge'))
+  })
+  it('is refused where it is damaged', async () => {
+    await assert.rejects(read(Buffer.from(told.slice(1))), named('DeserializationError'))
+    await assert.rejects(read(Buffer.from(told), 'gzip'), named('DeserializationError'))
+    await assert.rejects(read(gzipSync(told).subarray(0, -9), 'gzip'), named('DeserializationError'))
+  })
+  it('that is cut off is told by what cut it', async () => {
+    const cut = (encoding: string) => {
+      const bytes = encoding ? gzipSync(told) : Buffer.from(told)
+      const from = async function* () {
+        yield bytes.subarray(0, 20)
+        throw new Error('other side closed')
+      }
+      return readAnswer(Readable.from(from()), { type: 'application/json', encoding, most: 1000 })
+    }
+    for (const encoding of ['', 'gzip']) await assert.rejects(cut(encoding), named('ConnectionError'))
   })
 })

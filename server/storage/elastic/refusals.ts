@@ -37,21 +37,22 @@ export const clipped = (text: string) =>
 interface ClientError {
   readonly name?: string
   readonly message?: string
-  readonly statusCode?: number | undefined
-  readonly body?: unknown
 }
 
 /** Turns what went wrong with a request into a sentence with a remedy. The client's error is not taken along: it holds the request's headers. */
 export function refusal(error: unknown, { node }: Shown): unknown {
   if (error instanceof EpochtreeError) return error
-  const { name, message = '', statusCode, body } = error as ClientError
+  const { name, message = '' } = error as ClientError
   const server = `Elasticsearch at ${node}`
   switch (name) {
+    case 'TooLarge':
+      return new EpochtreeError(
+        'server-damaged',
+        `${server} sent a larger answer than it was asked for. Ask for less, or look at the server.`,
+      )
     case 'RequestAbortedError':
     case 'AbortError':
-      return message.includes('larger than the max') || message.includes('bigger than the maximum')
-        ? new EpochtreeError('server-damaged', `${server} sent a larger answer than it was asked for. Ask for less, or look at the server.`)
-        : new EpochtreeError('aborted', 'It was cancelled.')
+      return new EpochtreeError('aborted', 'It was cancelled.')
     case 'TimeoutError':
       return new EpochtreeError(
         'server-away',
@@ -67,8 +68,6 @@ export function refusal(error: unknown, { node }: Shown): unknown {
       )
     case 'DeserializationError':
       return new EpochtreeError('server-damaged', `${server} sent an answer that is not JSON. Look whether a proxy answers in its place.`)
-    case 'ResponseError':
-      return refused(server, statusCode ?? 0, reasonOf(body))
     default:
       return new EpochtreeError('failed', `${server}: ${clipped(message)}. \`epochtree doctor\` tells more.`)
   }
