@@ -28,7 +28,7 @@ import type { TeamConfig } from './storage/team/ports'
 import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
-const { collect, lostWeights, examineTeam, fork, resume, train, demo, follow } = later(acts)
+const { collect, untold, lostWeights, examineTeam, fork, resume, train, demo, follow } = later(acts)
 const {
   renderChanged,
   renderCheckout,
@@ -466,7 +466,13 @@ add({
     if (options['team'] === true)
       return interruptible((signal, progress) => collectFromTeam(place.dir, { env: process.env, signal, progress, dryRun, graceDays }))
     if (graceDays !== undefined) throw new EpochtreeError('bad-argument', '--grace is about the team: give --team as well.')
-    return place.local.use((db) => collect(db, place.dir, { dryRun, keep: options['keep'] as Keep | undefined }))
+    return place.local.use(async (db) => {
+      for (const { name } of await untold(db))
+        process.stderr.write(
+          `epochtree: ${safe(name, 90)} stays until the team knows that it is deleted: run \`epochtree push\`, then this again.\n`,
+        )
+      return collect(db, place.dir, { dryRun, keep: options['keep'] as Keep | undefined })
+    })
   },
   text: renderCollected,
 })
@@ -485,7 +491,7 @@ add({
   usage: 'pull <reference>',
   about: "Bring a session of the team here, with its whole history, to work without the team's servers",
   example: 'pull resnet50 --no-weights',
-  options: (command) => command.option('--no-weights', 'leave the weights where they are; nothing can be forked then'),
+  options: (command) => command.option('--no-weights', 'leave the weights where they are; nothing can be forked without the servers then'),
   answer: (place, [text], options) =>
     interruptible((signal, progress) =>
       pull({ ...place, stores: place.local }, text!, { env: process.env, signal, progress, weights: options['weights'] !== false }),

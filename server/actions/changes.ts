@@ -1,16 +1,28 @@
 import { randomBytes, createHash } from 'node:crypto'
-import { chmodSync, constants, copyFileSync, createReadStream, linkSync, lstatSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  linkSync,
+  lstatSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve as resolvePath } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { EpochtreeError } from '../errors'
 import { makeFolders } from '../folder'
 import { engineOf, statusOf } from '../journal/liveness'
 import { checkName } from '../journal/marks'
-import { folders } from '../journal/runFiles'
+import { isObject } from '../json'
+import { folders, readText } from '../journal/runFiles'
 import type { CheckoutJson, SessionJson } from '../protocol/model'
 import { findSession, resolve } from '../references'
 import { type Context, graphOf, sessionJson } from '../requests'
-import type { FileRecord, Marks, SessionOverview, Transfer } from '../storage/ports'
+import type { EpochRecord, FileRecord, Marks, SessionOverview, Transfer } from '../storage/ports'
 
 async function mark(context: Context, text: string, marks: Marks): Promise<SessionJson> {
   const { id } = await findSession(context.stores, text)
@@ -48,6 +60,7 @@ export function checkHere({ name, team }: SessionOverview, done: 'stopped' | 're
   throw new EpochtreeError('bad-argument', `${name} is trained ${where}, so it can't be ${done} here. ${remedy}`)
 }
 
+const LARGEST_SESSION = 8 * 1024 * 1024
 const LOOKED_EVERY_MS = 250
 
 /**
@@ -91,6 +104,19 @@ export async function stop(context: Context, text: string, graceSeconds: number,
   )
 }
 
+/** Whether a session was brought here from a team: its own engine writes on elsewhere. */
+export function wasPulled(dir: string, id: string): boolean {
+  const path = join(folders(dir).run(id), 'session.json')
+  const file: unknown = existsSync(path) ? JSON.parse(readText(path, LARGEST_SESSION)) : undefined
+  return isObject(file) && isObject(file['pulled'])
+}
+
+/** Why the weights of an epoch are not here, in a sentence. */
+export const whyReleased = (dir: string, name: string, { sessionId, number }: Pick<EpochRecord, 'sessionId' | 'number'>) =>
+  wasPulled(dir, sessionId)
+    ? `The weights of ${name}@${number} are not here: it was brought without them. Bring them: \`epochtree pull ${name}\`.`
+    : `The weights of ${name}@${number} were let go by \`epochtree gc --keep\`.`
+
 /** Writes an epoch's graph and weights into a folder, verified; nothing that is there is overwritten. */
 export async function checkout(
   context: Context,
@@ -110,7 +136,7 @@ export async function checkout(
   if (epoch.released)
     throw new EpochtreeError(
       'weights-released',
-      `The weights of ${session.name}@${epoch.number} were let go by \`epochtree gc --keep\`; \`epochtree graph\` still shows its graph.`,
+      `${whyReleased(context.dir, session.name, epoch)} \`epochtree graph\` still shows its graph.`,
     )
   const graphPath = graph ? join(folder, 'graph.json') : null
   for (const path of [graphPath, weights?.path, state?.path]) if (path && lstatSync(path, { throwIfNoEntry: false })) throw isThere(path)

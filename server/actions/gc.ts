@@ -87,9 +87,17 @@ function neededUpTo(db: LocalDatabase, sessionId: string, all: readonly SessionO
   return needed.length ? needed.reduce((a, b) => Math.max(a, b)) : undefined
 }
 
+/** Sessions whose deletion a team was not told of yet: without them nobody could tell it, and there they would stay. */
+export const untold = (db: LocalDatabase): { readonly id: string; readonly name: string }[] =>
+  db.hasTeam
+    ? db.all<{ id: string; name: string }>(
+        "SELECT id, name FROM session WHERE deleted IS NOT NULL AND team IS NOT NULL AND pulled IS NULL AND json_extract(marks, '$.agreed.deleted') IS NULL",
+      )
+    : []
+
 function collectDeleted({ db, dir, dryRun, all, items, freed, gone, removed }: Sweep, session: SessionOverview) {
   const { run: runOf } = folders(dir)
-  if (statusOf(session, runOf) === 'running') return
+  if (statusOf(session, runOf) === 'running' || untold(db).some(({ id }) => id === session.id)) return
   const run = runOf(session.id)
   const documentsFreed = db.transaction(() => {
     // Looked at again under the lock: it may have been restored, or forked, since.

@@ -4,7 +4,7 @@ import { basename, isAbsolute, join, resolve as resolvePath } from 'node:path'
 import { EpochtreeError } from '../errors'
 import { nameFile, reserveName, unreservedName } from '../journal/names'
 import { checkName } from '../journal/marks'
-import { flush, folders, readText } from '../journal/runFiles'
+import { flush, folders } from '../journal/runFiles'
 import { isObject, mergeDeep, setOverride } from '../json'
 import type { ForkedFrom, Json, JsonObject, StartedJson } from '../protocol/model'
 import { type Found, findSession, resolve } from '../references'
@@ -13,7 +13,7 @@ import type { EpochRecord, FileRecord, SessionRecord, Transfer } from '../storag
 import { upTo } from '../tracking/lineage'
 import { planProblem } from '../tracking/plan'
 import { mendName } from '../tracking/reference'
-import { bring, checkHere } from './changes'
+import { bring, checkHere, wasPulled, whyReleased } from './changes'
 import { commandHere, isOurs, launchOf, readCommand, type RecordedCommand, recordCommand, run, shellText } from './command'
 import { maskSecrets } from '../tracking/secrets'
 
@@ -273,11 +273,12 @@ export async function checkForkable({ stores, dir }: Context, { history, session
   }
   const remedy = nearest
     ? `The nearest earlier epoch that can be forked is ${name}@${nearest.number}.`
-    : 'No earlier epoch has weights either: give `commit` some, weights=...'
+    : epoch.released && wasPulled(dir, epoch.sessionId)
+      ? 'Those of earlier epochs are not here either.'
+      : 'No earlier epoch has weights either: give `commit` some, weights=...'
   if (!epoch.weights)
     throw new EpochtreeError('no-weights', `${name}@${epoch.number} was committed without weights, so nothing can start there. ${remedy}`)
-  if (epoch.released)
-    throw new EpochtreeError('weights-released', `The weights of ${name}@${epoch.number} were let go by \`epochtree gc --keep\`. ${remedy}`)
+  if (epoch.released) throw new EpochtreeError('weights-released', `${whyReleased(dir, name, epoch)} ${remedy}`)
   throw new EpochtreeError(
     'no-weights',
     `The weights file ${epoch.weights.sha256} of ${name}@${epoch.number} is not in ${folders(dir).weights} any more${stores.listen ? ", nor in the team's bucket" : ''}. Bring it back from a backup, or take another epoch. ${remedy}`,
@@ -288,13 +289,6 @@ export async function checkForkable({ stores, dir }: Context, { history, session
 export async function nameFor({ stores, dir }: Context, base: string): Promise<string> {
   const theirs = stores.listen && new Set((await stores.sessions.names()).map(({ name }) => name))
   return unreservedName(base, (name) => existsSync(nameFile(dir, name)) || (theirs?.has(name) ?? false))
-}
-
-/** Whether a session was brought here from a team: its own engine writes on elsewhere. */
-function wasPulled(dir: string, id: string): boolean {
-  const path = join(folders(dir).run(id), 'session.json')
-  const file: unknown = existsSync(path) ? JSON.parse(readText(path, LARGEST_PLAN)) : undefined
-  return isObject(file) && isObject(file['pulled'])
 }
 
 /** The same session going on from its last committed epoch. */

@@ -124,6 +124,31 @@ describe('what others trained', () => {
     assert.deepEqual((await sessionOf('ada', 'net', '--local')).tags, ['base', 'seen'])
   })
 
+  it('is forked and checked out with the weights of the bucket where a copy came without them', async () => {
+    await adasSessions()
+    await json('bob', 'pull', 'net-2', '--no-weights')
+    const { status, err } = await run('bob', ['fork', 'net-2@3', '--local'])
+    assert.deepEqual([status, /^epochtree: weights-released: .*`epochtree pull net-2`/m.test(err)], [1, true], err)
+    const forked = await json<StartedJson>('bob', 'fork', 'net-2@3')
+    assert.ok(existsSync(join(forked.runDir!, 'parent', 'weights.bin')))
+    await json('bob', 'checkout', 'net@1', '--to', join(root, 'out'))
+    assert.ok(existsSync(join(root, 'out', 'weights.bin')))
+    const { epochs } = await json<{ epochs: { weights: { released: boolean } }[] }>('bob', 'log', 'net-2')
+    assert.ok(epochs.every(({ weights }) => !weights.released))
+  })
+
+  it('does not come back where it was deleted and tidied up before others were told', async () => {
+    await adasSessions()
+    await json('ada', 'delete', 'net-2')
+    const { status, out, err } = await run('ada', ['gc'])
+    assert.deepEqual([status, /net-2 stays until the team knows.*`epochtree push`/.test(err)], [0, true], out + err)
+    assert.equal(await sessionOf('ada', 'net-2'), undefined)
+    await push()
+    assert.equal(await sessionOf('eve', 'net-2'), undefined)
+    assert.match((await run('ada', ['gc'])).out, /session +net-2/)
+    assert.equal(await sessionOf('ada', 'net-2'), undefined)
+  })
+
   it('comes with weights that can be called off and gone on with', async () => {
     const bytes = randomBytes(24 * MiB)
     const session = '7'.repeat(24)

@@ -151,6 +151,38 @@ describe('what is pulled', () => {
     assert.deepEqual(await clock(there), await clock(here))
   })
 
+  it('goes on where it was trained while it is pulled', async () => {
+    const [here, there] = [on(), on({ by: 'bob@home' })]
+    const session = train(here.dir, { name: 'net', alive: true })
+    session.epoch()
+    const hand = async () => {
+      session.epoch()
+      await here.stores.ingest()
+      assert.deepEqual((await here.spool().once(never())).left, [])
+    }
+    await hand()
+    // With each look at the team there is one more epoch.
+    const busy: Team = {
+      ...there.team,
+      sessions: new Proxy(there.team.sessions, {
+        get: (target, name) =>
+          name === 'clock'
+            ? async (...args: Parameters<typeof target.clock>) => {
+                await hand()
+                return target.clock(...args)
+              }
+            : (Reflect.get(target, name) as unknown),
+      }),
+    }
+    const { epochs } = await pull(there.stores, busy, session.id)
+    assert.equal(epochs, 2)
+    await pull(there.stores, there.team, session.id)
+    assert.equal((await there.stores.sessions.session(session.id))!.own, 3)
+    const history = await there.stores.sessions.history(session.id)
+    assert.deepEqual(await there.stores.sessions.clock(history), await here.stores.sessions.clock(history))
+    assert.deepEqual(await there.stores.sessions.problems(), [])
+  })
+
   it('can leave the weights, and bring them later', async () => {
     const [here, there] = [on(), on({ by: 'bob@home' })]
     const { parent } = await trained(here)

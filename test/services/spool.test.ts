@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MongoClient, ObjectId } from 'mongodb'
+import { EpochtreeError } from '../../server/errors'
 import { statusOf } from '../../server/journal/liveness'
 import { documentCount } from '../../server/storage/local/handOn'
 import type { TeamConfig } from '../../server/storage/team/ports'
-import type { HandedOn, ServerAway } from '../../server/storage/team/spool'
+import { collectTeam, GRACE_SECONDS } from '../../server/storage/team/gc'
+import { type HandedOn, type ServerAway, Spool } from '../../server/storage/team/spool'
 import { CHILD, id, PARENT, writeRuns } from '../contract/fixture'
 import { random } from '../fault/support'
 import { elastic, elasticAt, freshTeam, gcs, mongo, mongoAt } from './servers'
@@ -288,12 +290,13 @@ describe('the spool', () => {
           (now) => now[1] === one,
         )
         assert.deepEqual(await decided(here.stores.sessions), ['net', one, ['b'], null])
-        await here.stores.sessions.mark(session.id, { name: 'better', deleted: 77 })
+        const deleted = Math.floor(Date.now() / 1000) - 60
+        await here.stores.sessions.mark(session.id, { name: 'better', deleted })
         await until(
           () => decided(there.team.sessions),
-          (now) => now[3] === 77,
+          (now) => now[3] === deleted,
         )
-        assert.deepEqual(await decided(there.team.sessions), ['better', one, ['b'], 77])
+        assert.deepEqual(await decided(there.team.sessions), ['better', one, ['b'], deleted])
         await there.team.sessions.mark(session.id, { deleted: null })
         await until(
           () => decided(here.stores.sessions),
@@ -367,6 +370,83 @@ describe('the spool', () => {
       await client.close()
     }
     assert.deepEqual(await here.spool().once(never()), { ...NOTHING, sessions: 1, epochs: 1 })
+    await assertThere([session], here.team)
+  })
+
+  it('brings a graph once more that nobody needed for long, and that was therefore taken away there', async () => {
+    const here = on()
+    const spool = here.spool()
+    const first = train(here.dir)
+    first.epoch()
+    await here.stores.ingest()
+    assert.deepEqual((await spool.once(never())).left, [])
+    const client = new MongoClient(config.mongo.uri)
+    const now = Date.now
+    try {
+      await client.db(config.mongo.database).collection('ModelGraph').deleteMany({})
+      // A process that hands on lives for days.
+      Date.now = () => now() + 2 * 24 * 3600 * 1000
+      const second = train(here.dir)
+      second.epoch()
+      await here.stores.ingest()
+      assert.deepEqual((await spool.once(never())).left, [])
+      await assertThere([second], here.team)
+    } finally {
+      Date.now = now
+      await client.close()
+    }
+  })
+
+  it('hands on in one go what was selected of epochs that others did not see before', async () => {
+    const here = on()
+    const session = train(here.dir)
+    session.epoch()
+    await here.stores.ingest()
+    await here.spool().once(never())
+    session.epoch()
+    await here.stores.ingest()
+    await here.stores.sessions.mark(session.id, { selected: session.epochs[1]!.id })
+    assert.deepEqual((await here.spool().once(never())).left, [])
+    assert.equal((await here.team.sessions.session(session.id))!.selected?.number, 2)
+  })
+
+  it('gives others the whole grace time for a deletion that they hear of late', async () => {
+    const here = on()
+    const session = train(here.dir, { name: 'net' })
+    session.epoch()
+    session.finish()
+    await here.stores.ingest()
+    await here.spool().once(never())
+    // Decided while nothing could be handed on.
+    await here.stores.sessions.mark(session.id, { deleted: Date.now() / 1000 - GRACE_SECONDS - 3600 })
+    assert.deepEqual((await here.spool().once(never())).left, [])
+    const there = async () => (await here.team.sessions.session(session.id))!.deletedAt
+    assert.ok(Date.now() / 1000 - (await there())! < 600)
+    assert.deepEqual((await collectTeam(here.team, { dryRun: true })).items, [])
+    assert.equal((await here.stores.sessions.session(session.id))!.deletedAt, await there(), 'both say the same')
+    await here.stores.sessions.mark(session.id, { deleted: null })
+    await here.spool().once(never())
+    assert.equal(await there(), null)
+  })
+
+  it('asks again where a single answer was lost', async () => {
+    const here = on()
+    const session = train(here.dir)
+    session.epoch()
+    await here.stores.ingest()
+    let lost = 0
+    const sessions = new Proxy(here.team.sessions, {
+      get: (target, name) =>
+        name === 'sessions' && lost === 0
+          ? async () => {
+              lost++
+              throw new EpochtreeError('server-away', 'The connection was cut.')
+            }
+          : (Reflect.get(target, name) as unknown),
+    })
+    const spool = new Spool(here.stores, { ...here.team, sessions }, {}, { retryMs: 300 })
+    assert.deepEqual((await spool.once(never())).left, [])
+    assert.equal(lost, 1)
     await assertThere([session], here.team)
   })
 

@@ -131,6 +131,31 @@ describe('a folder with a team', () => {
     assert.equal((await stores.sessions.epochs(history)).length, 3)
   })
 
+  it('waits for a list that takes long while the server answers, and calls it away only where it does not', async () => {
+    const before = { name: 'MongoDB', state: 'away', since: 1, message: 'as it was' } as const
+    const slow = team()
+    const watched = new Watched(() => {}, [before])
+    const sessions = new Proxy(slow.sessions, {
+      get: (of, method) =>
+        method === 'sessions'
+          ? async (...args: Parameters<typeof of.sessions>) => {
+              await new Promise((done) => setTimeout(done, 2500))
+              return of.sessions(...args)
+            }
+          : method === 'identity'
+            ? () => of.count([]).then(() => 'the team')
+            : (Reflect.get(of, method) as unknown),
+    })
+    const stores = new TeamStores(new LocalStores(here, process.env, { team: true }), { ...slow, sessions }, { watched })
+    opened.push(stores)
+    await stores.ingest()
+    assert.deepEqual((await stores.sessions.sessions()).map((one) => one.id).sort(), [PARENT, CHILD].sort())
+    assert.equal(watched.state('MongoDB')?.message, before.message)
+    fate = 'never'
+    await stores.ingest()
+    assert.match(watched.state('MongoDB')?.message ?? '', /has not answered for 1 s/)
+  })
+
   it('waits for no server with what is here', async () => {
     fate = 'never'
     const stores = open({ everyMs: 5 })

@@ -324,14 +324,13 @@ export class Writes {
 
   #note(sha256: string) {
     if (this.#brought.size > 100_000) this.#brought.clear()
-    this.#brought.set(sha256, performance.now())
+    this.#brought.set(sha256, Date.now())
   }
 
   /** The files of an epoch must be there, and must not be removed between their being brought and the epoch. */
   async #holdFiles({ number, weights, optimizerState, released }: EpochUpload) {
-    const now = performance.now()
     for (const file of released ? [] : [weights, optimizerState]) {
-      if (!file || now - (this.#brought.get(file.sha256) ?? -Infinity) < BROUGHT_MS) continue
+      if (!file || isFresh(this.#brought.get(file.sha256))) continue
       const { matchedCount } = await this.#mongo.ask((db) =>
         db.collection('Weights').updateOne({ _id: hashId(file.sha256)!, removing: null }, { $currentDate: { usedAt: true } }),
       )
@@ -342,14 +341,13 @@ export class Writes {
 
   /** The same for its graph. */
   async #holdGraph({ number, graphHash }: EpochUpload) {
-    const now = performance.now()
-    if (graphHash === null || now - (this.#drawn.get(graphHash) ?? -Infinity) < BROUGHT_MS) return
+    if (graphHash === null || isFresh(this.#drawn.get(graphHash))) return
     const { matchedCount } = await this.#mongo.ask((db) =>
       db.collection('ModelGraph').updateOne({ _id: hashId(graphHash)!, hash: graphHash }, { $currentDate: { usedAt: true } }),
     )
     if (matchedCount === 0) throw beingRemoved(`The graph of epoch ${number} is not in the team's database, or`)
     if (this.#drawn.size > 100_000) this.#drawn.clear()
-    this.#drawn.set(graphHash, now)
+    this.#drawn.set(graphHash, Date.now())
   }
 
   async decide(sessionId: string, marks: Marks, decided: number): Promise<TeamDecisions | undefined> {
@@ -496,6 +494,9 @@ export class Writes {
 }
 
 type State = WholeSession
+
+/** By the clock on the wall: others go on while this machine sleeps. */
+const isFresh = (at: number | undefined) => at !== undefined && Math.abs(Date.now() - at) < BROUGHT_MS
 
 const decisionsOf = (known: State): TeamDecisions => ({
   name: known.name ?? known.modelName,

@@ -132,10 +132,22 @@ export class MixedSessions implements SessionStore {
     return parts.length === 1 ? parts[0]! : join(parts)
   }
 
+  /** Weights that were let go of here, or were not brought along with a copy, may well lie in the bucket. */
+  async #asThere(epochs: readonly EpochRecord[], signal?: AbortSignal): Promise<readonly EpochRecord[]> {
+    const epochIds = epochs.flatMap(({ id, released }) => (released ? id : []))
+    if (epochIds.length === 0 || this.#isAway()) return epochs
+    const found = (await quietly(() => this.#team.epochs({ epochIds }, signal))) ?? []
+    const there = new Set(found.flatMap(({ id, released }) => (released ? [] : id)))
+    return epochs.map((one) => (one.released && there.has(one.id) ? { ...one, released: false } : one))
+  }
+
   readonly epochs: SessionStore['epochs'] = (scope, signal) =>
     this.#joined(
       scope,
-      (store, part) => store.epochs(part, signal),
+      async (store, part) => {
+        const found = await store.epochs(part, signal)
+        return store === this.#local ? this.#asThere(found, signal) : found
+      },
       (parts) => parts.flat(),
     )
 
@@ -147,7 +159,7 @@ export class MixedSessions implements SessionStore {
       const history = { segments: own, parentMissing: false }
       const only = pruned ? { pruned } : {}
       const rows = await store.page(history, { offset: before, limit: limit - found.length, ...only }, signal)
-      found.push(...rows)
+      found.push(...(here ? await this.#asThere(rows, signal) : rows))
       if (found.length === limit) break
       // Those that lie before the page are counted; of a few kinds only, they are few.
       if (rows.length > 0) before = 0
@@ -157,7 +169,10 @@ export class MixedSessions implements SessionStore {
     return found
   }
 
-  readonly epoch: SessionStore['epoch'] = async (id) => (await this.#local.epoch(id)) ?? this.#team.epoch(id)
+  readonly epoch: SessionStore['epoch'] = async (id) => {
+    const here = await this.#local.epoch(id)
+    return here ? (await this.#asThere([here]))[0] : this.#team.epoch(id)
+  }
 
   readonly clock: SessionStore['clock'] = (scope) => this.#joined(scope, (store, part) => store.clock(part), joinColumns)
 

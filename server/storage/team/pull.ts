@@ -159,13 +159,15 @@ class Pull {
     const epochs = await this.#team.sessions.epochs({ segments: [{ sessionId: id, ...WHOLE }] }, this.#signal)
     const { started, begun } = await this.#team.sessions.clock({ segments: [{ sessionId: id, ...WHOLE }] })
     this.#check(record, epochs)
-    if (started.length !== epochs.length || begun.length !== epochs.length)
-      throw new EpochtreeError('team-busy', `${record.name} went on at this moment. Try again.`)
+    // It may have gone on between the two questions: what came is brought the next time.
+    if (started.length < epochs.length || begun.length < epochs.length)
+      throw new EpochtreeError('team-busy', `Epochs of ${record.name} were removed at this moment. Try again.`)
     const here = await this.#stores.use((db) => hereOf(db, id))
     const last = here.epochs.at(-1)?.number ?? 0
     const from = epochs.findIndex(({ number }) => number > last)
     const fresh = from < 0 ? [] : epochs.slice(from)
-    const times = (column: Float64Array) => Array.from(from < 0 ? [] : column.subarray(from), (time) => (Number.isNaN(time) ? null : time))
+    const times = (column: Float64Array) =>
+      Array.from(from < 0 ? [] : column.subarray(from, epochs.length), (time) => (Number.isNaN(time) ? null : time))
     this.#done += epochs.length - fresh.length
     const brought = await this.#write(record, here, fresh, times(started), times(begun))
     await this.#evaluated(record, here.epochs)

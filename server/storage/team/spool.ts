@@ -69,6 +69,8 @@ const MOST_BYTES = 256 * 1024 * 1024
 /** Small files go side by side: most of the time is that of the way to the servers. */
 const SIDE_BY_SIDE = 4
 const MOST_GRAPHS = 10_000
+/** `gc` spares graphs for hours after they were brought. */
+const GRAPH_MS = 600_000
 const LEASE = 'spool'
 const LIVING_EVERY_MS = 10_000
 const IDENTITY_EVERY_MS = 60_000
@@ -81,6 +83,7 @@ const MOST_TRIES = 20
 const ASKED_AT_ONCE = 1000
 /** A fork waits for its parent no longer than this, whatever is in the parent's way. */
 const PARENT_LONGEST_MS = 60_000
+const HEARD_LATE_SECONDS = 3600
 /** What problems of handing on are told of, in the place of a file. */
 const PROBLEMS = { telling: 'team/session', handing: 'team/epochs' } as const
 
@@ -157,8 +160,8 @@ export class Spool {
   #identity = ''
   /** Another team than before was found: all have to be looked at. */
   #isAnew = false
-  /** Graphs that the team has, as far as they were seen here. */
-  readonly #graphs = new Set<string>()
+  /** Graphs that the team has, and when that was seen here: those that nobody needs are taken away there some day. */
+  readonly #graphs = new Map<string, number>()
   readonly #contacts = new Map<string, Promise<boolean>>()
   readonly #running = new Set<string>()
 
@@ -513,13 +516,21 @@ export class Spool {
 
   /** What others decided about the sessions of a single run. */
   async #lookThere(run: Run) {
-    while (!this.#mongo.up && !isGivenUp(this.#mongo) && !run.signal.aborted) await run.bell.wait(NEVER, run.signal)
+    const isBack = async () => {
+      while (!this.#mongo.up && !isGivenUp(this.#mongo) && !run.signal.aborted) await run.bell.wait(NEVER, run.signal)
+      return this.#mongo.up
+    }
+    await isBack()
     const here = await this.#stores.use((db) => notes.hereOf(db, [...run.touched]))
-    for (let from = 0; from < here.length && this.#mongo.up; from += ASKED_AT_ONCE) {
+    for (let from = 0, flaps = 0; from < here.length && (await isBack());) {
       try {
         await this.#compare(run, here.slice(from, from + ASKED_AT_ONCE))
+        from += ASKED_AT_ONCE
+        flaps = 0
       } catch (error) {
-        if (!(error instanceof Away)) throw error
+        if (error instanceof Away) continue
+        if (!(error instanceof EpochtreeError) || error.code !== 'server-away' || ++flaps === MOST_FLAPS) throw error
+        await new Bell().wait(delay(flaps, this.#times.retryMs), run.signal)
       }
     }
   }
@@ -679,6 +690,7 @@ export class Spool {
     const found = agree(here, { ...baseOf(told), ...(isNew ? { name: here.name } : {}) }, theirs)
     let { agreed } = found
     let toThere: Marks = found.there
+    let toHere: Marks = found.here
     // What the team does not have yet nobody can select there.
     const { selected, deleted } = toThere
     if (selected != null && !(await this.#stores.use((db) => notes.isThere(db, selected)))) {
@@ -691,6 +703,12 @@ export class Spool {
       const { deleted: _, ...others } = toThere
       toThere = others
       agreed = { ...agreed, deleted: theirs.deleted }
+    } else if (deleted != null && Date.now() / 1000 - deleted > HEARD_LATE_SECONDS) {
+      // Others hear of it only now: the time in which they can take it back begins now.
+      const now = { deleted: Date.now() / 1000 }
+      toThere = { ...toThere, ...now }
+      toHere = { ...toHere, ...now }
+      agreed = { ...agreed, ...now }
     }
     if (Object.keys(toThere).length > 0) {
       try {
@@ -701,17 +719,17 @@ export class Spool {
         return this.#rename(run, record.id, toThere.name)
       }
     }
-    const { name } = found.here
+    const { name } = toHere
     const isTaken = name !== undefined && !isFreeFor(this.#stores.dir, name, record.id)
     if (isTaken && told.pulledFrom !== this.#identity) return this.#rename(run, record.id, name)
     return this.#stores.use((db) => {
       const now = notes.toldOf(db, record.id, this.#identity)
       if (!now) return true
       if (!sameDecisions(now.decisions, here)) return false
-      if (Object.keys(found.here).length === 0 && isNoted(now, agreed)) return true
+      if (Object.keys(toHere).length === 0 && isNoted(now, agreed)) return true
       const alias = isTaken ? reserveName(this.#stores.dir, mendName(name), record.id) : name === undefined ? now.alias : null
       const noted = { team: this.#identity, ...agreed, ...(alias === null ? {} : { alias }) }
-      mark(db, this.#stores.dir, record.id, { ...found.here, ...(isTaken ? { name: alias! } : {}), agreed: noted })
+      mark(db, this.#stores.dir, record.id, { ...toHere, ...(isTaken ? { name: alias! } : {}), agreed: noted })
       return true
     })
   }
@@ -826,7 +844,8 @@ export class Spool {
       ),
     }))
     for (const fork of forks) run.due.add(fork)
-    await this.#add(run, [...evaluations, ...forks])
+    // And it may have selected one of them: until now nobody could there.
+    await this.#add(run, [id, ...evaluations, ...forks])
   }
 
   async #handOnFiles(run: Run, { row, epoch, step }: notes.NextEpoch, show: (what: string, done: number, total: number) => void) {
@@ -854,7 +873,7 @@ export class Spool {
   }
 
   async #handOnGraph(run: Run, { row, epoch: { graphHash }, step }: notes.NextEpoch) {
-    if (graphHash !== null && !this.#graphs.has(graphHash)) {
+    if (graphHash !== null && Math.abs(Date.now() - (this.#graphs.get(graphHash) ?? 0)) > GRAPH_MS) {
       const { graph, summary } = await this.#stores.use((db) => ({
         graph: stored.graph(db, graphHash),
         summary: stored.graphSummary(db, graphHash),
@@ -863,7 +882,7 @@ export class Spool {
         throw new EpochtreeError('not-found', `Its graph ${graphHash} is not in the store. \`epochtree doctor --rebuild\` reads it again.`)
       await this.#ask(run, [this.#mongo, this.#bucket], () => this.#team.sessions.putGraph(graphHash, graph, summary, run.signal))
       if (this.#graphs.size > MOST_GRAPHS) this.#graphs.clear()
-      this.#graphs.add(graphHash)
+      this.#graphs.set(graphHash, Date.now())
     }
     if (step < notes.step.graph) await this.#stores.use((db) => notes.noteStep(db, [row], notes.step.graph))
   }

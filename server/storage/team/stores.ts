@@ -99,13 +99,31 @@ export class TeamStores implements Stores {
     const over = new AbortController()
     // Whoever was away a moment ago may have come back, but is not waited for again.
     const ms = this.#watched.state('MongoDB') ? AWAY_PATIENCE_MS : PATIENCE_MS
-    const late = wait(ms, 'late' as const, { signal: over.signal, ref: false }).catch(() => undefined)
-    if ((await Promise.race([quietly(() => this.refresh()), late])) === 'late')
+    if ((await Promise.race([quietly(() => this.refresh()), this.#late(ms, over.signal)])) === 'late')
       this.#watched.failed(
         'MongoDB',
         new EpochtreeError('server-away', `MongoDB has not answered for ${ms / 1000} s. Check that it runs, and the network on the way.`),
       )
     over.abort()
+  }
+
+  /** Ends once the server has not answered for so long: a long list may take its time on the way, and meanwhile a small question is answered. */
+  async #late(ms: number, signal: AbortSignal): Promise<'late' | undefined> {
+    const half = () => wait(ms / 2, undefined, { signal, ref: false })
+    try {
+      for (let answered = true; answered;) {
+        await half()
+        answered = false
+        this.team.sessions.identity().then(
+          () => (answered = true),
+          () => undefined,
+        )
+        await half()
+      }
+      return 'late'
+    } catch {
+      return undefined
+    }
   }
 
   /** Takes over what others changed, and what sessions here need to know of them. */
