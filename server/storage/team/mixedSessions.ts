@@ -32,6 +32,7 @@ export interface MixedOptions {
 }
 
 const MOST_COUNTS = 100_000
+const BRIEFLY_MS = 1000
 const sum = async (numbers: readonly Promise<number>[]) => (await Promise.all(numbers)).reduce((all, n) => all + n, 0)
 
 const ELSEWHERE: TeamState = { elsewhere: true, by: null, waiting: 0, aliveUntil: null }
@@ -159,7 +160,9 @@ export class MixedSessions implements SessionStore {
       const history = { segments: own, parentMissing: false }
       const only = pruned ? { pruned } : {}
       const rows = await store.page(history, { offset: before, limit: limit - found.length, ...only }, signal)
-      found.push(...(here ? await this.#asThere(rows, signal) : rows))
+      // A list of what is here does not wait for a slow server.
+      const brief = AbortSignal.timeout(BRIEFLY_MS)
+      found.push(...(here ? await this.#asThere(rows, signal ? AbortSignal.any([signal, brief]) : brief) : rows))
       if (found.length === limit) break
       // Those that lie before the page are counted; of a few kinds only, they are few.
       if (rows.length > 0) before = 0
