@@ -134,10 +134,16 @@ export class MixedSessions implements SessionStore {
   }
 
   /** Weights that were let go of here, or were not brought along with a copy, may well lie in the bucket. */
-  async #asThere(epochs: readonly EpochRecord[], signal?: AbortSignal): Promise<readonly EpochRecord[]> {
+  async #asThere(epochs: readonly EpochRecord[], signal?: AbortSignal, longestMs?: number): Promise<readonly EpochRecord[]> {
     const epochIds = epochs.flatMap(({ id, released }) => (released ? id : []))
     if (epochIds.length === 0 || this.#isAway()) return epochs
-    const found = (await quietly(() => this.#team.epochs({ epochIds }, signal))) ?? []
+    const late = longestMs === undefined ? [] : [AbortSignal.timeout(longestMs)]
+    const given = AbortSignal.any([...(signal ? [signal] : []), ...late])
+    const found =
+      (await quietly(() => this.#team.epochs({ epochIds }, given)).catch((error: unknown) => {
+        if (signal?.aborted || !late[0]?.aborted) throw error
+        return undefined
+      })) ?? []
     const there = new Set(found.flatMap(({ id, released }) => (released ? [] : id)))
     return epochs.map((one) => (one.released && there.has(one.id) ? { ...one, released: false } : one))
   }
@@ -161,8 +167,7 @@ export class MixedSessions implements SessionStore {
       const only = pruned ? { pruned } : {}
       const rows = await store.page(history, { offset: before, limit: limit - found.length, ...only }, signal)
       // A list of what is here does not wait for a slow server.
-      const brief = AbortSignal.timeout(BRIEFLY_MS)
-      found.push(...(here ? await this.#asThere(rows, signal ? AbortSignal.any([signal, brief]) : brief) : rows))
+      found.push(...(here ? await this.#asThere(rows, signal, BRIEFLY_MS) : rows))
       if (found.length === limit) break
       // Those that lie before the page are counted; of a few kinds only, they are few.
       if (rows.length > 0) before = 0
