@@ -190,7 +190,7 @@ describe('curves of very many epochs in Elasticsearch that are no numbers any mo
     assert.equal(found.length, metrics)
     for (const { count, gaps, x, low, value } of found) {
       assert.equal(count, epochs)
-      assert.deepEqual(gaps, Array.from(x.keys()))
+      assert.deepEqual([...gaps], [...x.keys()])
       assert.deepEqual([low[0], low[1]], [1, Number.NaN])
       assert.ok(value.every(Number.isNaN))
     }

@@ -12,6 +12,7 @@ import { freePort } from '../../scripts/services/running'
 import { openElastic } from '../../server/storage/elastic/documents'
 import type { CurvesQuery } from '../../server/storage/ports'
 import type { TeamConfig, TeamDocuments } from '../../server/storage/team/ports'
+import { NOTHING, placeSteps } from '../../server/tracking/places'
 import { startHttpProxy, startProxy } from './proxy'
 import { elastic, elasticAt } from './servers'
 import { epochId, history, ids, loss, resolve, SESSION, trained } from './trained'
@@ -62,12 +63,8 @@ describe('Elasticsearch', () => {
         assert.equal((await documents.last(history(3), [loss])).length, 3)
         // Also where many are asked for at once.
         const many = opened({ ...config, node: proxy.url }, { points: 10 })
-        const places = { shift: [0, 0, 0], first: [50, 100, 150], last: [99, 149, 199] }
-        const axis = {
-          of: 'step',
-          places: Object.fromEntries(Object.entries(places).map(([name, list]) => [name, Float64Array.from(list)])),
-        }
-        const wide = { metrics: [loss], axis, range: [0, 200], buckets: 10 } as unknown as CurvesQuery
+        const { places } = placeSteps(await many.spans(history(3)), NOTHING)
+        const wide: CurvesQuery = { metrics: [loss], axis: { of: 'step', places }, range: [0, 200], buckets: 10 }
         const curve = await many.curves(history(3), wide)
         const together = proxy.inject((_, path) => path.includes('_msearch'), { status: 429, body: '{}' }, 2)
         assert.deepEqual(await many.curves(history(3), wide), curve)

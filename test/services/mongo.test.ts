@@ -483,19 +483,14 @@ describe('sessions in MongoDB', () => {
     })
 
     it('fills no memory, however many large ones there are', async () => {
-      await team.prepare()
-      await put(S, [1], 0x100)
-      for (let n = 0; n < 12; n++)
-        await plain
-          .collection('TrainingSession')
-          .insertOne({ _id: oid(0x81 + n), epochs: [], modelName: 'x', by: 'x'.repeat(15e6), format: 1 })
+      for (let n = 0; n < 12; n++) await plain.collection('TrainingSession').insertOne({ _id: oid(0x81 + n), by: 'x'.repeat(15e6) })
       const { stdout, status, stderr } = spawnSync(
         process.execPath,
-        ['--max-old-space-size=90', join(import.meta.dirname, 'mongoLister.js'), JSON.stringify(mongoAt(uri, database))],
+        ['--max-old-space-size=90', join(import.meta.dirname, 'mongoLister.js'), uri, database],
         { encoding: 'utf8' },
       )
       assert.equal(status, 0, stderr)
-      assert.deepEqual(JSON.parse(stdout), { listed: ['net'], paged: ['net'], problems: 12 })
+      assert.deepEqual(JSON.parse(stdout), Array<number>(12).fill(15e6))
     })
 
     it('may be a graph', async () => {

@@ -1,11 +1,11 @@
-import { openMongo } from '../../server/storage/mongo/openMongo'
-import type { TeamConfig } from '../../server/storage/team/ports'
+import { MongoClient } from 'mongodb'
+import { keep } from '../../server/storage/mongo/mongo'
 
-/** A process of its own, with as little memory as its caller gives it, that tells the names of a team's sessions. */
-const team = openMongo(JSON.parse(process.argv[2]!) as TeamConfig['mongo'])
-const listed = (await team.sessions()).map(({ name }) => name)
-const paged: string[] = []
-for await (const page of team.newest(10)) paged.push(...page.map(({ name }) => name))
-const problems = await team.problems()
-await team.close()
-process.stdout.write(JSON.stringify({ listed, paged, problems: problems.length }))
+/** A process of its own, with as little memory as its caller gives it, that looks at all sessions of a database. */
+const [uri, database] = process.argv.slice(2) as [string, string]
+const client = new MongoClient(uri)
+// As a server parts them whose answers are no larger than MongoDB's.
+const found = client.db(database).collection('TrainingSession').find({}, { batchSize: 1 })
+const lengths = await keep(found, ({ by }) => (by as string).length)
+await client.close()
+process.stdout.write(JSON.stringify(lengths))
