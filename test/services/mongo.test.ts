@@ -473,9 +473,7 @@ describe('sessions in MongoDB', () => {
     it('may have ids that stand before all others', async () => {
       await team.prepare()
       for (let n = 1; n <= 5; n++)
-        await plain
-          .collection<Document>('TrainingSession')
-          .insertOne({ _id: new Date(n) as unknown as ObjectId, epochs: [], modelName: 'x' })
+        await plain.collection('TrainingSession').insertOne({ _id: new Date(n) as unknown as ObjectId, epochs: [], modelName: 'x' })
       for (const one of [S, T]) await put(one, [1], one === S ? 0x100 : 0x200)
       const pages: string[] = []
       for await (const page of team.newest(2)) pages.push(...page.map((one) => one.id))
