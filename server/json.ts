@@ -13,6 +13,24 @@ export function isShallow(value: unknown, levels = DEEPEST_SETTING): boolean {
     : Object.values(value).every((item) => isShallow(item, levels - 1))
 }
 
+/** A value takes up to 64 bytes of memory, and two in its text. */
+const MOST_PARTS = 20_000_000
+const MOST_ITEMS = 100_000_000
+
+/** Parses a text that may be large and comes from nobody knows where: what is small as a text may fill the memory. */
+export function parseLarge(bytes: Uint8Array): unknown {
+  let [parts, items] = [0, 0]
+  for (const byte of bytes)
+    if (byte === 0x5b || byte === 0x7b || byte === 0x3a) parts++
+    else if (byte === 0x2c) items++
+  if (parts > MOST_PARTS || items > MOST_ITEMS)
+    throw new EpochtreeError(
+      'bad-graph',
+      `The JSON holds more than ${MOST_PARTS.toLocaleString('en')} lists, objects and fields. Give a smaller one.`,
+    )
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+}
+
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

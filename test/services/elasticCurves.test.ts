@@ -153,6 +153,58 @@ describe('curves of very many epochs in Elasticsearch', () => {
   })
 })
 
+describe('curves of very many epochs in Elasticsearch that are no numbers any more', () => {
+  const NAN = new Float64Array([Number.NaN])
+  const metric = (i: number) => ({ split: 'train', name: `loss${i}` })
+  const open: TeamDocuments[] = []
+  after(async () => {
+    for (const one of open) await one.close()
+  })
+  async function withNone(epochs: number, metrics: number, levels: readonly (0 | 1)[]) {
+    const documents = openElastic(elasticAt((await elastic()).url), resolve)
+    open.push(documents)
+    function* columns(): Generator<DocumentColumns> {
+      for (let number = 1; number <= epochs; number++)
+        for (let i = 0; i < metrics; i++)
+          for (const level of levels)
+            yield {
+              kind: 'metric',
+              epochId: epochId(number),
+              sessionId: SESSION,
+              number,
+              source: '',
+              ...metric(i),
+              level,
+              from: 0,
+              steps: level === 0 ? new Float64Array([number]) : null,
+              values: number === 1 ? new Float64Array([1]) : NAN,
+              times: new Float64Array([1000 + number]),
+            }
+    }
+    await documents.write(columns())
+    return documents
+  }
+  async function check(documents: TeamDocuments, epochs: number, metrics: number) {
+    const asked = { metrics: Array.from({ length: metrics }, (_, i) => metric(i)), axis: { of: 'epoch' }, buckets: 100 } as const
+    const found = await documents.curves(history(epochs), { ...asked, range: [1, epochs] })
+    assert.equal(found.length, metrics)
+    for (const { count, gaps, x, low, value } of found) {
+      assert.equal(count, epochs)
+      assert.deepEqual([...gaps], [...x.keys()])
+      assert.deepEqual([low[0], low[1]], [1, Number.NaN])
+      assert.ok(value.every(Number.isNaN))
+    }
+  }
+
+  it('are told, of many metrics together', async () => {
+    await check(await withNone(4400, 15, [0]), 4400, 15)
+  })
+
+  it('are told, where steps and whole epochs have values', async () => {
+    await check(await withNone(17_000, 1, [0, 1]), 17_000, 1)
+  })
+})
+
 function byEpoch(
   curve: Awaited<ReturnType<TeamDocuments['curves']>>[number],
   points: readonly Lying[],

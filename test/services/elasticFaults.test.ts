@@ -10,7 +10,9 @@ import { makeCertificate } from '../../scripts/services/certificates'
 import { startElastic } from '../../scripts/services/elastic'
 import { freePort } from '../../scripts/services/running'
 import { openElastic } from '../../server/storage/elastic/documents'
+import type { CurvesQuery } from '../../server/storage/ports'
 import type { TeamConfig, TeamDocuments } from '../../server/storage/team/ports'
+import { NOTHING, placeSteps } from '../../server/tracking/places'
 import { startHttpProxy, startProxy } from './proxy'
 import { elastic, elasticAt } from './servers'
 import { epochId, history, ids, loss, resolve, SESSION, trained } from './trained'
@@ -38,7 +40,8 @@ describe('Elasticsearch', () => {
     it('is asked again, for all or for what it did not take, and has each document once', async () => {
       const proxy = await startHttpProxy(url)
       try {
-        const documents = opened({ ...elasticAt(url), node: proxy.url })
+        const config = elasticAt(url)
+        const documents = opened({ ...config, node: proxy.url })
         const bulk = (method: string, path: string) => method === 'POST' && path.includes('/_bulk')
         await documents.prepare()
         void proxy.inject(
@@ -58,6 +61,14 @@ describe('Elasticsearch', () => {
           2,
         )
         assert.equal((await documents.last(history(3), [loss])).length, 3)
+        // Also where many are asked for at once.
+        const many = opened({ ...config, node: proxy.url }, { points: 10 })
+        const { places } = placeSteps(await many.spans(history(3)), NOTHING)
+        const wide: CurvesQuery = { metrics: [loss], axis: { of: 'step', places }, range: [0, 200], buckets: 10 }
+        const curve = await many.curves(history(3), wide)
+        const together = proxy.inject((_, path) => path.includes('_msearch'), { status: 429, body: '{}' }, 2)
+        assert.deepEqual(await many.curves(history(3), wide), curve)
+        await together
         void proxy.inject(search, { status: 429, body: '{}' }, 50)
         await assert.rejects(documents.last(history(3), [loss]), { code: 'team-busy' })
       } finally {
@@ -304,6 +315,52 @@ describe('Elasticsearch', () => {
     for await (const columns of documents.read(ids(4))) assert.match(columns.epochId, /^[0-9a-f]{24}$/)
     assert.equal((await documents.count([epochId(4)])).get(epochId(4)), 8)
     assert.equal(await documents.remove([epochId(4)]), 8)
+  })
+
+  it('gives pages of fewer documents where these are long', async () => {
+    const config = elasticAt(url)
+    const documents = opened(config)
+    const text = (row: number, length: number) => `${row} ${'x'.repeat(length)}`
+    const rows = Array.from({ length: 120 }, (_, row) => row)
+    const fields = new Map<string, readonly unknown[]>([
+      ['answer', rows.map((row) => text(row, 3000))],
+      ['story', rows.map((row) => text(row, 20_000))],
+      ['loss', rows],
+    ])
+    const line = { kind: 'samples', epochId: epochId(1), sessionId: SESSION, number: 1, source: '', split: 'val' } as const
+    await documents.write([{ ...line, ordinal: 0, from: 0, fields }])
+    const few = opened(config, { bytes: 100_000 })
+    for (const by of ['answer', 'story']) {
+      const query = { split: 'val', by, field: 'loss', better: null, most: 200 } as const
+      const found = await few.groupBy([history(1)], query)
+      assert.deepEqual(found, await documents.groupBy([history(1)], query))
+      assert.ok(JSON.stringify(found).includes('119 x'), by)
+    }
+    const read: unknown[] = []
+    for await (const one of few.read(ids(1))) if (one.kind === 'samples') read.push(...one.fields.get('story')!)
+    assert.deepEqual(read, fields.get('story'))
+    await assert.rejects(
+      opened(config, { bytes: 1000 }).groupBy([history(1)], { split: 'val', by: 'story', field: 'loss', better: null, most: 3 }),
+      {
+        code: 'server-damaged',
+        message: /larger answer/,
+      },
+    )
+  })
+
+  it('that was started anew between two pages is away, and not damaged', async () => {
+    const proxy = await startHttpProxy(url)
+    try {
+      const documents = opened({ ...elasticAt(url), node: proxy.url })
+      await documents.write(trained(1, 11_000))
+      const gone = { error: { type: 'search_context_missing_exception', reason: 'No search context found for id [1]' }, status: 404 }
+      const asked = proxy.inject((_, path) => path.startsWith('/_search'), { status: 404, body: JSON.stringify(gone) })
+      await assert.rejects(documents.points(history(1), loss), { code: 'server-away', message: /started anew/ })
+      await asked
+      assert.equal((await documents.points(history(1), loss)).value.length, 11_000)
+    } finally {
+      await proxy.close()
+    }
   })
 
   it('is asked about more epochs than it takes at once', async () => {

@@ -354,6 +354,59 @@ describe('weights of a team in a bucket, when something goes wrong on the way', 
     await assert.rejects(store.check(), { code: 'server-refused', message: /302/ })
   })
 
+  it('ends an upload of which nothing is ever taken, and one of what is there and is not', async () => {
+    const { hash, path } = file(MiB)
+    const proxy = await httpProxy()
+    const store = open({}, { endpoint: proxy.url })
+    void proxy.inject(is('PUT', '/upload/'), { status: 308 }, 1e9)
+    await assert.rejects(store.put(hash, path), { code: 'server-damaged', message: /takes nothing of what it is sent/ })
+    // Some of it, lost again.
+    let puts = 0
+    void proxy.inject((method) => method === 'PUT' && ++puts % 2 === 0, { status: 308, headers: { range: 'bytes=0-262143' } }, 1e9)
+    await assert.rejects(store.put(hash, path), { code: 'server-damaged', message: /takes nothing of what it is sent/ })
+    proxy.clear()
+    void proxy.inject(is('POST', '/upload/'), { status: 412 }, 1e9)
+    await assert.rejects(store.put(hash, path), { code: 'server-damaged', message: /by turns/ })
+    await assert.rejects(store.putBytes(hash, Buffer.from('graph')), { code: 'server-damaged', message: /by turns/ })
+    proxy.clear()
+    await store.put(hash, path)
+    const later = { date: new Date(Date.now() + 2 * 3600_000).toUTCString() }
+    void proxy.inject(is('GET', 'fields='), { replaceHeaders: later }, 1e9)
+    void proxy.inject(is('PATCH', '/o/'), { status: 412 }, 1e9)
+    await assert.rejects(store.put(hash, path), { code: 'server-damaged', message: /by turns/ })
+  })
+
+  it('gives up answers that drip', async () => {
+    const dripping = createServer((_, answered) => {
+      answered.writeHead(200, { 'content-length': 60_000 })
+      const drip = setInterval(() => answered.write(' '), 20)
+      answered.on('close', () => clearInterval(drip))
+    })
+    ends.push(() => {
+      dripping.closeAllConnections()
+      dripping.close()
+    })
+    await new Promise<void>((done) => dripping.listen(0, '127.0.0.1', done))
+    const { port } = dripping.address() as AddressInfo
+    const store = open({ patience: { idleMs: 500, totalMs: 1 } }, { endpoint: `http://127.0.0.1:${port}` })
+    const away = { code: 'server-away', message: /ETIMEDOUT/ }
+    const hash = 'ab'.repeat(32)
+    await assert.rejects(store.has(hash, 1), away)
+    await assert.rejects(store.getBytes(hash, MiB), away)
+    await assert.rejects(store.fetch(hash), away)
+  })
+
+  it('changes no object but the one that is brought, whatever the server calls it', async () => {
+    const { hash, path } = file(1000)
+    const proxy = await httpProxy()
+    const facts = { name: 'weights/of-somebody-else', size: '999', generation: '1', metageneration: '1' }
+    void proxy.inject(is('POST', '/upload/'), { status: 200, body: JSON.stringify(facts) }, 1e9)
+    await assert.rejects(open({}, { endpoint: proxy.url }).put(hash, path), { code: 'server-damaged' })
+    const changed = proxy.requests.filter(({ method }) => method === 'DELETE')
+    assert.ok(changed.length > 0)
+    for (const { url } of changed) assert.ok(url.includes(hash), url)
+  })
+
   it('names rights that are missing', async () => {
     const proxy = await httpProxy()
     const store = open({}, { endpoint: proxy.url })

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { type Db, type Document, MongoClient, ObjectId } from 'mongodb'
 import { makeCertificate } from '../../scripts/services/certificates'
 import { startMongo } from '../../scripts/services/mongo'
@@ -455,6 +457,36 @@ describe('sessions in MongoDB', () => {
         (await team.problems(S)).map(({ sessionId, file }) => [sessionId, file]),
         [[S, 'MongoDB Epoch']],
       )
+      // Of one that says no text of itself nothing but that is told.
+      await plain.collection('Epoch').updateOne({ _id: oid(0x102) }, { $set: { sessionId: [oid(0x70), { toString: 1 }] } })
+      assert.deepEqual(
+        (await team.epochs({ epochIds: [1, 2, 3].map((n) => id(0x100 + n)) })).map((one) => one.number),
+        [1, 3],
+      )
+      assert.deepEqual(
+        (await team.epochs(await team.history(S))).map((one) => one.number),
+        [1, 3],
+      )
+      await assert.rejects(team.epoch(id(0x102)), { code: 'server-damaged' })
+    })
+
+    it('may have ids that stand before all others', async () => {
+      await team.prepare()
+      for (let n = 1; n <= 5; n++)
+        await plain.collection('TrainingSession').insertOne({ _id: new Date(n) as unknown as ObjectId, epochs: [], modelName: 'x' })
+      for (const one of [S, T]) await put(one, [1], one === S ? 0x100 : 0x200)
+      const pages: string[] = []
+      for await (const page of team.newest(2)) pages.push(...page.map((one) => one.id))
+      assert.deepEqual(pages, [T, S])
+    })
+
+    it('fills no memory, however many large ones there are', async () => {
+      for (let n = 0; n < 20; n++) await plain.collection('TrainingSession').insertOne({ _id: oid(0x81 + n), by: 'x'.repeat(15e6) })
+      const child = join(import.meta.dirname, 'mongoLister.js')
+      const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', child, uri, database], { encoding: 'utf8' })
+      const { lengths, kilobytes } = JSON.parse(stdout || stderr) as { lengths: number[]; kilobytes: number }
+      assert.deepEqual(lengths, Array<number>(20).fill(15e6))
+      assert.ok(kilobytes < 300_000, `${kilobytes} KB`)
     })
 
     it('may be a graph', async () => {
@@ -512,6 +544,9 @@ describe('sessions in MongoDB', () => {
       const [[name]] = [...bucket] as [[string, Uint8Array]]
       bucket.set(name, Buffer.from('no'))
       await assert.rejects(withBucket.graph(hash), { code: 'server-damaged' })
+      // Some hundred kilobytes that would become some gigabytes.
+      bucket.set(name, gzipSync(Buffer.concat([Buffer.from('{"nodes":['), Buffer.alloc(90e6, '[],'), Buffer.from('0]}')]), { level: 1 }))
+      await assert.rejects(withBucket.graph(hash), { code: 'server-damaged', message: /lists, objects and fields/ })
       bucket.clear()
       await assert.rejects(withBucket.graph(hash), { code: 'server-damaged' })
     }

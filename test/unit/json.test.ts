@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { EpochtreeError } from '../../server/errors'
-import { canonicalJson, isObject, jsonNumber, mergeDeep, parseNumber, setOverride, setPath } from '../../server/json'
+import { canonicalJson, isObject, jsonNumber, mergeDeep, parseLarge, parseNumber, setOverride, setPath } from '../../server/json'
 import type { Json, JsonObject } from '../../server/protocol/model'
 
 const parse = (text: string) => JSON.parse(text) as JsonObject
@@ -21,6 +21,23 @@ const { value } = fc.letrec<{ value: Json }>((tie) => ({
   ),
 }))
 const object = fc.array(fc.tuple(key, value), { maxLength: 4 }).map((entries): JsonObject => Object.fromEntries(entries))
+
+describe('a large text of JSON', () => {
+  it('is parsed unless it would fill the memory', () => {
+    const told = { nodes: { ä: [1, { b: null }] } }
+    assert.deepEqual(parseLarge(Buffer.from(JSON.stringify(told))), told)
+    for (const [part, count] of [
+      ['[],', 21e6],
+      ['{},', 21e6],
+      ['"":0,', 21e6],
+      ['0,', 101e6],
+    ] as const) {
+      const text = Buffer.alloc(part.length * count, part)
+      text.write(part.includes(':') ? '{' : '[')
+      refuses(() => parseLarge(text), 'bad-graph')
+    }
+  })
+})
 
 describe('canonical JSON', () => {
   it('writes the example of RFC 8785, section 3.2', () => {

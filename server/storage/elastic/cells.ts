@@ -28,8 +28,14 @@ export interface Cells {
   readonly points: number | undefined
 }
 
-/** Elasticsearch gives no more buckets in one answer (`search.max_buckets` is 65,536); there are up to three for a cell. */
-const MOST_CELLS = 20_000
+/** Elasticsearch gives no more in one answer (`search.max_buckets` is 65,536). */
+const MOST_BUCKETS = 65_000
+/** Its cell; that it has a gap, and that its steps fall; its value of the whole epoch, and of a step. */
+const OF_A_CELL = 5
+/** Split and name. */
+const OF_A_CURVE = 2
+/** How many curves of so many cells are asked for at once. */
+const curvesOf = (cells: number) => Math.max(1, Math.floor(MOST_BUCKETS / (OF_A_CELL * cells + OF_A_CURVE)))
 
 interface Asked {
   readonly series: Series
@@ -52,7 +58,7 @@ export async function cellsByEpoch(
   signal?: AbortSignal,
 ): Promise<Map<number, Cells | undefined>> {
   const found = new Map<number, Cells | undefined>()
-  const inOne = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, metrics.length)))
+  const inOne = Math.max(1, Math.floor((MOST_BUCKETS / Math.max(1, metrics.length) - OF_A_CURVE) / OF_A_CELL))
   for (let from = 0; from < part.epochs.length; from += inOne) {
     const some = part.epochs.slice(from, from + inOne)
     const aggs = {
@@ -122,13 +128,17 @@ export async function cellsByGroup(
   const every = of === 'epoch'
   // The upper end of a range is not in it.
   const range = { field: 'number', ranges: groups.map(({ from, to }) => ({ from, to: to + 1 })) }
+  const places = every ? { histogram: { ...BY_NUMBER, interval: width } } : { range }
+  const placeOf = (cell: Json) => (every ? Math.round(numberIn(cell['key']) / width) : numberIn(cell['from']))
   const aggs = (ends: boolean) => ({
     cells: {
-      ...(every ? { histogram: { ...BY_NUMBER, interval: width } } : { range }),
+      ...places,
       aggs: { ...BAND, ...(ends ? ENDS : {}), ...(of === 'step' ? STEPS : {}) },
     },
     // Nearly always the last epoch of a group has a value, so that the values of those are asked for at once.
     ...siblings(groups.map(({ to }) => to)),
+    // Not one for each epoch: there may be more of those than an answer may hold.
+    gaps: { filter: SPECIAL, aggs: { found: places } },
     ...MIXED,
     ...(of === 'step' ? { falls: { filter: { term: { role: 'falls' } } } } : {}),
     begun: { filter: { term: { at: 0 } } },
@@ -136,7 +146,7 @@ export async function cellsByGroup(
   const byKey = new Map(groups.map((group) => [every ? Math.floor(group.from / width) : group.from, group]))
   const found = new Map<number, Cells | undefined>()
   const numbers = numbersOf(part.epochs)
-  const inOne = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, groups.length)))
+  const inOne = curvesOf(groups.length)
   const ask = async (some: readonly MetricName[], ends: boolean) => {
     const counts = every ? undefined : await pointsOf(search, part, { series, metrics: some, numbers }, signal)
     const sparse: MetricName[] = []
@@ -153,24 +163,24 @@ export async function cellsByGroup(
         sparse.push(series.names[number]!)
         continue
       }
-      const [gaps, values] = [[...answer.numbers('gaps')].sort((a, b) => a - b), answer.values()]
+      const gaps = new Set(answer.below('gaps').flatMap((cell) => (cell['doc_count'] === 0 ? [] : placeOf(cell))))
+      const values = answer.values()
       const cells: Cell[] = []
       const unclear: number[] = []
-      let gap = 0
       for (const cell of answer.buckets('cells')) {
         if (cell['doc_count'] === 0) continue
-        const group = byKey.get(every ? Math.round(numberIn(cell['key']) / width) : numberIn(cell['from']))
+        const place = placeOf(cell)
+        const group = byKey.get(place)
         const [begin, end] = ends
           ? [answer.value(cell, 'begin'), answer.value(cell, 'end')]
           : [group?.from ?? Number.NaN, group?.to ?? Number.NaN]
         const value = values(end)
         if (value === undefined) unclear.push(end)
-        while (gap < gaps.length && gaps[gap]! < begin) gap++
         cells.push({
           from: begin,
           to: end,
           ...answer.band(cell),
-          gap: gap < gaps.length && gaps[gap]! <= end,
+          gap: gaps.has(place),
           value: value ?? Number.NaN,
           firstStep: answer.value(cell, 'first'),
           lastStep: answer.value(cell, 'last'),
@@ -223,7 +233,7 @@ export async function cellsByPlace(
   signal?: AbortSignal,
 ): Promise<Map<number, PlacedCell[]>[]> {
   const found = runs.map(() => new Map<number, PlacedCell[]>())
-  const inOne = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, most)))
+  const inOne = curvesOf(most)
   for (let at = 0; at < metrics.length; at += inOne) {
     const some = metrics.slice(at, at + inOne)
     const query = pointsQuery('all', some, true)
@@ -235,7 +245,7 @@ export async function cellsByPlace(
         const bounds = { first: { min: { field } }, last: { max: { field } }, epoch: { min: { field: 'number' } } }
         const aggs = {
           cells: { histogram, aggs: { ...BAND, ...bounds } },
-          gaps: { filter: { exists: { field: 'special' } }, aggs: { found: { histogram } } },
+          gaps: { filter: SPECIAL, aggs: { found: { histogram } } },
         }
         return { part, query: [...query, { range: { [field]: { gte: from, lte: to } } }], aggs: nested(some.length, aggs) }
       }),
@@ -319,6 +329,7 @@ async function valuesAt(
 
 const BAND = { low: { min: { field: 'value' } }, high: { max: { field: 'value' } } }
 const ENDS = { begin: { min: { field: 'number' } }, end: { max: { field: 'number' } } }
+const SPECIAL = { exists: { field: 'special' } }
 const STEPS = { first: { min: { field: 'step' } }, last: { max: { field: 'step' } } }
 /** Where a curve has several ways in which it was logged, its points are not told apart by their places alone. */
 const MIXED = { foreign: { filter: not(OWN) }, level: { missing: { field: 'step' } } }
@@ -335,7 +346,7 @@ function siblings(numbers?: readonly number[]): Json {
   })
   const stepped = { exists: { field: 'step' } }
   return {
-    gaps: { filter: { exists: { field: 'special' } }, aggs: { found: { histogram: BY_NUMBER } } },
+    gaps: { filter: SPECIAL, aggs: { found: { histogram: BY_NUMBER } } },
     whole: last(not(stepped)),
     stepped: last(stepped),
   }
@@ -406,12 +417,13 @@ class Answer {
 
   has = (name: string) => this.#bucket[name] !== undefined && this.count(name) > 0
 
-  /** Keys of the buckets below a filter. */
-  numbers(name: string): Set<number> {
+  /** Buckets below a filter. */
+  below(name: string): readonly Json[] {
     const filter = this.#bucket[name]
-    if (filter === undefined) return new Set()
-    return new Set(bucketsOf(this.#server, objectOf(this.#server, filter)['found']).map(({ key }) => numberIn(key)))
+    return filter === undefined ? [] : bucketsOf(this.#server, objectOf(this.#server, filter)['found'])
   }
+  /** Their keys. */
+  numbers = (name: string) => new Set(this.below(name).map(({ key }) => numberIn(key)))
 
   /** The value of an epoch, where a single point may be it. */
   values(): (number: number) => number | undefined {

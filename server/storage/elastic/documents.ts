@@ -21,7 +21,7 @@ export function openElastic(config: TeamConfig['elastic'], resolve: Resolve, mor
   const wrong = wrongPrefix(prefix)
   if (wrong !== undefined) throw new EpochtreeError('bad-argument', wrong)
   const limits = { ...LIMITS, ...more }
-  const server = new Server(config, limits.milliseconds)
+  const server = new Server(config, limits)
   const search = { prefix, server, limits }
   /** Indices that were looked at. */
   const prepared = new Set<string>()

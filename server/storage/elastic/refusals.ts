@@ -23,7 +23,7 @@ export function reasonOf(body: unknown): Reason {
   const { error } = parsed.data
   if (typeof error === 'string') return { type: '', reason: clipped(error) }
   const root = error.root_cause?.[0]
-  const said = [root?.reason ?? error.reason, error.caused_by?.reason].filter((one) => typeof one === 'string')
+  const said = [root?.reason ?? error.reason, error.caused_by?.reason].filter((one) => typeof one === 'string' && one !== '')
   return { type: root?.type ?? error.type ?? '', reason: clipped(said.join(': ')) }
 }
 
@@ -33,6 +33,10 @@ export const clipped = (text: string) =>
     .replace(/\p{C}+/gu, ' ')
     .trim()
     .slice(0, MOST_SHOWN)
+
+const TOO_LARGE = Symbol('too large')
+/** Whoever asks for less may get it. */
+export const isTooLarge = (error: unknown) => error instanceof EpochtreeError && error.cause === TOO_LARGE
 
 interface ClientError {
   readonly name?: string
@@ -49,6 +53,7 @@ export function refusal(error: unknown, { node }: Shown): unknown {
       return new EpochtreeError(
         'server-damaged',
         `${server} sent a larger answer than it was asked for. Ask for less, or look at the server.`,
+        { cause: TOO_LARGE },
       )
     case 'RequestAbortedError':
     case 'AbortError':

@@ -32,8 +32,10 @@ export interface Limits {
   readonly cells: number
   /** How long a question may take. */
   readonly milliseconds: number
+  /** How large an answer may be; pages whose documents are larger hold fewer. */
+  readonly bytes: number
 }
-export const LIMITS: Limits = { few: 64, run: 8, points: 20_000, cells: 60_000, milliseconds: 10_000 }
+export const LIMITS: Limits = { few: 64, run: 8, points: 20_000, cells: 60_000, milliseconds: 10_000, bytes: 256 << 20 }
 /** Ranges of one query. */
 const MOST_RUNS = 256
 

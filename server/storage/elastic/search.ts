@@ -1,5 +1,5 @@
 import { EpochtreeError } from '../../errors'
-import { reasonOf, refused } from './refusals'
+import { isTooLarge, reasonOf, refused } from './refusals'
 import type { Limits, Part } from './scopes'
 import type { Json, Server } from './server'
 
@@ -109,9 +109,8 @@ export async function* pages(
   },
   signal?: AbortSignal,
 ): AsyncGenerator<readonly Document[]> {
-  const size = source === undefined ? PAGE : PAGE_OF_SOURCES
+  let size = source === undefined ? PAGE : PAGE_OF_SOURCES
   const body = {
-    size,
     track_total_hits: false,
     query: all(filter, ...query),
     // Columns alone are read many times as quickly as documents.
@@ -120,15 +119,22 @@ export async function* pages(
     ...(columns.length > 0 ? { docvalue_fields: columns } : {}),
   }
   const search = async (path: string, more: Json) => {
-    const { status, body: answer } = await server.ask({
-      method: 'POST',
-      path,
-      query: { ...WHOLE, filter_path: FILTER },
-      body: { ...body, ...more },
-      allowed: [404],
-      signal,
-    })
-    return status === 404 ? undefined : answer
+    for (;;)
+      try {
+        const { status, body: answer } = await server.ask({
+          method: 'POST',
+          path,
+          query: { ...WHOLE, filter_path: FILTER },
+          body: { size, ...body, ...more },
+          allowed: [404],
+          signal,
+        })
+        return status === 404 ? undefined : answer
+      } catch (error) {
+        // Texts may be long, and so many of them more than one answer holds.
+        if (!isTooLarge(error) || size === 1) throw error
+        size = Math.ceil(size / 8)
+      }
   }
   const opened = await withIndices(prefix, indices, async (names) => {
     // Most questions are answered by one page, and need nothing that is kept open.
@@ -150,7 +156,11 @@ export async function* pages(
         sort: ['_shard_doc'],
         ...(after ? { search_after: after } : {}),
       })
-      if (answer === undefined) throw damaged(server)
+      if (answer === undefined)
+        throw new EpochtreeError(
+          'server-away',
+          `Elasticsearch at ${server.node} no longer knows which page comes next: it was started anew, or nobody asked for long. Try again.`,
+        )
       const page = documentsOf(server, answer)
       if (page.length > 0) yield page
       if (page.length < size) return

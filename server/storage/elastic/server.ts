@@ -7,6 +7,7 @@ import type { TeamConfig } from '../team/ports'
 import { pause } from './pause'
 import { readAnswer } from './answers'
 import { reasonOf, refusal, refused, type Shown } from './refusals'
+import type { Limits } from './scopes'
 
 type Config = TeamConfig['elastic']
 export type Json = Readonly<Record<string, unknown>>
@@ -33,8 +34,6 @@ export interface Answer {
 export const PATIENCE_MS = 60_000
 /** Buckets and columns become a tenth, and packing them takes a server less time than any network takes for the rest. */
 const PACKED = { 'accept-encoding': 'gzip' }
-/** No answer is larger: pages and buckets are counted. */
-const MOST_BYTES = 256 << 20
 /** A busy server is asked again after so many milliseconds. */
 const BUSY_PAUSES = [100, 300, 1000]
 
@@ -42,13 +41,12 @@ const BUSY_PAUSES = [100, 300, 1000]
 export class Server implements Shown {
   readonly node: string
   readonly #config: Config
-  readonly #milliseconds: number
+  readonly #limits: Pick<Limits, 'milliseconds' | 'bytes'>
   #client: Promise<Client> | undefined
 
-  /** Whoever asks waits no longer than so many milliseconds. */
-  constructor(config: Config, milliseconds: number) {
+  constructor(config: Config, limits: Pick<Limits, 'milliseconds' | 'bytes'>) {
     this.#config = config
-    this.#milliseconds = milliseconds
+    this.#limits = limits
     this.node = shown(config.node)
   }
 
@@ -58,14 +56,13 @@ export class Server implements Shown {
         return await this.#ask(request)
       } catch (error) {
         const after = BUSY_PAUSES[tries]
-        if (!(error instanceof EpochtreeError) || error.code !== 'team-busy' || after === undefined || request.lines !== undefined)
-          throw error
+        if (!(error instanceof EpochtreeError) || error.code !== 'team-busy' || after === undefined || request.once) throw error
         await pause(after, request.signal)
       }
     }
   }
 
-  async #ask({ method, path, query, body, lines, signal, timeout = this.#milliseconds, allowed = [] }: Request): Promise<Answer> {
+  async #ask({ method, path, query, body, lines, signal, timeout = this.#limits.milliseconds, allowed = [] }: Request): Promise<Answer> {
     checkAborted(signal)
     const client = await this.#opened()
     const late = AbortSignal.timeout(timeout)
@@ -83,7 +80,11 @@ export class Server implements Shown {
       )
       const status = answer.statusCode
       const header = (name: string) => String(answer.headers[name] ?? '').toLowerCase()
-      const told = await readAnswer(answer.body, { type: header('content-type'), encoding: header('content-encoding'), most: MOST_BYTES })
+      const told = await readAnswer(answer.body, {
+        type: header('content-type'),
+        encoding: header('content-encoding'),
+        most: this.#limits.bytes,
+      })
       if (status >= 400 && !allowed.includes(status)) throw refused(`Elasticsearch at ${this.node}`, status, reasonOf(told))
       return { status, body: told }
     } catch (error) {

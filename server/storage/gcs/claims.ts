@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +30,8 @@ export class Claims {
     const taken = left.find(({ path }) => {
       try {
         renameSync(path, own)
+        // From now on it is somebody's, however long nobody wrote to it.
+        utimesSync(own, new Date(), new Date())
         return true
       } catch {
         return false // another was quicker

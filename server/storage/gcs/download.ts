@@ -9,6 +9,7 @@ import type { Cache } from './cache'
 import type { Claims } from './claims'
 import type { Connection } from './connection'
 import { objectPath } from './objects'
+import { flowing, SLOWEST } from './http'
 import { patiently } from './patience'
 import { Broken, passes } from './trouble'
 
@@ -99,7 +100,7 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
       async () => {
         while (total === undefined || at < total) await range()
       },
-      { patience, signal, progress: () => at },
+      { patience, signal, progress: () => Math.floor(at / SLOWEST) },
     )
     await flushing.end().catch(told)
     const sum = hash.digest('hex')
@@ -174,7 +175,7 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
       }
       let broken = new Broken('ECONNRESET')
       try {
-        for await (const block of body) {
+        for await (const block of flowing(body, patience.idleMs)) {
           if (at + bytes + block.length > most) throw new Wrong('it is too long')
           gathered.push(block)
           if ((bytes += block.length) >= GATHERED) await write()

@@ -8,8 +8,10 @@ import { Broken, Refusal } from './trouble'
 const LARGEST_REFUSAL = 64 * 1024
 const LONGEST_WORDS = 300
 const CONNECTIONS = 16
-/** How much longer than otherwise the answer to a large body may take. */
+/** How much longer than otherwise the answer to a large body may take, and how long any may take to begin. */
 const WRITING = 10
+/** Less than so many bytes, in the time that nothing may move, is as good as nothing. */
+export const SLOWEST = 1024
 
 export interface HttpServer {
   readonly origin: URL
@@ -74,6 +76,10 @@ export class Http {
       request.on('response', resolve)
       request.on('error', (error) => reject(wrong ?? error))
     })
+    let late: NodeJS.Timeout | undefined
+    request.on('finish', () => {
+      late = setTimeout(() => request.destroy(new Broken('ETIMEDOUT')), WRITING * idleMs)
+    })
     if (body === undefined || body instanceof Uint8Array) request.end(body)
     else {
       const source = noting(body, (error) => (wrong = error))
@@ -82,12 +88,12 @@ export class Http {
       // What goes wrong destroys the request, which then fails.
       pipeline(Readable.from(source, { highWaterMark: 1 }), request).catch(() => undefined)
     }
-    const answer = await answered
+    const answer = await answered.finally(() => clearTimeout(late))
     // Where it was answered before all of it was sent, nobody takes the rest any more.
     answer.on('end', () => request.writableFinished || request.destroy())
     const status = answer.statusCode ?? 0
     if ((status >= 200 && status < 300) || expected.includes(status)) return { status, headers: answer.headers, body: answer }
-    throw new Refusal(status, words(await readAll(answer, LARGEST_REFUSAL)))
+    throw new Refusal(status, words(await readAll(answer, LARGEST_REFUSAL, idleMs)))
   }
 
   /** The whole body of a small answer. */
@@ -96,7 +102,7 @@ export class Http {
     most: number,
   ): Promise<{ readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }> {
     const { status, headers, body } = await this.ask(question)
-    return { status, headers, body: await readAll(body, most) }
+    return { status, headers, body: await readAll(body, most, this.#server.idleMs) }
   }
 
   close() {
@@ -114,10 +120,22 @@ async function* noting(blocks: AsyncIterable<Uint8Array>, note: (error: unknown)
   }
 }
 
-export async function readAll(body: IncomingMessage, most: number): Promise<Buffer> {
+/** Fails once a body drips: who waits for each byte waits for ever. */
+export async function* flowing(body: AsyncIterable<Buffer>, idleMs: number): AsyncIterable<Buffer> {
+  let [since, moved] = [performance.now(), 0]
+  for await (const part of body) {
+    yield part
+    moved += part.length
+    if (performance.now() - since < idleMs) continue
+    if (moved < SLOWEST) throw new Broken('ETIMEDOUT')
+    ;[since, moved] = [performance.now(), 0]
+  }
+}
+
+export async function readAll(body: IncomingMessage, most: number, idleMs: number): Promise<Buffer> {
   const parts: Buffer[] = []
   let bytes = 0
-  for await (const part of body as AsyncIterable<Buffer>) {
+  for await (const part of flowing(body as AsyncIterable<Buffer>, idleMs)) {
     bytes += part.length
     // Leaving the loop destroys the connection.
     if (bytes > most) throw new EpochtreeError('server-damaged', `A server's answer is larger than ${most} bytes, and was not taken.`)

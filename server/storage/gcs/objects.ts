@@ -81,7 +81,8 @@ export class Objects {
       http.askWhole({ method: 'GET', path: objectPath(bucket, name), query: { fields: FACTS }, expected: [404], signal }, LARGEST_FACTS),
     )
     if (status === 404) return undefined
-    const found = readFacts(json(body))
+    // Whatever it says, it was asked for this one.
+    const found = { ...readFacts(json(body)), name }
     return { facts: found, age: serverNow(headers) - found.written }
   }
 

@@ -32,6 +32,8 @@ const LARGEST_ANSWER = 64 * 1024
 const LARGEST_NOTE = 16 * 1024
 /** How often an upload that came to nothing, though the server is there, is begun anew. */
 const BEGINNINGS = 3
+/** How often in a row it may be told that nothing more of the file is there. */
+const MOST_STUCK = 3
 
 export interface Uploading {
   readonly connection: Connection
@@ -113,7 +115,7 @@ async function uploadSmall(uploading: Uploading, { name, sha256, file, signal, p
   if (status === 400) throw new Anew('it arrives changed')
   if (status === 412) return THERE
   progress?.(bytes.length, bytes.length)
-  return checked(uploading, readFacts(json(answer)), bytes.length, hashing.crc32c, signal)
+  return checked(uploading, { ...readFacts(json(answer)), name }, bytes.length, hashing.crc32c, signal)
 }
 
 /** Bytes with what the server shall hold them against, as one body. */
@@ -148,6 +150,8 @@ async function uploadLarge(uploading: Uploading, what: Upload, handle: FileHandl
     }
     let { sent } = begun
     let step = Math.min(FIRST_CHUNK, uploading.chunk)
+    let furthest = sent
+    let stuck = 0
     write(at, begun)
     // What an earlier try sent is part of the hash too.
     for await (const block of blocks(handle, 0, sent)) hashing.take(block.bytes, block.at)
@@ -187,14 +191,17 @@ async function uploadLarge(uploading: Uploading, what: Upload, handle: FileHandl
         sent = received(headers.range, end)
         write(at, { ...begun, sent })
         progress?.(sent, size)
-        if (sent < size) continue
-        throw new Anew('it takes all and does not end')
+        if (sent === size) throw new Anew('it takes all and does not end')
+        stuck = sent > furthest ? 0 : stuck + 1
+        if (stuck === MOST_STUCK) throw new Anew('it takes nothing of what it is sent')
+        furthest = Math.max(furthest, sent)
+        continue
       }
       keep = false
       if (status === 412) return THERE
       if (status >= 400) throw new Anew(`status ${status}`)
       progress?.(size, size)
-      return await checked(uploading, readFacts(json(body)), size, hashing.crc32c, signal)
+      return await checked(uploading, { ...readFacts(json(body)), name: what.name }, size, hashing.crc32c, signal)
     }
   } catch (error) {
     if (error instanceof Anew || (error instanceof EpochtreeError && error.code === 'weights-damaged')) keep = false

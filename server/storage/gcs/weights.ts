@@ -23,6 +23,8 @@ const FOLDERS = { weights: 'weights/', graph: 'graphs/' } as const
 const LARGEST_ANSWER = 64 * 1024
 /** A file that another process took out of the cache just now is brought anew, but not for ever. */
 const PLACINGS = 3
+/** The same of an object that comes and goes while it is brought. */
+const BRINGINGS = 5
 
 export interface GcsOptions {
   /** The folder of weights files that were brought here. */
@@ -96,18 +98,21 @@ class GcsWeights implements TeamWeights {
 
   put(sha256: string, file: string, { signal, progress }: Transfer = {}): Promise<string> {
     return this.#asked(signal, async (signal, { connection, objects }) => {
+      const { bucket } = connection
       const name = this.#weights(sha256)
       const bytes = size(file)
       // Another may bring it, and `gc` take it away again, in between.
-      for (;;) {
+      for (let bringing = 1; ; bringing++) {
         const there = await objects.facts(name, signal)
         if (there && (await this.#kept(there, bytes, signal))) break
-        if (there) continue
-        const uploading = { connection, objects, notes: this.#notes, chunk: this.#options.chunkBytes }
-        if ((await upload(uploading, { name, sha256, file, signal, progress })) !== THERE) break
+        if (!there) {
+          const uploading = { connection, objects, notes: this.#notes, chunk: this.#options.chunkBytes }
+          if ((await upload(uploading, { name, sha256, file, signal, progress })) !== THERE) break
+        }
+        if (bringing === BRINGINGS) throw restless(bucket, name)
       }
       progress?.(bytes, bytes)
-      return `gs://${connection.bucket}/${name}`
+      return `gs://${bucket}/${name}`
     })
   }
 
@@ -121,7 +126,7 @@ class GcsWeights implements TeamWeights {
       const object = this.#graph(name)
       const query = { uploadType: 'multipart', name: object, ifGenerationMatch: '0' }
       const { type, body } = withFacts(bytes, new Crc32c().update(bytes).digest())
-      for (;;) {
+      for (let bringing = 1; ; bringing++) {
         const { status } = await patiently(
           () =>
             http.askWhole(
@@ -133,6 +138,7 @@ class GcsWeights implements TeamWeights {
         if (status !== 412) return
         const there = await objects.facts(object, signal)
         if (there && (await this.#kept(there, bytes.length, signal))) return
+        if (bringing === BRINGINGS) throw restless(bucket, object)
       }
     })
   }
@@ -150,7 +156,7 @@ class GcsWeights implements TeamWeights {
               expected: [404],
               signal,
             })
-            const bytes = await readAll(body, status === 404 ? LARGEST_ANSWER : most)
+            const bytes = await readAll(body, status === 404 ? LARGEST_ANSWER : most, patience.idleMs)
             return status === 404 ? undefined : { bytes, sums: String(headers['x-goog-hash'] ?? '') }
           },
           { patience, signal },
@@ -292,6 +298,12 @@ class GcsWeights implements TeamWeights {
     }
   }
 }
+
+const restless = (bucket: string, name: string) =>
+  new EpochtreeError(
+    'server-damaged',
+    `The bucket's server says by turns that gs://${bucket}/${name} is there and that it is not. Look at what lies between here and the server, then try again.`,
+  )
 
 /** Names of objects and files are made of nothing else. */
 function hash(text: string): string {

@@ -1,6 +1,6 @@
 import { mendName } from '../../tracking/reference'
 import type { Segment, SessionOverview, SessionRecord } from '../ports'
-import { anyOf, type Mongo, objectIds, pieces } from './mongo'
+import { anyOf, keep, type Mongo, objectIds, pieces } from './mongo'
 import { epochByHand, parse, sessionByHand } from './schema'
 import { overview } from './sessions'
 
@@ -79,21 +79,15 @@ export class ByHand {
 
   async #read(): Promise<ReadonlyMap<string, HandSession>> {
     const mongo = this.#mongo
-    const documents = await mongo.ask((db) =>
-      db
-        .collection('TrainingSession')
-        .find(
-          { format: null },
-          { projection: { epochs: 1, weightsId: 1, modelName: 1, name: 1, tags: 1, selected: 1, deletedAt: 1, createdAt: 1, version: 1 } },
-        )
-        .sort({ _id: 1 })
-        .toArray(),
+    const projection = { epochs: 1, weightsId: 1, modelName: 1, name: 1, tags: 1, selected: 1, deletedAt: 1, createdAt: 1, version: 1 }
+    const found = await mongo.ask((db) =>
+      keep(db.collection('TrainingSession').find({ format: null }, { projection }).sort({ _id: 1 }), (document) => {
+        const { value, damaged } = parse('TrainingSession', sessionByHand, document)
+        if (damaged) mongo.report(damaged)
+        return value ?? []
+      }),
     )
-    const parsed = documents.flatMap((document) => {
-      const { value, damaged } = parse('TrainingSession', sessionByHand, document)
-      if (damaged) mongo.report(damaged)
-      return value ?? []
-    })
+    const parsed = found.flat()
     if (parsed.length === 0) return new Map()
     const taken = await this.#names(parsed.flatMap(({ name, modelName }) => (name ? [] : [mendName(modelName)])))
     for (const { name } of parsed) if (name) taken.add(name)

@@ -1,11 +1,11 @@
-import type { Document } from 'mongodb'
+import { type Document, ObjectId } from 'mongodb'
 import { checkAborted } from '../../errors'
 import type { History } from '../../tracking/lineage'
 import { Thinned } from '../../tracking/layerSizes'
 import type { Clock, EpochPage, EpochRecord, FileRecord, GraphChanges, Scope, Segment } from '../ports'
 import type { ByHand } from './byHand'
 import { handEpochs } from './epochsByHand'
-import { anyOf, type Mongo, objectId, objectIds, pieces } from './mongo'
+import { anyOf, keep, type Mongo, objectId, objectIds, pieces } from './mongo'
 import { EPOCH, type EpochClock, epochClock, type EpochDocument, epochDocument, parse } from './schema'
 
 const BATCH = 2000
@@ -28,18 +28,23 @@ const epochRecord = (epoch: EpochDocument): EpochRecord => ({
   time: epoch.time ?? null,
 })
 
-/** What Epochtree wrote of an epoch, whole enough to be shown. */
-export function recordsOf(mongo: Mongo, documents: readonly Document[]): EpochRecord[] {
-  return documents.flatMap((document) => {
+/** What Epochtree wrote of an epoch, if it is whole enough to be shown. */
+const recordOf =
+  (mongo: Mongo) =>
+  (document: Document): EpochRecord | undefined => {
     const { value, damaged } = parse('Epoch', epochDocument, document)
     if (damaged) {
-      mongo.report(damaged, String(document['sessionId'] ?? ''))
-      return []
+      mongo.report(damaged, sessionOf(document))
+      return undefined
     }
     mongo.mended('Epoch', value._id)
     return epochRecord(value)
-  })
-}
+  }
+
+/** Anything may stand there. */
+const sessionOf = ({ sessionId }: Document) => (sessionId instanceof ObjectId ? sessionId.toHexString() : '')
+
+const shown = <One>(found: readonly (One | undefined)[]) => found.flatMap((one) => one ?? [])
 
 const isByHand = (document: Document) => typeof document['format'] !== 'number'
 
@@ -61,17 +66,11 @@ export function epochs(mongo: Mongo, byHand: ByHand, scope: Scope, signal?: Abor
   return ofSegments(scope.segments, async (segment) => {
     const filter = within(segment)
     if (!filter) return []
-    const documents = await mongo.ask(
-      (db) =>
-        db
-          .collection('Epoch')
-          .find(filter, { projection: EPOCH, batchSize: BATCH, sort: { number: 1 } })
-          .toArray(),
-      {
-        signal,
-      },
+    const found = await mongo.ask(
+      (db) => keep(db.collection('Epoch').find(filter, { projection: EPOCH, batchSize: BATCH, sort: { number: 1 } }), recordOf(mongo)),
+      { signal },
     )
-    return documents.length > 0 ? recordsOf(mongo, documents) : handEpochs(mongo, byHand, segment, signal)
+    return found.length > 0 ? shown(found) : handEpochs(mongo, byHand, segment, signal)
   })
 }
 
@@ -79,15 +78,16 @@ async function byIds(mongo: Mongo, byHand: ByHand, ids: readonly string[], signa
   const found = new Map<string, EpochRecord>()
   const foreign: string[] = []
   for (const some of pieces(objectIds([...new Set(ids)]))) {
-    const documents = await mongo.ask((db) => db.collection('Epoch').find(anyOf(some), { projection: EPOCH, batchSize: BATCH }).toArray(), {
-      signal,
-    })
-    for (const one of recordsOf(
-      mongo,
-      documents.filter((document) => !isByHand(document)),
-    ))
-      found.set(one.id, one)
-    for (const document of documents) if (isByHand(document)) foreign.push(String(document['_id']))
+    const records = await mongo.ask(
+      (db) =>
+        keep(db.collection('Epoch').find(anyOf(some), { projection: EPOCH, batchSize: BATCH }), (document) =>
+          isByHand(document) ? String(document['_id']) : recordOf(mongo)(document),
+        ),
+      { signal },
+    )
+    for (const one of records)
+      if (typeof one === 'string') foreign.push(one)
+      else if (one) found.set(one.id, one)
   }
   if (foreign.length > 0) for (const one of await handEpochs(mongo, byHand, foreign, signal)) found.set(one.id, one)
   return ids.flatMap((id) => found.get(id) ?? [])
@@ -100,7 +100,7 @@ export async function epoch(mongo: Mongo, byHand: ByHand, id: string): Promise<E
   if (isByHand(document)) return (await handEpochs(mongo, byHand, [id]))[0]
   const { value, damaged } = parse('Epoch', epochDocument, document)
   if (!damaged) return epochRecord(value)
-  mongo.report(damaged, String(document['sessionId'] ?? ''))
+  mongo.report(damaged, sessionOf(document))
   throw damaged.error
 }
 
@@ -126,27 +126,24 @@ export async function page(
     if (!range) continue
     if (left <= 0) break
     const filter = pruned ? { ...range, pruned: true } : range
-    const documents = await mongo.ask(
+    const records = await mongo.ask(
       (db) =>
-        db
-          .collection('Epoch')
-          .find(filter, { projection: EPOCH, sort: { number: -1 }, skip: before, limit: left })
-          .toArray(),
+        keep(db.collection('Epoch').find(filter, { projection: EPOCH, sort: { number: -1 }, skip: before, limit: left }), recordOf(mongo)),
       { signal },
     )
-    if (documents.length > 0) {
-      found.push(...recordsOf(mongo, documents))
+    if (records.length > 0) {
+      found.push(...shown(records))
       before = 0
       // Damaged ones are left out, and take up their place all the same.
-      left -= documents.length
+      left -= records.length
       continue
     }
     const skipped = before > 0 ? await countIn(mongo, filter) : 0
     // Epochs that something else wrote are known by their session alone, which says nothing of pruning.
     const hand = skipped === 0 && !pruned ? (await handEpochs(mongo, byHand, segment, signal)).reverse() : []
-    const shown = hand.slice(before, before + left)
-    found.push(...shown)
-    left -= shown.length
+    const some = hand.slice(before, before + left)
+    found.push(...some)
+    left -= some.length
     before = Math.max(0, before - skipped - hand.length)
   }
   return found
@@ -166,12 +163,12 @@ export async function count(mongo: Mongo, byHand: ByHand, segments: readonly Seg
 export async function clock(mongo: Mongo, byHand: ByHand, scope: Scope): Promise<Clock> {
   const projection = { sessionId: 1, number: 1, started: 1, begun: 1, time: 1, format: 1 }
   const rows: Omit<EpochClock, '_id' | 'sessionId'>[] = []
-  const take = (documents: readonly Document[]) => documents.flatMap((document) => parse('Epoch', epochClock, document).value ?? [])
+  const take = (document: Document) => parse('Epoch', epochClock, document).value
   if ('epochIds' in scope) {
     const found = new Map<string, Omit<EpochClock, '_id' | 'sessionId'>>()
     for (const some of pieces(objectIds([...new Set(scope.epochIds)])))
-      for (const one of take(await mongo.ask((db) => db.collection('Epoch').find(anyOf(some), { projection, batchSize: BATCH }).toArray())))
-        found.set(one._id, one)
+      for (const one of await mongo.ask((db) => keep(db.collection('Epoch').find(anyOf(some), { projection, batchSize: BATCH }), take)))
+        if (one) found.set(one._id, one)
     const missing = scope.epochIds.filter((id) => !found.has(id))
     if (missing.length > 0)
       for (const one of await handEpochs(mongo, byHand, missing)) found.set(one.id, { number: one.number, time: one.time })
@@ -183,15 +180,10 @@ export async function clock(mongo: Mongo, byHand: ByHand, scope: Scope): Promise
     rows.push(
       ...(await ofSegments<Omit<EpochClock, '_id' | 'sessionId'>>(scope.segments, async (segment) => {
         const filter = within(segment)
-        const documents = filter
-          ? await mongo.ask((db) =>
-              db
-                .collection('Epoch')
-                .find(filter, { projection, batchSize: BATCH, sort: { number: 1 } })
-                .toArray(),
-            )
+        const found = filter
+          ? await mongo.ask((db) => keep(db.collection('Epoch').find(filter, { projection, batchSize: BATCH, sort: { number: 1 } }), take))
           : []
-        if (documents.length > 0) return take(documents)
+        if (found.length > 0) return shown(found)
         return (await handEpochs(mongo, byHand, segment)).map(({ number, time }) => ({ number, time }))
       })),
     )
@@ -226,27 +218,23 @@ export async function graphChanges(
       checkAborted(signal)
       const filter = within({ ...segment, from })
       if (!filter) break
-      const documents = await mongo.ask(
+      const projection = { sessionId: 1, number: 1, graphHash: 1, format: 1 }
+      const found = await mongo.ask(
         (db) =>
-          db
-            .collection('Epoch')
-            .find(filter, {
-              projection: { sessionId: 1, number: 1, graphHash: 1, format: 1 },
-              sort: { number: 1 },
-              limit: BATCH,
-              batchSize: BATCH,
-            })
-            .toArray(),
+          keep(db.collection('Epoch').find(filter, { projection, sort: { number: 1 }, limit: BATCH, batchSize: BATCH }), (document) => ({
+            number: document['number'] as unknown,
+            record: recordOf(mongo)(document),
+          })),
         { signal },
       )
-      any ||= documents.length > 0
-      for (const one of recordsOf(mongo, documents)) take(one)
-      const last: unknown = documents.at(-1)?.['number']
-      if (documents.length < BATCH || typeof last !== 'number') break
+      any ||= found.length > 0
+      for (const { record } of found) if (record) take(record)
+      const last = found.at(-1)?.number
+      if (found.length < BATCH || typeof last !== 'number') break
       from = last + 1
     }
     if (!any) for (const one of await handEpochs(mongo, byHand, segment, signal)) take(one)
   }
-  const shown = found.values
-  return { epochs: shown, more: found.count - shown.length }
+  const { values } = found
+  return { epochs: values, more: found.count - values.length }
 }

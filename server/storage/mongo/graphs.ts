@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { checkAborted, EpochtreeError } from '../../errors'
+import { parseLarge } from '../../json'
 import type { GraphPair, LayerSizes } from '../../protocol/comparison'
 import type { GraphSummary, ModelGraph } from '../../protocol/model'
 import { checkGraph, graphHash, summarize } from '../../tracking/graph'
@@ -98,7 +99,7 @@ async function fromBucket(mongo: Mongo, hash: string): Promise<unknown> {
   const name = largeName(hash)
   const bytes = await mongo.large?.getBytes(name, LARGEST_GRAPH)
   if (!bytes) throw new EpochtreeError('bad-graph', 'the graph is too large for a document, and not in the bucket')
-  return JSON.parse((await unzip(bytes, { maxOutputLength: LARGEST_GRAPH })).toString())
+  return parseLarge(await unzip(bytes, { maxOutputLength: LARGEST_GRAPH }))
 }
 
 /** By the ids of graphs that something else wrote: reading one to know its hash is done once. */

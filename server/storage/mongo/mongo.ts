@@ -1,4 +1,4 @@
-import { type Db, ObjectId } from 'mongodb'
+import { type Db, type Document, type FindCursor, ObjectId } from 'mongodb'
 import type { ForkedFrom } from '../../protocol/model'
 import type { Problem } from '../ports'
 import type { TeamWeights } from '../team/ports'
@@ -87,6 +87,13 @@ const MOST_IDS = 1000
 export function* pieces<Item>(items: readonly Item[], most = MOST_IDS): Generator<readonly Item[]> {
   for (let i = 0; i < items.length; i += most) yield items.slice(i, i + most)
 }
+
+/** What is kept of each document that is found. One after another: what all of them hold is bounded by nobody. */
+export const keep = <Kept>(found: FindCursor, take: (document: Document) => Kept): Promise<Kept[]> =>
+  found
+    .map((document: Document) => ({ kept: take(document) }))
+    .toArray()
+    .then((all) => all.map(({ kept }) => kept))
 
 /** A single id is asked for as itself: that is the one question that every server answers by its index. */
 export const anyOf = (ids: readonly ObjectId[]) => (ids.length === 1 ? { _id: ids[0]! } : { _id: { $in: [...ids] } })

@@ -1,11 +1,11 @@
-import type { Document, ObjectId } from 'mongodb'
+import { type Document, ObjectId } from 'mongodb'
 import type * as z from 'zod/mini'
 import { history as lineage, type History } from '../../tracking/lineage'
 import { owner } from './epochs'
 import type { Attempt, Engine, Problem, SessionName, SessionOverview, SessionRecord } from '../ports'
 import { isShallow } from '../../json'
 import type { ByHand } from './byHand'
-import { anyOf, type Mongo, objectId, objectIds, type Origin, pieces } from './mongo'
+import { anyOf, keep, type Mongo, objectId, objectIds, type Origin, pieces } from './mongo'
 import { damage, LISTED, type ListedSession, listedSession, parse, sessionDetails, sessionWhole, type WholeSession } from './schema'
 
 /** After its last sign of life, which comes once a minute. */
@@ -15,6 +15,7 @@ const LARGEST_PAGE = 8000
 const ONE_BY_ONE = 8
 /** Settings may be nested a hundred levels deep, and lie in two more. */
 const DEEPEST_DETAILS = 102
+const LAST_ID = ObjectId.createFromHexString('f'.repeat(24))
 const NO_TAGS: readonly string[] = []
 
 const numbered = (one: { readonly id: string; readonly number?: number | null | undefined } | null | undefined) =>
@@ -103,10 +104,10 @@ export async function sessions(
   const [{ offset }, ...found] = await Promise.all([
     mongo.connection.clock(),
     ...asked.map((one) =>
-      mongo.ask((db) => db.collection('TrainingSession').find(one, { projection: LISTED, batchSize: BATCH }).toArray()),
+      mongo.ask((db) => keep(db.collection('TrainingSession').find(one, { projection: LISTED, batchSize: BATCH }), listedOf(mongo))),
     ),
   ])
-  const { shown, foreign } = sort(mongo, found.flat(), offset)
+  const { shown, foreign } = sort(mongo, found.flat(2), offset)
   if (foreign.length > 0) {
     const views = await byHand.sessions(foreign)
     for (const id of foreign) {
@@ -120,33 +121,43 @@ export async function sessions(
 /** All sessions, the newest first, as they come: the first page is small, and each later one four times as large, so that there are few questions. */
 export async function* newest(mongo: Mongo, byHand: ByHand, first: number, deleted = false): AsyncGenerator<readonly SessionOverview[]> {
   const { offset } = await mongo.connection.clock()
-  let before: ObjectId | undefined
+  // What has another kind of id lies before and behind those.
+  let last: Document = { $lte: LAST_ID }
   for (let size = first; ; size = Math.max(size, Math.min(4 * size, LARGEST_PAGE))) {
-    const filter: Document = { ...(deleted ? {} : { deletedAt: null }), ...(before ? { _id: { $lt: before } } : {}) }
-    const documents = await mongo.ask((db) =>
-      db
-        .collection('TrainingSession')
-        .find(filter, { projection: LISTED, batchSize: size, limit: size, sort: { _id: -1 } })
-        .toArray(),
+    const filter: Document = { ...(deleted ? {} : { deletedAt: null }), _id: last }
+    const found = await mongo.ask((db) =>
+      keep(
+        db.collection('TrainingSession').find(filter, { projection: LISTED, batchSize: size, limit: size, sort: { _id: -1 } }),
+        (document) => ({ id: document['_id'] as ObjectId, listed: listedOf(mongo)(document) }),
+      ),
     )
-    const { shown, foreign } = sort(mongo, documents, offset)
+    const { shown, foreign } = sort(
+      mongo,
+      found.flatMap(({ listed }) => listed),
+      offset,
+    )
     const views = foreign.length > 0 ? await byHand.sessions(foreign) : undefined
     yield [...shown, ...foreign.flatMap((id) => views?.get(id)?.overview ?? [])].sort((a, b) => order(b, a))
-    if (documents.length < size) return
-    before = documents.at(-1)!['_id']
+    if (found.length < size) return
+    last = { $lt: found.at(-1)!.id }
   }
 }
 
+/** What a list tells of a session, if its document is whole enough. */
+const listedOf =
+  (mongo: Mongo) =>
+  (document: Document): ListedSession[] => {
+    const { value, damaged } = parse('TrainingSession', listedSession, document)
+    if (!damaged) return [value]
+    mongo.report(damaged)
+    return []
+  }
+
 /** Those that Epochtree wrote, and the ids of those that something else did. */
-function sort(mongo: Mongo, documents: readonly Document[], offset: number): { shown: SessionOverview[]; foreign: string[] } {
+function sort(mongo: Mongo, found: readonly ListedSession[], offset: number): { shown: SessionOverview[]; foreign: string[] } {
   const shown: SessionOverview[] = []
   const foreign: string[] = []
-  for (const document of documents) {
-    const { value, damaged } = parse('TrainingSession', listedSession, document)
-    if (damaged) {
-      mongo.report(damaged)
-      continue
-    }
+  for (const value of found) {
     if (typeof value.format !== 'number') {
       foreign.push(value._id)
       continue
@@ -160,13 +171,9 @@ function sort(mongo: Mongo, documents: readonly Document[], offset: number): { s
 }
 
 export async function names(mongo: Mongo, byHand: ByHand): Promise<SessionName[]> {
-  const documents = await mongo.ask((db) =>
-    db
-      .collection('TrainingSession')
-      .find({}, { projection: { name: 1, modelName: 1, createdAt: 1, format: 1 }, batchSize: BATCH })
-      .toArray(),
-  )
-  const { shown, foreign } = sort(mongo, documents, 0)
+  const projection = { name: 1, modelName: 1, createdAt: 1, format: 1 }
+  const found = await mongo.ask((db) => keep(db.collection('TrainingSession').find({}, { projection, batchSize: BATCH }), listedOf(mongo)))
+  const { shown, foreign } = sort(mongo, found.flat(), 0)
   const views = foreign.length > 0 ? await byHand.sessions(foreign) : undefined
   return [...shown, ...foreign.flatMap((id) => views?.get(id)?.overview ?? [])].sort(order).map(({ id, name }) => ({ id, name }))
 }
