@@ -33,7 +33,13 @@ export const bench = (): Promise<Bench> => (made ??= make())
 
 async function make(): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'epochtree-bench-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  process.once('exit', () => {
+    try {
+      rmSync(folder, { recursive: true, force: true })
+    } catch {
+      // Where an editor still writes, it stays: whoever ends this process must not be kept from that.
+    }
+  })
   // A folder kept from an earlier run saves the training while one works on a single test.
   const kept = process.env['EPOCHTREE_TEST_WORKSPACE']
   const [server, demo, opened] = await Promise.all([
