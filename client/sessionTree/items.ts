@@ -101,7 +101,9 @@ function teamItem(item: vscode.TreeItem, folder: FolderState): vscode.TreeItem {
   item.tooltip = new vscode.MarkdownString([`**${literal(label)}**`, ...details.map(literal)].join('\n\n'))
   item.iconPath = new vscode.ThemeIcon('debug-disconnect', new vscode.ThemeColor('charts.yellow'))
   item.contextValue = 'team'
-  item.command = { command: 'epochtree.showTeam', title: t('Show Team'), arguments: [{ dir: folder.dir }] }
+  // VS Code forgets a row's arguments when the row changes, and with them a click at that moment: a single folder is found without.
+  const several = (vscode.workspace.workspaceFolders?.length ?? 0) > 1
+  item.command = { command: 'epochtree.showTeam', title: t('Show Team'), ...(several ? { arguments: [{ dir: folder.dir }] } : {}) }
   item.accessibilityInformation = { label: [label, description, ...details].join('. ') }
   return item
 }

@@ -280,7 +280,7 @@ describe('a team', () => {
     it('says in one row that a password is missing, and what still works; there it can be given', async () => {
       ada = await person('ada', hers)
       const { page } = ada
-      const told = await away(page, /^MongoDB.* can not be used since/)
+      const told = await away(page, /^MongoDB and Elasticsearch can not be used since/)
       assert.match(told.description, /training goes on/)
       assert.match(told.spoken, /Sessions of others are shown as they were last seen here/)
       assert.deepEqual(await notifications(page), [])
