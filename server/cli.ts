@@ -28,7 +28,7 @@ import type { TeamConfig } from './storage/team/ports'
 import { parseMetric } from './tracking/reference'
 
 const acts = () => import('./cli/acts')
-const { collect, untold, lostWeights, examineTeam, fork, resume, train, demo, follow } = later(acts)
+const { collect, unbrought, untold, lostWeights, examineTeam, fork, resume, train, demo, follow } = later(acts)
 const {
   renderChanged,
   renderCheckout,
@@ -470,6 +470,11 @@ add({
       for (const { name } of await untold(db))
         process.stderr.write(
           `epochtree: ${safe(name, 90)} stays until the team knows that it is deleted: run \`epochtree push\`, then this again.\n`,
+        )
+      const waiting = options['keep'] ? (await unbrought(db)).length : 0
+      if (waiting > 0)
+        process.stderr.write(
+          `epochtree: the weights of ${waiting === 1 ? '1 epoch stay' : `${waiting} epochs stay`} until the team has them: run \`epochtree push\`, then this again.\n`,
         )
       return collect(db, place.dir, { dryRun, keep: options['keep'] as Keep | undefined })
     })

@@ -9,6 +9,7 @@ import type { CollectedJson } from '../protocol/model'
 import { documentBytes, removeDocuments } from '../storage/local/chunks'
 import type { LocalDatabase } from '../storage/local/database'
 import * as documents from '../storage/local/documents'
+import { step } from '../storage/local/handing'
 import * as stored from '../storage/local/sessions'
 import type { EpochRecord, SessionOverview } from '../storage/ports'
 import { best } from '../tracking/best'
@@ -201,6 +202,19 @@ function keptEpochs(db: LocalDatabase, all: readonly SessionOverview[], keep: Ke
   return kept
 }
 
+/** Epochs whose weights a team does not have yet: let go of here, they would be nowhere. */
+export const unbrought = (db: LocalDatabase, sessionId?: string): string[] =>
+  db.hasTeam
+    ? db
+        .all<{ id: string }>(
+          `SELECT epoch.id FROM epoch JOIN session ON session.id = epoch.session
+            WHERE (?1 IS NULL OR session.id = ?1) AND pulled IS NULL AND deleted IS NULL AND weights IS NOT NULL AND released = 0 AND coalesce(epoch.team, 0) < ?2`,
+          sessionId ?? null,
+          step.weights,
+        )
+        .map(({ id }) => id)
+    : []
+
 function release({ db, dir, dryRun, all, items, gone }: Sweep, keep: Keep) {
   const kept = keptEpochs(db, all, keep)
   for (const session of all) {
@@ -208,8 +222,9 @@ function release({ db, dir, dryRun, all, items, gone }: Sweep, keep: Keep) {
     const own = stored.epochs(db, { segments: [{ sessionId: session.id, from: 1, to: Number.MAX_SAFE_INTEGER }] })
     // Nothing that a resume starts from is ever let go of.
     const last = session.finished?.status === 'completed' ? undefined : own.findLast(({ weights, released }) => weights && !released)
+    const waiting = new Set(unbrought(db, session.id))
     const stays = ({ id, number }: EpochRecord) =>
-      kept.has(id) || id === last?.id || (keep.every !== undefined && number % keep.every === 0)
+      kept.has(id) || id === last?.id || waiting.has(id) || (keep.every !== undefined && number % keep.every === 0)
     const letGo = own.filter((epoch) => epoch.weights && !epoch.released && !stays(epoch))
     if (!letGo.length) continue
     for (const { id } of letGo) gone.add(db.get<{ row: number }>('SELECT row FROM epoch WHERE id = ?', id)!.row)

@@ -1,7 +1,7 @@
 /** What changes something or runs something, and its words: loaded apart, because a command that only looks needs none of it. */
 export * as changes from '../actions/changes'
 export { lostWeights } from '../actions/doctor'
-export { collect, untold } from '../actions/gc'
+export { collect, unbrought, untold } from '../actions/gc'
 export { fork, resume, train } from '../actions/newSession'
 export { demo } from './demo'
 export {

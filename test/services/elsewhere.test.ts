@@ -137,6 +137,23 @@ describe('what others trained', () => {
     assert.ok(epochs.every(({ weights }) => !weights.released))
   })
 
+  it('has its weights for others also where they are let go of here', async () => {
+    await adasSessions()
+    const late = train(dirOf('ada'), { name: 'late' })
+    for (let n = 0; n < 3; n++) late.epoch()
+    late.finish()
+    const released = async () => {
+      const { epochs } = await json<{ epochs: { weights: { released: boolean } }[] }>('ada', 'log', 'late', '--local')
+      return epochs.map(({ weights }) => weights.released)
+    }
+    const { err } = await run('ada', ['gc', '--keep', 'latest'])
+    assert.match(err, /the weights of 3 epochs stay until the team has them: run `epochtree push`/)
+    assert.deepEqual(await released(), [false, false, false])
+    await json('ada', 'push')
+    assert.equal((await run('ada', ['gc', '--keep', 'latest'])).err, '')
+    assert.equal((await released()).filter((one) => one).length, 2)
+  })
+
   it('does not come back where it was deleted and tidied up before others were told', async () => {
     await adasSessions()
     await json('ada', 'delete', 'net-2')
