@@ -1,5 +1,5 @@
 import { checkAborted } from '../../errors'
-import { passes } from './trouble'
+import { isUnreached, passes } from './trouble'
 
 /** How long a server that is away, or too busy, is waited for. */
 export interface Patience {
@@ -9,6 +9,8 @@ export interface Patience {
   readonly totalMs: number
 }
 export const PATIENCE: Patience = { idleMs: 30_000, totalMs: 60_000 }
+/** Where nobody takes a connection whoever waits is told sooner. */
+const UNREACHED_MS = 8000
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 8000
 
@@ -37,7 +39,8 @@ export async function patiently<Result>(work: () => Promise<Result>, { patience,
       }
       // Not all at one moment, when a server comes back to many.
       const now = pause * (0.5 + Math.random() / 2)
-      if (performance.now() - begun + now > patience.totalMs) throw error
+      const longest = isUnreached(error) ? Math.min(UNREACHED_MS, patience.totalMs) : patience.totalMs
+      if (performance.now() - begun + now > longest) throw error
       await rest(now, signal)
       pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
     }

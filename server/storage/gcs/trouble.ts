@@ -22,24 +22,15 @@ export class Broken extends Error {
 export class NoCredentials extends Error {}
 
 const BUSY = new Set([408, 429, 500, 502, 503, 504])
-const AWAY = new Set([
-  'EAI_AGAIN',
-  'ECONNABORTED',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTDOWN',
-  'EHOSTUNREACH',
-  'ENETDOWN',
-  'ENETRESET',
-  'ENETUNREACH',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ERR_STREAM_PREMATURE_CLOSE',
-])
+/** Nobody takes the connection. */
+const UNREACHED = ['EAI_AGAIN', 'ECONNREFUSED', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH']
+const AWAY = new Set([...UNREACHED, 'ECONNABORTED', 'ECONNRESET', 'ENETRESET', 'EPIPE', 'ETIMEDOUT', 'ERR_STREAM_PREMATURE_CLOSE'])
 
 /** Whether the same may go well when it is tried again. */
-export const passes = (error: unknown) =>
-  error instanceof Refusal ? BUSY.has(error.status) : AWAY.has((error as NodeJS.ErrnoException).code ?? '')
+export const passes = (error: unknown) => (error instanceof Refusal ? BUSY.has(error.status) : AWAY.has(codeOf(error)))
+/** Whether there is nobody who could be busy. */
+export const isUnreached = (error: unknown) => UNREACHED.includes(codeOf(error))
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? ''
 
 export interface Place {
   readonly bucket: string
