@@ -653,7 +653,8 @@ class Rounds {
       proxy.set({ kind: 'open' })
       await proxy.up()
     }
-    rmSync(this.#root, { recursive: true, force: true })
+    // What a killed command had started itself notices that a moment later, and may still write.
+    rmSync(this.#root, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 })
   }
 }
 
