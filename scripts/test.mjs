@@ -26,14 +26,14 @@ function suite(name, command, args, last) {
         child.kill('SIGKILL')
       }, OVERDUE_MS)
     })
-    child.on('close', () => clearTimeout(overdue))
     child.on('error', (error) => resolve({ end: `could not be started: ${error.message}`, text }))
-    child.on('close', (code, signal) =>
+    child.on('close', (code, signal) => {
+      clearTimeout(overdue)
       resolve({
         end: code === 0 ? undefined : signal ? `was ended by ${signal}` : `ended with status ${code}`,
         text: stripVTControlCharacters(text),
-      }),
-    )
+      })
+    })
   })
 }
 

@@ -116,16 +116,11 @@ function add<Answer>({ usage, about, example, reference, options: extend = (comm
   if (reference) takesReference.add(command.name())
 }
 
-function folderOf(options: Common): string {
-  const dir = findFolder(options.dir, process.cwd(), process.env)
-  makeFolder(dir)
-  return dir
-}
-
 async function open(options: Common): Promise<Place> {
   // What is started from here leaves it out as well.
   if (options.local) process.env['EPOCHTREE_STORE'] = 'local'
-  const dir = folderOf(options)
+  const dir = findFolder(options.dir, process.cwd(), process.env)
+  makeFolder(dir)
   const servers = mayHaveTeam(dir, process.env) ? await readTeam(dir) : undefined
   const local = new LocalStores(dir, process.env, servers ? { team: true } : {})
   return { dir, local, servers, stores: servers ? await openWithTeam(local, servers) : local }

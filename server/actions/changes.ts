@@ -18,7 +18,7 @@ import { makeFolders } from '../folder'
 import { engineOf, statusOf } from '../journal/liveness'
 import { checkName } from '../journal/marks'
 import { isObject } from '../json'
-import { folders, readText } from '../journal/runFiles'
+import { folders, LARGEST_SESSION_FILE, readText } from '../journal/runFiles'
 import type { CheckoutJson, SessionJson } from '../protocol/model'
 import { findSession, resolve } from '../references'
 import { type Context, graphOf, sessionJson } from '../requests'
@@ -60,7 +60,6 @@ export function checkHere({ name, team }: SessionOverview, done: 'stopped' | 're
   throw new EpochtreeError('bad-argument', `${name} is trained ${where}, so it can't be ${done} here. ${remedy}`)
 }
 
-const LARGEST_SESSION = 8 * 1024 * 1024
 const LOOKED_EVERY_MS = 250
 
 /**
@@ -107,7 +106,7 @@ export async function stop(context: Context, text: string, graceSeconds: number,
 /** Whether a session was brought here from a team: its own engine writes on elsewhere. */
 export function wasPulled(dir: string, id: string): boolean {
   const path = join(folders(dir).run(id), 'session.json')
-  const file: unknown = existsSync(path) ? JSON.parse(readText(path, LARGEST_SESSION)) : undefined
+  const file: unknown = existsSync(path) ? JSON.parse(readText(path, LARGEST_SESSION_FILE)) : undefined
   return isObject(file) && isObject(file['pulled'])
 }
 

@@ -89,16 +89,18 @@ function neededUpTo(db: LocalDatabase, sessionId: string, all: readonly SessionO
 }
 
 /** Sessions whose deletion a team was not told of yet: without them nobody could tell it, and there they would stay. */
-export const untold = (db: LocalDatabase): { readonly id: string; readonly name: string }[] =>
+export const untold = (db: LocalDatabase, sessionId?: string): { readonly name: string }[] =>
   db.hasTeam
-    ? db.all<{ id: string; name: string }>(
-        "SELECT id, name FROM session WHERE deleted IS NOT NULL AND team IS NOT NULL AND pulled IS NULL AND json_extract(marks, '$.agreed.deleted') IS NULL",
+    ? db.all<{ name: string }>(
+        `SELECT name FROM session WHERE ${sessionId === undefined ? '' : 'id = ? AND'} deleted IS NOT NULL AND team IS NOT NULL AND pulled IS NULL
+          AND json_extract(marks, '$.agreed.deleted') IS NULL`,
+        ...(sessionId === undefined ? [] : [sessionId]),
       )
     : []
 
 function collectDeleted({ db, dir, dryRun, all, items, freed, gone, removed }: Sweep, session: SessionOverview) {
   const { run: runOf } = folders(dir)
-  if (statusOf(session, runOf) === 'running' || untold(db).some(({ id }) => id === session.id)) return
+  if (statusOf(session, runOf) === 'running' || untold(db, session.id).length > 0) return
   const run = runOf(session.id)
   const documentsFreed = db.transaction(() => {
     // Looked at again under the lock: it may have been restored, or forked, since.
@@ -208,8 +210,9 @@ export const unbrought = (db: LocalDatabase, sessionId?: string): string[] =>
     ? db
         .all<{ id: string }>(
           `SELECT epoch.id FROM epoch JOIN session ON session.id = epoch.session
-            WHERE (?1 IS NULL OR session.id = ?1) AND pulled IS NULL AND deleted IS NULL AND weights IS NOT NULL AND released = 0 AND coalesce(epoch.team, 0) < ?2`,
-          sessionId ?? null,
+            WHERE ${sessionId === undefined ? '' : 'session.id = ? AND'} pulled IS NULL AND deleted IS NULL AND weights IS NOT NULL AND released = 0
+              AND coalesce(epoch.team, 0) < ?`,
+          ...(sessionId === undefined ? [] : [sessionId]),
           step.weights,
         )
         .map(({ id }) => id)

@@ -83,6 +83,9 @@ export function removeQuietly(path: string) {
   }
 }
 
+/** Bytes of session.json, and of what people decided beside it. */
+export const LARGEST_SESSION_FILE = 8 * 1024 * 1024
+
 export const readText = (path: string, most: number): string => {
   if (lstatSync(path).size > most) throw new Error(`it is larger than ${most} bytes`)
   return readFileSync(path, 'utf8')

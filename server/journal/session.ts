@@ -6,12 +6,11 @@ import type { LocalDatabase } from '../storage/local/database'
 import { mendName } from '../tracking/reference'
 import { reserveName, unreservedName } from './names'
 import { forget, report } from './problems'
-import { folders, readText, signature, tryWriting, writeDurably } from './runFiles'
+import { folders, LARGEST_SESSION_FILE, readText, signature, tryWriting, writeDurably } from './runFiles'
 import * as schema from './schema'
 
 /** What a date can hold. */
 const LATEST_SECONDS = 8.64e12
-const LARGEST_SESSION_FILE = 8 * 1024 * 1024
 export const TOO_DEEP = 'It is nested deeper than 100 levels and was passed over.'
 
 /** False when the folder holds no session (yet). */

@@ -6,7 +6,7 @@ import { NOTHING, placeSteps, placeTimes } from '../../server/tracking/places'
 import { checkCurve, type Lying } from '../contract/curves'
 import { startHttpProxy } from './proxy'
 import { elastic, elasticAt } from './servers'
-import { epochId, history, resolve, SESSION } from './trained'
+import { columnsOf, history, resolve, SESSION } from './trained'
 
 const EPOCHS = 1500
 const [loss, acc, rare] = ['train/loss', 'val/acc', 'val/rare'].map((name) => {
@@ -50,14 +50,9 @@ function columns(all: readonly Logged[]): DocumentColumns[] {
   return Array.from(curves.values(), (points) => {
     const { metric, epoch, step } = points[0]!
     return {
-      kind: 'metric',
-      epochId: epochId(epoch),
-      sessionId: SESSION,
-      number: epoch,
-      source: '',
+      ...columnsOf(epoch),
       ...metric,
       level: step === null ? 1 : 0,
-      from: 0,
       steps: step === null ? null : Float64Array.from(points, (point) => point.step!),
       values: Float64Array.from(points, ({ value }) => value),
       times: Float64Array.from(points, ({ time }) => time),
@@ -168,14 +163,9 @@ describe('curves of very many epochs in Elasticsearch that are no numbers any mo
         for (let i = 0; i < metrics; i++)
           for (const level of levels)
             yield {
-              kind: 'metric',
-              epochId: epochId(number),
-              sessionId: SESSION,
-              number,
-              source: '',
+              ...columnsOf(number),
               ...metric(i),
               level,
-              from: 0,
               steps: level === 0 ? new Float64Array([number]) : null,
               values: number === 1 ? new Float64Array([1]) : NAN,
               times: new Float64Array([1000 + number]),

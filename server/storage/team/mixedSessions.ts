@@ -186,10 +186,7 @@ export class MixedSessions implements SessionStore {
 
   readonly count: SessionStore['count'] = async (segments) => {
     const pieces = await this.#where.cutSegments(segments)
-    const counts = await Promise.all(
-      pieces.map(({ here, segments: own }) => (here ? this.#local.count(own) : sum(own.map((segment) => this.#countThere(segment))))),
-    )
-    return counts.reduce((all, n) => all + n, 0)
+    return sum(pieces.map(({ here, segments: own }) => (here ? this.#local.count(own) : sum(own.map((one) => this.#countThere(one))))))
   }
 
   /** Of a session as a whole the list tells it. What lies before its last epoch does not change any more. */
