@@ -241,7 +241,7 @@ describe('the comparison page', () => {
     await frame.getByRole('menuitem', { name: 'Select', exact: true }).press('Enter')
     await until('the tree to show it', isSelected)
     await command(page, 'Epochtree: Follow the Newest Epoch')
-    await choices(page)
+    await until('the sessions', async () => (await choices(page)).some(({ text }) => text === 'digits'))
     await answer(page, 'digits')
     await until('the tree to let it go', async () => !(await isSelected()))
     await menuOf('digits@14')

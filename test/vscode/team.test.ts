@@ -344,6 +344,8 @@ describe('a team', () => {
     it('lets the second person fork and train on, and the first sees it, without a click', async () => {
       const { page } = bob
       await command(page, 'Epochtree: Quick Fork: Three Questions...')
+      // A list that has nothing yet takes no answer.
+      await until('the sessions', async () => (await choices(page)).some(({ text }) => text === 'digits'))
       await answer(page, 'digits')
       await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
       await page.keyboard.type('30')
