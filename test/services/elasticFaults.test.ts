@@ -225,6 +225,29 @@ describe('Elasticsearch', () => {
     })
   })
 
+  it('in whose place an empty one stands is made ready once more', async () => {
+    const proxy = await startHttpProxy(url)
+    try {
+      const config = elasticAt(url)
+      const documents = opened({ ...config, node: proxy.url })
+      const mappings = async () =>
+        (await raw('GET', `/${config.prefix}*/_mapping`)).body as Record<string, { mappings: { dynamic?: string } }>
+      await documents.write(trained(1, 5))
+      for (const index of Object.keys(await mappings())) await raw('DELETE', `/${index}`)
+      await raw('DELETE', `/_index_template/${config.prefix}`)
+      void proxy.inject((_, path) => path.includes('_bulk'), { status: 403, body: '{}' }, 1)
+      await assert.rejects(documents.write(trained(1, 5)))
+      assert.deepEqual(await documents.write(trained(1, 5)), { written: 5, known: 0 })
+      assert.deepEqual(
+        Object.values(await mappings()).map(({ mappings: { dynamic } }) => dynamic),
+        ['strict'],
+      )
+      assert.deepEqual([...(await documents.count(ids(1))).values()], [5])
+    } finally {
+      await proxy.close()
+    }
+  })
+
   it('takes what one team writes at once, from several machines, once', async () => {
     const config = elasticAt(url)
     const all = await Promise.all([1, 2, 3].map(() => opened(config).write(trained(30, 100))))

@@ -372,6 +372,17 @@ describe('sessions in MongoDB', () => {
       assert.deepEqual((await team.changes(at, false)).sessionIds, [S])
     })
 
+    it('tell of what something else wrote while nobody looked', async () => {
+      await team.prepare()
+      await put(S, [], 0)
+      const { at } = await team.changes()
+      await plain.collection('TrainingSession').insertOne({ _id: oid(1), epochs: [], weightsId: null, modelName: 'net' })
+      const later = open()
+      const told = await later.changes(at, false)
+      assert.ok(told.sessionIds.includes(id(1)), told.sessionIds.join())
+      assert.deepEqual((await later.changes(told.at, false)).sessionIds, [])
+    })
+
     it('tell another database, and one that was emptied', async () => {
       await team.prepare()
       await put(S, [], 0)

@@ -7,7 +7,7 @@ const made: Decisions = { name: 'net', selected: null, tags: ['a'], deleted: nul
 const decisions: fc.Arbitrary<Decisions> = fc.record({
   name: fc.constantFrom('net', 'other', 'third'),
   selected: fc.constantFrom(null, E(1), E(2)),
-  tags: fc.constantFrom(['a'], ['a', 'b'], []),
+  tags: fc.subarray(['a', 'b', 'c']),
   deleted: fc.constantFrom(null, 1, 2),
 })
 
@@ -22,15 +22,26 @@ describe('decisions on both sides', () => {
     })
   })
 
+  it('keep the tags that either side added, without those that either took away', () => {
+    const here = { ...made, tags: ['mine', 'a'] }
+    const there = { ...made, tags: ['b', 'theirs'] }
+    const tags = ['mine', 'theirs']
+    assert.deepEqual(agree(here, { ...made, tags: ['a', 'b'] }, there), { there: { tags }, here: { tags }, agreed: { ...made, tags } })
+  })
+
   it('agree once each has done its part, whatever they were', () => {
     fc.assert(
       fc.property(decisions, decisions, decisions, (here, before, there) => {
         const found = agree(here, before, there)
         assert.deepEqual({ ...here, ...found.here }, found.agreed)
         assert.deepEqual({ ...there, ...found.there }, found.agreed)
-        for (const field of ['name', 'selected', 'tags', 'deleted'] as const) {
+        for (const field of ['name', 'selected', 'deleted'] as const) {
           const [mine, base, theirs] = [here, before, there].map((one) => JSON.stringify(one[field]))
           assert.equal(JSON.stringify(found.agreed[field]), mine === base ? theirs : mine)
+        }
+        for (const tag of ['a', 'b', 'c']) {
+          const [mine, base, theirs] = [here, before, there].map(({ tags }) => tags.includes(tag))
+          assert.equal(found.agreed.tags.includes(tag), mine === base ? theirs : mine)
         }
         // Nothing is left to be done.
         assert.deepEqual(agree(found.agreed, found.agreed, found.agreed), { there: {}, here: {}, agreed: found.agreed })

@@ -15,6 +15,9 @@ import { aggregate } from './search'
 import { Server } from './server'
 import * as upkeep from './upkeep'
 
+/** So long what was looked at holds, and no longer than the server answers: an empty one may have taken its place, and would make an index without our mapping. */
+const PREPARED_MS = 60_000
+
 /** The team's documents in Elasticsearch. `resolve` tells which epochs of a scope are visible, in the order of history. */
 export function openElastic(config: TeamConfig['elastic'], resolve: Resolve, more: Partial<Limits> = {}): TeamDocuments {
   const { prefix } = config
@@ -23,9 +26,9 @@ export function openElastic(config: TeamConfig['elastic'], resolve: Resolve, mor
   const limits = { ...LIMITS, ...more }
   const server = new Server(config, limits)
   const search = { prefix, server, limits }
-  /** Indices that were looked at. */
+  /** Indices that were looked at since then. */
   const prepared = new Set<string>()
-  let hasTemplate = false
+  let preparedAt = Number.NEGATIVE_INFINITY
 
   const epochsOf = async (scope: Scope, signal?: AbortSignal): Promise<readonly Epoch[]> => {
     checkAborted(signal)
@@ -33,8 +36,9 @@ export function openElastic(config: TeamConfig['elastic'], resolve: Resolve, mor
     return (await resolve(scope)).filter(({ id }) => isId(id) && !seen.has(id) && seen.add(id))
   }
   const prepare = async (signal?: AbortSignal) => {
+    prepared.clear()
     await prepareTemplate(server, prefix, signal)
-    hasTemplate = true
+    preparedAt = performance.now()
   }
   const read = async (scopes: readonly Scope[], split: string, fields: readonly string[], signal?: AbortSignal) => {
     const resolved = await Promise.all(scopes.map(async (scope) => ({ scope, epochs: await epochsOf(scope, signal) })))
@@ -44,8 +48,13 @@ export function openElastic(config: TeamConfig['elastic'], resolve: Resolve, mor
   return {
     prepare,
     write: async (columns, options = {}) => {
-      if (!hasTemplate) await prepare(options.signal)
-      return write(server, prefix, prepared, columns, options)
+      if (performance.now() - preparedAt > PREPARED_MS) await prepare(options.signal)
+      try {
+        return await write(server, prefix, prepared, columns, options)
+      } catch (error) {
+        preparedAt = Number.NEGATIVE_INFINITY
+        throw error
+      }
     },
     async *read(epochIds, signal) {
       yield* upkeep.read(search, await epochsOf({ epochIds }, signal), signal)

@@ -142,13 +142,14 @@ export class Follower {
   }
 
   async #everything(whole: boolean): Promise<string[]> {
-    const remembered = this.#n - REMEMBERED
-    const [found] = await Promise.all([this.#changed('TrainingSession', whole ? undefined : remembered), this.#lookByHand()])
+    // Whoever reads all of it next needs no ids, and later hears once more of what changed lately. That is no harm.
+    if (!whole) return []
+    const [found] = await Promise.all([this.#changed('TrainingSession'), this.#lookByHand()])
     this.#note(
-      found.filter(({ change }) => change > remembered),
+      found.filter(({ change }) => change > this.#n - REMEMBERED),
       false,
     )
-    return whole ? found.map(({ id }) => id) : []
+    return found.map(({ id }) => id)
   }
 
   async #since(version: number, moved: boolean): Promise<string[]> {
@@ -191,16 +192,15 @@ export class Follower {
     )
   }
 
-  /** Who writes by hand counts nothing, so such sessions are looked at now and then. */
+  /** Who writes by hand counts nothing, so such sessions are looked at now and then; at first all of them count as changed, because nobody knows since when. */
   async #lookByHand() {
     const known = this.#hand
     if (known && performance.now() - known.at < HAND_MS) return
     const sessions = await this.#byHand.sessions()
     const prints = new Map([...sessions].map(([id, { overview }]) => [id, JSON.stringify(overview)]))
     this.#hand = { at: performance.now(), prints }
-    if (!known) return
-    const ids = new Set([...known.prints.keys(), ...prints.keys()])
-    const fresh = [...ids].filter((id) => known.prints.get(id) !== prints.get(id))
+    const ids = new Set([...(known?.prints.keys() ?? []), ...prints.keys()])
+    const fresh = [...ids].filter((id) => known?.prints.get(id) !== prints.get(id))
     if (fresh.length === 0) return
     this.#version++
     for (const id of fresh) this.#seen.set(id, { change: this.#n, version: this.#version })

@@ -15,19 +15,26 @@ export interface Agreement {
 
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
 
-/** Field by field: what one side decided since both agreed goes to the other. Where both did, what was decided here counts. */
+/** Field by field: what one side decided since both agreed goes to the other. Where both did, what was decided here counts; of tags each side's own changes do. */
 export function agree(here: Decisions, before: Agreed, there: Decisions): Agreement {
   const toThere: Record<string, unknown> = {}
   const toHere: Record<string, unknown> = {}
   const agreed: Record<string, unknown> = {}
   for (const field of ['name', 'selected', 'tags', 'deleted'] as const) {
     const mine = !same(here[field], before[field]) || same(here[field], there[field])
-    agreed[field] = mine ? here[field] : there[field]
-    if (same(here[field], there[field])) continue
-    if (mine) toThere[field] = here[field]
-    else toHere[field] = there[field]
+    const holds = !mine ? there[field] : field === 'tags' ? joinTags(here.tags, before.tags, there.tags) : here[field]
+    agreed[field] = holds
+    if (!same(holds, there[field])) toThere[field] = holds
+    if (!same(holds, here[field])) toHere[field] = holds
   }
   return { there: toThere, here: toHere, agreed: agreed as unknown as Decisions }
+}
+
+/** What either side added or took away since both agreed. */
+function joinTags(here: readonly string[], before: readonly string[] | undefined, there: readonly string[]): readonly string[] {
+  if (!before) return here
+  const kept = here.filter((tag) => there.includes(tag) || !before.includes(tag))
+  return [...kept, ...there.filter((tag) => !here.includes(tag) && !before.includes(tag))]
 }
 
 const LONGEST_NAME = 10_000
