@@ -28,9 +28,7 @@ export function teamLike(stores: LocalStores): Team {
     config: CONFIG,
     sessions: others<TeamSessions>({
       ...sessions,
-      async *newest() {
-        yield (await sessions.sessions({ deleted: true })).toReversed()
-      },
+      newest: async (limit) => (await sessions.sessions({ deleted: true })).toReversed().slice(0, limit),
       check: nothing,
       close: nothing,
     }),

@@ -27,7 +27,7 @@ export function openMongo(config: TeamConfig['mongo'], { large, patience }: Mong
   const writes = new Writes(mongo, byHand)
   return {
     sessions: (options) => sessions.sessions(mongo, byHand, options),
-    newest: (size, deleted) => sessions.newest(mongo, byHand, size, deleted),
+    newest: (limit, deleted) => sessions.newest(mongo, byHand, limit, deleted),
     changes: (since, ids) => follower.changes(since, ids),
     names: () => sessions.names(mongo, byHand),
     session: (id) => sessions.session(mongo, byHand, id),

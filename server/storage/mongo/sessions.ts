@@ -11,7 +11,6 @@ import { damage, LISTED, type ListedSession, listedSession, parse, sessionDetail
 /** After its last sign of life, which comes once a minute. */
 const ALIVE_SECONDS = 180
 const BATCH = 2000
-const LARGEST_PAGE = 8000
 const ONE_BY_ONE = 8
 /** Settings may be nested a hundred levels deep, and lie in two more. */
 const DEEPEST_DETAILS = 102
@@ -107,40 +106,24 @@ export async function sessions(
       mongo.ask((db) => keep(db.collection('TrainingSession').find(one, { projection: LISTED, batchSize: BATCH }), listedOf(mongo))),
     ),
   ])
-  const { shown, foreign } = sort(mongo, found.flat(2), offset)
-  if (foreign.length > 0) {
-    const views = await byHand.sessions(foreign)
-    for (const id of foreign) {
-      const view = views.get(id)
-      if (view) shown.push(view.overview)
-    }
-  }
+  const shown = await shownOf(mongo, byHand, found.flat(2), offset)
   return (ids && !deleted ? shown.filter(({ deletedAt }) => deletedAt === null) : shown).sort(order)
 }
 
-/** All sessions, the newest first, as they come: the first page is small, and each later one four times as large, so that there are few questions. */
-export async function* newest(mongo: Mongo, byHand: ByHand, first: number, deleted = false): AsyncGenerator<readonly SessionOverview[]> {
-  const { offset } = await mongo.connection.clock()
+/** So many of the newest, the newest first. */
+export async function newest(mongo: Mongo, byHand: ByHand, limit: number, deleted = false): Promise<SessionOverview[]> {
   // What has another kind of id lies before and behind those.
-  let last: Document = { $lte: LAST_ID }
-  for (let size = first; ; size = Math.max(size, Math.min(4 * size, LARGEST_PAGE))) {
-    const filter: Document = { ...(deleted ? {} : { deletedAt: null }), _id: last }
-    const found = await mongo.ask((db) =>
+  const filter: Document = { ...(deleted ? {} : { deletedAt: null }), _id: { $lte: LAST_ID } }
+  const [{ offset }, found] = await Promise.all([
+    mongo.connection.clock(),
+    mongo.ask((db) =>
       keep(
-        db.collection('TrainingSession').find(filter, { projection: LISTED, batchSize: size, limit: size, sort: { _id: -1 } }),
-        (document) => ({ id: document['_id'] as ObjectId, listed: listedOf(mongo)(document) }),
+        db.collection('TrainingSession').find(filter, { projection: LISTED, batchSize: limit, limit, sort: { _id: -1 } }),
+        listedOf(mongo),
       ),
-    )
-    const { shown, foreign } = sort(
-      mongo,
-      found.flatMap(({ listed }) => listed),
-      offset,
-    )
-    const views = foreign.length > 0 ? await byHand.sessions(foreign) : undefined
-    yield [...shown, ...foreign.flatMap((id) => views?.get(id)?.overview ?? [])].sort((a, b) => order(b, a))
-    if (found.length < size) return
-    last = { $lt: found.at(-1)!.id }
-  }
+    ),
+  ])
+  return (await shownOf(mongo, byHand, found.flat(), offset)).sort((a, b) => order(b, a))
 }
 
 /** What a list tells of a session, if its document is whole enough. */
@@ -153,8 +136,8 @@ const listedOf =
     return []
   }
 
-/** Those that Epochtree wrote, and the ids of those that something else did. */
-function sort(mongo: Mongo, found: readonly ListedSession[], offset: number): { shown: SessionOverview[]; foreign: string[] } {
+/** Those that Epochtree wrote, then those that something else did. */
+async function shownOf(mongo: Mongo, byHand: ByHand, found: readonly ListedSession[], offset: number): Promise<SessionOverview[]> {
   const shown: SessionOverview[] = []
   const foreign: string[] = []
   for (const value of found) {
@@ -167,15 +150,15 @@ function sort(mongo: Mongo, found: readonly ListedSession[], offset: number): { 
     mongo.keepOrigin(one)
     shown.push(one)
   }
-  return { shown, foreign }
+  if (foreign.length === 0) return shown
+  const views = await byHand.sessions(foreign)
+  return [...shown, ...foreign.flatMap((id) => views.get(id)?.overview ?? [])]
 }
 
 export async function names(mongo: Mongo, byHand: ByHand): Promise<SessionName[]> {
   const projection = { name: 1, modelName: 1, createdAt: 1, format: 1 }
   const found = await mongo.ask((db) => keep(db.collection('TrainingSession').find({}, { projection, batchSize: BATCH }), listedOf(mongo)))
-  const { shown, foreign } = sort(mongo, found.flat(), 0)
-  const views = foreign.length > 0 ? await byHand.sessions(foreign) : undefined
-  return [...shown, ...foreign.flatMap((id) => views?.get(id)?.overview ?? [])].sort(order).map(({ id, name }) => ({ id, name }))
+  return (await shownOf(mongo, byHand, found.flat(), 0)).sort(order).map(({ id, name }) => ({ id, name }))
 }
 
 const WHOLE = { ...LISTED, details: 1, told: 1 }

@@ -143,10 +143,7 @@ export class Known {
       return fresh.map(({ id }) => id)
     }
     if (all) {
-      for await (const page of source.newest(FIRST, true)) {
-        part(take(page))
-        break
-      }
+      part(take(await source.newest(FIRST, true)))
       part(take(await source.sessions({ deleted: true })))
     } else
       for (let from = 0; from < sessionIds.length; from += PAGE)

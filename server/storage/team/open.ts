@@ -46,7 +46,7 @@ function together(resolve: (scope: Scope) => Promise<readonly Resolved[]>): Reso
 export function openTeam(config: TeamConfig, places: TeamPlaces, watched = new Watched(), { mongo, elastic, gcs } = adapters): Team {
   const weights = watched.port<TeamWeights>('Google Cloud Storage', () => gcs(config.gcs, places), { streams: ['list'], here: ['path'] })
   const sessions = watched.port<TeamSessions>('MongoDB', () => mongo(config.mongo, { large: weights }), {
-    streams: ['newest', 'removeGraphs'],
+    streams: ['removeGraphs'],
   })
   const resolve = together(async (scope) => (await sessions.epochs(scope)).map(({ id, number, sessionId }) => ({ id, number, sessionId })))
   const documents = watched.port<TeamDocuments>('Elasticsearch', () => elastic(config.elastic, resolve), { streams: ['read'] })

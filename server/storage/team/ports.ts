@@ -115,8 +115,8 @@ export interface TeamSessions extends SessionStore {
    * not above the session's last is only brought up to date.
    */
   putEpoch(epoch: EpochUpload): Promise<void>
-  /** All sessions, the newest first, in pages, of which the first has so many, and is there long before the last. */
-  newest(size: number, deleted?: boolean): AsyncIterable<readonly SessionOverview[]>
+  /** So many of the newest sessions, the newest first: they are there long before all are. */
+  newest(limit: number, deleted?: boolean): Promise<readonly SessionOverview[]>
   /** As of every store; where all sessions would be told, their ids are left out without `ids`. */
   changes(since?: StoreVersion, ids?: boolean): Promise<Changes>
   /** A decision that holds only if nobody decided otherwise since `version`; undefined where somebody did. */

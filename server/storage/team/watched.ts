@@ -19,6 +19,11 @@ const STATES: Partial<Record<string, ServerState['state']>> = {
   'server-damaged': 'refused',
 }
 
+/** Methods of a port that answer part by part. */
+type Streams<Port> = {
+  [Name in keyof Port & string]: Port[Name] extends (...args: never[]) => AsyncIterable<unknown> ? Name : never
+}[keyof Port & string]
+
 /** What the answers of a team's servers tell about them. */
 export class Watched {
   readonly #states = new Map<ServerName, ServerState>()
@@ -69,10 +74,7 @@ export class Watched {
   port<Port extends object>(
     name: ServerName,
     open: () => Promise<Port>,
-    {
-      streams = [],
-      here = [],
-    }: { readonly streams?: readonly (keyof Port & string)[]; readonly here?: readonly (keyof Port & string)[] } = {},
+    { streams = [], here = [] }: { readonly streams?: readonly Streams<Port>[]; readonly here?: readonly (keyof Port & string)[] } = {},
   ): Port & { close(): Promise<void> } {
     let opened: Promise<Port> | undefined
     const port = () =>
