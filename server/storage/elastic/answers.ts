@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { createGunzip } from 'node:zlib'
 
 /** What goes wrong with an answer, named as the client names its errors. */
-class Unread extends Error {
+export class Unread extends Error {
   override readonly name: 'DeserializationError' | 'ConnectionError' | 'TooLarge'
   constructor(name: Unread['name'], message: string) {
     super(message)

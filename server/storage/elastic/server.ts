@@ -5,7 +5,7 @@ import type { Client } from '@elastic/elasticsearch'
 import { checkAborted, EpochtreeError } from '../../errors'
 import type { TeamConfig } from '../team/ports'
 import { pause } from './pause'
-import { readAnswer } from './answers'
+import { readAnswer, Unread } from './answers'
 import { reasonOf, refusal, refused, type Shown } from './refusals'
 import type { Limits } from './scopes'
 
@@ -66,8 +66,13 @@ export class Server implements Shown {
     checkAborted(signal)
     const client = await this.#opened()
     const late = AbortSignal.timeout(timeout)
-    try {
-      const answer = await client.transport.request<Readable>(
+    const ended = AbortSignal.any(signal ? [signal, late] : [late])
+    const answer = async () => {
+      const {
+        statusCode,
+        headers,
+        body: sent,
+      } = await client.transport.request<Readable>(
         {
           method,
           path,
@@ -76,14 +81,17 @@ export class Server implements Shown {
           ...(lines === undefined ? {} : { bulkBody: lines }),
         },
         // The client knows one time for all requests, and only until an answer begins. And what it does to a signal must not reach other requests.
-        { meta: true, asStream: true, headers: PACKED, signal: AbortSignal.any(signal ? [signal, late] : [late]) },
+        { meta: true, asStream: true, headers: PACKED, signal: AbortSignal.any([ended]) },
       )
-      const status = answer.statusCode
-      const header = (name: string) => String(answer.headers[name] ?? '').toLowerCase()
-      const told = await readAnswer(answer.body, {
-        type: header('content-type'),
-        encoding: header('content-encoding'),
-        most: this.#limits.bytes,
+      const header = (name: string) => String(headers[name] ?? '').toLowerCase()
+      const told = await readAnswer(sent, { type: header('content-type'), encoding: header('content-encoding'), most: this.#limits.bytes })
+      return { status: statusCode, told }
+    }
+    try {
+      const { status, told } = await answer().catch((error: unknown) => {
+        // The client sends anew what it got no answer to, and nothing where that broke off. Every request of ours can be repeated.
+        if (!(error instanceof Unread) || error.name !== 'ConnectionError' || ended.aborted) throw error
+        return answer()
       })
       if (status >= 400 && !allowed.includes(status)) throw refused(`Elasticsearch at ${this.node}`, status, reasonOf(told))
       return { status, body: told }
