@@ -1,8 +1,6 @@
-import { globSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import Mocha from 'mocha'
-import { root } from '../../scripts/vscode/root'
+import { runSuite } from '../../scripts/vscode/suite'
 import { endWith } from '../../scripts/vscode/verdict'
 import { bench, endBench, results } from './bench'
 import { rootHooks } from './editor'
@@ -14,24 +12,18 @@ process.on('disconnect', () => process.exit(1))
 
 async function main(): Promise<number> {
   rmSync(results, { recursive: true, force: true })
-  // Where no one is there to look, one more try, which is told: by hand a test that fails once has failed.
-  const retries = process.env['CI'] ? 1 : 0
-  const mocha = new Mocha({ timeout: 120_000, retries, rootHooks, ...(values.grep === undefined ? {} : { grep: values.grep }) })
-  // A team's servers take a while to fetch, and Go and Java: only who asks for them, as `npm run test:services` does, has them.
-  const wantsTeam = /\bteam\b/.test(values.grep ?? '')
-  // By their sources: what was built of a test that is gone may still lie there.
-  for (const file of globSync('test/vscode/**/*.test.ts', { cwd: root }).sort())
-    if (wantsTeam || !/\bteam\.test\.ts$/.test(file)) mocha.addFile(join(root, 'out', `${file.slice(0, -'.ts'.length)}.js`))
   await bench()
   try {
-    await mocha.loadFilesAsync()
-    const { passes, failures, pending } = await new Promise<Mocha.Stats>((done) => {
-      const runner = mocha.run(() => done(runner.stats!))
-      runner.on('retry', (test: Mocha.Runnable, error: Error) => console.log(`    tried again: ${test.fullTitle()} (${error.message})`))
+    // A team's servers take a while to fetch, and Go and Java: only who asks for them, as `npm run test:services` does, has them.
+    const wantsTeam = /\bteam\b/.test(values.grep ?? '')
+    const status = await runSuite('test/vscode', {
+      timeout: 120_000,
+      rootHooks,
+      grep: values.grep,
+      chosen: (file) => wantsTeam || !/\bteam\.test\.ts$/.test(file),
     })
-    console.log(`${passes} passed, ${failures} failed, ${pending} skipped`)
-    if (failures > 0) console.log(`Pictures and logs of the failures: ${results}`)
-    return failures === 0 && passes > 0 ? 0 : 1
+    if (status > 0) console.error(`Pictures and logs of the failures: ${results}`)
+    return status
   } finally {
     await endBench()
   }
