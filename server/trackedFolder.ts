@@ -81,6 +81,8 @@ export class TrackedFolder implements Context {
   readonly #events: FolderEvents
   readonly #follower: Follower
   readonly #best = new Map<string, Best>()
+  /** Sessions elsewhere, as they are now, in which no metric was found: the servers are not asked again with each list. */
+  readonly #without = new WeakSet<Followed>()
   readonly #searching = new Set<string>()
   readonly #loaded: Promise<void>
   /** Why a team that is set can't be asked. */
@@ -278,6 +280,7 @@ export class TrackedFolder implements Context {
     const known = this.#best.get(id)
     if (known?.upTo.id === newest) return known.main
     if (!session.team?.elsewhere && (known || !this.#beginsElsewhere(session))) return this.#findMain(session, newest, known)
+    if (this.#without.has(session)) return null
     // The team's servers are asked beside the list.
     this.#later(id, () => this.#inTurn(() => this.#findMain(session, newest, known)))
     return known?.main ?? null
@@ -312,7 +315,10 @@ export class TrackedFolder implements Context {
     try {
       const last = await this.stores.documents.last({ epochIds: [newest] })
       const metric = known?.metric ?? this.#chooseMetric(last)
-      if (!metric) return null
+      if (!metric) {
+        this.#without.add(session)
+        return null
+      }
       const name = formatMetric(metric)
       const direction = directionOf(name)
       const value = last.find((one) => formatMetric(one) === name)?.value
