@@ -56,6 +56,7 @@ export class Follower {
   #pending = false
   #woken: () => void = () => {}
   #verifying: Promise<unknown> | undefined
+  #verifyAgain = false
   #running: Promise<void> | undefined
   #troubled = false
   #hasRuns = false
@@ -120,6 +121,7 @@ export class Follower {
         if (due) unfinished = now
         const ids = [...new Set([...this.#touched, ...(due ? this.#unfinished() : [])])]
         this.#touched.clear()
+        let looked = true
         if (this.#options.ingest !== false) {
           if (now - all >= allEveryMs) {
             all = now
@@ -130,10 +132,12 @@ export class Follower {
               ...(this.#options.progress ? { progress: this.#options.progress } : {}),
             })
           } else if (ids.length) await this.#stores.ingest({ only: ids, verify: false, signal })
+          else looked = false
         } else all = now
-        await this.#refresh()
+        const changed = await this.#refresh()
         if (all === now) this.#expectYoung()
-        this.#verify()
+        // Whoever hands on to a team notes in the store that it lives: that alone begins no threads.
+        if (looked || changed) this.#verify()
         this.#troubled = false
       } catch (error) {
         if (!signal.aborted && !this.#troubled) this.#options.trouble?.(error)
@@ -149,18 +153,23 @@ export class Follower {
 
   /** Weights are hashed beside the following, so that metrics never wait for gigabytes. */
   #verify() {
-    if (this.#verifying || this.#options.ingest === false) return
+    if (this.#options.ingest === false) return
+    // What came meanwhile has its turn afterwards.
+    this.#verifyAgain = this.#verifying !== undefined
+    if (this.#verifying) return
     this.#verifying = this.#stores
       .ingest({ only: [], verify: true, signal: this.#stopped.signal })
       .catch((error: unknown) => (this.#stopped.signal.aborted ? undefined : this.#options.trouble?.(error)))
       .then(async () => {
         this.#verifying = undefined
-        if (!this.#stopped.signal.aborted) await this.#refresh().catch(() => {})
+        if (this.#stopped.signal.aborted) return
+        await this.#refresh().catch(() => {})
+        if (this.#verifyAgain) this.#verify()
       })
   }
 
-  /** Takes over what changed in the store, and whose engine came to its end without a word. */
-  async #refresh() {
+  /** Takes over what changed in the store, and whose engine came to its end without a word; whether anything did. */
+  async #refresh(): Promise<boolean> {
     const { at, sessionIds, all } = await this.#stores.sessions.changes(this.#at)
     // A fork whose parent was unknown may have found it: nothing of its own changed then.
     const orphans = sessionIds.length ? [...this.sessions.values()].filter(({ forkedFrom, forkPoint }) => forkedFrom && !forkPoint) : []
@@ -179,7 +188,9 @@ export class Follower {
     }
     for (const session of sessions) this.sessions.set(session.id, session)
     this.#at = at
-    if (sessions.length || gone.length) await this.#options.changed({ sessions, removed: gone })
+    if (sessions.length === 0 && gone.length === 0) return false
+    await this.#options.changed({ sessions, removed: gone })
+    return true
   }
 
   /** While one part is taken over here, the store's thread reads the next. */

@@ -12,6 +12,7 @@ import { BUCKET, PASSWORD, startTeam, type TeamServers } from './teamServers'
 import { pressRow, row, rowAction, rowLike, rows, view } from './tree'
 import { until } from './until'
 import {
+  accept,
   answer,
   choices,
   choose,
@@ -110,7 +111,7 @@ describe('a team', () => {
       await pressInTitle(page, 'Back')
       await step(page, 'MongoDB')
       assert.equal(await quickInput(page).locator('input').first().inputValue(), mongoUri())
-      await page.keyboard.press('Enter')
+      await accept(page)
       await step(page, 'Elasticsearch')
       await wrongly(page, 'host', /It looks like https:\/\/host:9200/)
       await wrongly(page, node().replace('https', 'http'), /begins with https/)
@@ -215,7 +216,7 @@ describe('a team', () => {
       // All is known, the password among it: every step is only accepted.
       for (const name of ['MongoDB', 'Elasticsearch', 'Google Cloud Storage']) {
         await step(page, name)
-        await page.keyboard.press('Enter')
+        await accept(page)
       }
       await step(page, 'Where to write it down')
       await choose(page, 'Everybody in this folder')
@@ -288,18 +289,18 @@ describe('a team', () => {
       await pressRow(page, SESSIONS, /can not be used since/)
       await choose(page, 'Connect to Team...')
       await step(page, 'MongoDB')
-      await page.keyboard.press('Enter')
+      await accept(page)
       await logIn(page)
       await step(page, 'Elasticsearch')
       await pressInTitle(page, 'Trust Certificates')
       await savePath(page, servers.certificate.caFile)
       await step(page, 'Elasticsearch')
-      await page.keyboard.press('Enter')
+      await accept(page)
       await until('the ways to log in', async () => (await choices(page)).length === 2)
       await choose(page, 'User and password')
       await logIn(page)
       await step(page, 'Google Cloud Storage')
-      await page.keyboard.press('Enter')
+      await accept(page)
       await step(page, 'Where to write it down')
       await choose(page, 'Everybody in this folder')
       await calm(page)
@@ -318,15 +319,15 @@ describe('a team', () => {
       await away(page, /^MongoDB.* can not be used since/)
       await command(page, 'Epochtree: Connect to Team...')
       await step(page, 'MongoDB')
-      await page.keyboard.press('Enter')
+      await accept(page)
       await logIn(page)
       await step(page, 'Elasticsearch')
-      await page.keyboard.press('Enter')
+      await accept(page)
       await until('the ways to log in', async () => (await choices(page)).length === 2)
       await choose(page, 'User and password')
       await logIn(page)
       await step(page, 'Google Cloud Storage')
-      await page.keyboard.press('Enter')
+      await accept(page)
       const first = await rowLike(
         page,
         SESSIONS,
@@ -348,15 +349,15 @@ describe('a team', () => {
       await until('the sessions', async () => (await choices(page)).some(({ text }) => text === 'digits'))
       await answer(page, 'digits')
       await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
-      await page.keyboard.type('30')
+      await quickInput(page).locator('input').first().fill('30')
       await until('epoch 30 to be first', async () => (await choices(page))[0]?.text.includes('Epoch 30'))
-      await page.keyboard.press('Enter')
+      await accept(page)
       await until('the plans', async () => (await choices(page)).some(({ text }) => text.includes('Keep the pruning plan')))
       await choose(page, 'Keep the pruning plan')
       await asks(page, 'lr=0.01 optimizer.momentum=0.8')
       await answer(page, 'lr=0.02')
       await until('the last question', async () => (await title(page).innerText()).includes('3/3'))
-      await page.keyboard.press('Enter')
+      await accept(page)
       await pressButton(dialog(page), 'Train')
       // The command is hers: he reads it before it is run.
       await until('the question', async () => /you did not record on this machine/.test(await dialog(page).innerText()))

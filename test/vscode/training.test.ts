@@ -14,6 +14,7 @@ import { pressCodeLens } from './script'
 import { row, rowAction, rowLike, rows } from './tree'
 import { until } from './until'
 import {
+  accept,
   answer,
   choices,
   choose,
@@ -92,10 +93,10 @@ describe('training from the editor', () => {
     await until('all sessions', async () => (await choices(page)).map(({ text }) => text).join() === newestFirst)
     await answer(page, 'digits')
     await until('the epochs', async () => (await choices(page)).some(({ text }) => text.includes('Epoch 40')))
-    await page.keyboard.type('30')
+    await quickInput(page).locator('input').first().fill('30')
     await until('epoch 30 to be first', async () => (await choices(page))[0]?.text.includes('Epoch 30'))
     assert.match((await choices(page))[0]!.description, /val\/accuracy 0\.\d+ · fork point · pruned/)
-    await page.keyboard.press('Enter')
+    await accept(page)
 
     await lens(page, 'Train').waitFor()
     await tabsToBe(page, 'Fork digits@30')
@@ -176,7 +177,7 @@ describe('training from the editor', () => {
       .waitFor()
     await input.fill('lr=0.03')
     await until('the complaint to go', async () => !/Write words such as/.test(await quickInput(page).innerText()))
-    await page.keyboard.press('Enter')
+    await accept(page)
     await quickInput(page).getByText('Train up to the epoch of this number').waitFor()
     assert.equal(await input.inputValue(), '40')
     await input.fill('30')
@@ -185,7 +186,7 @@ describe('training from the editor', () => {
       .waitFor()
     await input.fill('32')
     await until('the complaint to go', async () => !/above 30/.test(await quickInput(page).innerText()))
-    await page.keyboard.press('Enter')
+    await accept(page)
     await dialog(page).waitFor()
     const text = await dialog(page).innerText()
     for (const line of [

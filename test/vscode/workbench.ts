@@ -42,7 +42,7 @@ export async function command(page: Page, title: string): Promise<void> {
     if ((await input.inputValue({ timeout: 1000 })) !== `>${title}`) await input.fill(`>${title}`, { timeout: 1000 })
     return (await labels(quickRows(page)))[0]?.text === title
   })
-  await page.keyboard.press('Enter')
+  await accept(page)
   // What the command asks comes in the same place: who answers at once would answer the palette.
   await until('the palette to go', async () => {
     const input = quickInput(page).locator('input').first()
@@ -97,15 +97,16 @@ export async function savePath(page: Page, path: string): Promise<void> {
     await page.waitForTimeout(300)
     return (await input.inputValue()) === path
   })
-  await page.keyboard.press('Enter')
+  await accept(page)
 }
+
+/** Accepts what the open quick pick or input box has. Not by the keyboard of the page: something else may just have the focus. */
+export const accept = (page: Page): Promise<void> => quickInput(page).locator('input').first().press('Enter')
 
 /** Types into the open quick pick or input box and accepts it. */
 export async function answer(page: Page, text: string): Promise<void> {
-  const input = quickInput(page).locator('input').first()
-  await input.fill(text)
-  // Not by the keyboard of the page: something else may just take the focus.
-  await input.press('Enter')
+  await quickInput(page).locator('input').first().fill(text)
+  await accept(page)
 }
 
 /** Shows a container of the activity bar, such as Explorer or Epochtree. */
