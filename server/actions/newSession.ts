@@ -201,6 +201,10 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const { stores } = context
   const found = await resolve(stores, text)
   const { session: seen, epoch } = found
+  const history = upTo(found.history, epoch)
+  // Asked beside all that is looked at before it is needed; there it is told what went wrong with it.
+  const lastStep = stores.documents.lastStep(history)
+  lastStep.catch(() => {})
   const trainer = (epoch.sessionId === seen.id ? undefined : await stores.sessions.session(epoch.sessionId)) ?? seen
   await checkForkable(context, found)
   const recorded = forkCommand(trainer, seen)
@@ -217,8 +221,7 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
       launch: command ? { argv: command.argv, cwd: command.cwd, env: { EPOCHTREE_DIR: context.dir } } : null,
     }
   }
-  const history = upTo(found.history, epoch)
-  const step = await stores.documents.lastStep(history)
+  const step = await lastStep
   const files = [epoch.weights, epoch.optimizerState].flatMap((file) => file ?? [])
   const { bringing = (work) => work({}) } = launching
   await bringing((transfer) => bring(context, files, transfer))
