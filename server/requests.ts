@@ -51,7 +51,8 @@ async function sessionsJson(
 ): Promise<SessionJson[]> {
   const { stores, dir } = context
   const inherited = await inheritedCounts(all, (sessionId, to) => stores.sessions.count([{ sessionId, from: 1, to }]))
-  const open = sessions.flatMap((session) => session.open?.id ?? [])
+  // Of one that is trained elsewhere the team has nothing before it is committed, and a list must not wait for servers.
+  const open = sessions.flatMap(({ open: begun, team }) => (begun && !team?.elsewhere ? begun.id : []))
   const metrics = open.length ? await metricsOf(context, { epochIds: open }) : new Map<string, Metrics>()
   const { run } = folders(dir)
   return sessions.map((session) => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EpochtreeError } from '../../server/errors'
 import { statusOf } from '../../server/journal/liveness'
+import { listSessions } from '../../server/requests'
 import { LocalStores } from '../../server/storage/local/stores'
 import type { Changes, SessionOverview, StoreVersion } from '../../server/storage/ports'
 import { Known } from '../../server/storage/team/known'
@@ -129,6 +130,18 @@ describe('a folder with a team', () => {
     // And when they are back, all is.
     fate = 'answered'
     assert.equal((await stores.sessions.epochs(history)).length, 3)
+  })
+
+  it('lists what others have begun while the servers are away', async () => {
+    writeRuns(join(root, 'there'), [CHILD])
+    await there.ingest()
+    here = join(root, 'nothing here')
+    mkdirSync(here)
+    const stores = open()
+    await stores.ingest()
+    fate = 'refused'
+    const [parent, child] = await listSessions({ stores, dir: here })
+    assert.deepEqual([parent!.id, child!.id, child!.uncommitted], [PARENT, CHILD, { id: id(24), number: 4, metrics: {} }])
   })
 
   it('waits for a list that takes long while the server answers, and calls it away only where it does not', async () => {
