@@ -300,7 +300,9 @@ function elasticAddress(node: string, where: string) {
     throw wrong(`${where} is no address of an Elasticsearch`, 'It looks like https://host:9200.')
   const url = new URL(node)
   const { username, password } = url
-  url.username = url.password = url.hash = url.search = ''
+  if (url.search || url.hash)
+    throw wrong(`${where} goes on after its path, and what stands there is sent nowhere`, 'Leave out all from ? or # on.')
+  url.username = url.password = ''
   return {
     node: url.href.replace(/\/$/, ''),
     hosts: [url.host],
@@ -370,6 +372,9 @@ function loginFor(
   return variables
 }
 
+/** Also one that is a password alone. */
+const hasLogin = ({ username, password }: Login) => username !== undefined || password !== undefined
+
 /** Only what is set: absent and undefined are not the same to the clients. */
 const loginOf = ({ apiKey, username, password }: Login = {}) => ({
   ...(apiKey === undefined ? {} : { apiKey }),
@@ -383,7 +388,7 @@ function mongoConfig(named: Named<NonNullable<TeamSettings['mongo']>> | undefine
   const where = given === undefined ? named?.where : 'EPOCHTREE_MONGO_URI'
   if (where === undefined) throw missing('MongoDB', 'store.mongo.uri', 'EPOCHTREE_MONGO_URI')
   const inFile = named && mongoAddress(named.value.uri, named.where)
-  if (inFile?.username !== undefined) throw secretIn(named!.where, 'mongo.uri', 'EPOCHTREE_MONGO_URI to it')
+  if (inFile && hasLogin(inFile)) throw secretIn(named!.where, 'mongo.uri', 'EPOCHTREE_MONGO_URI to it')
   const address = given === undefined ? inFile! : mongoAddress(given, where)
   const own = given !== undefined || named!.own
   if (!own)
@@ -415,7 +420,7 @@ function elasticConfig(named: Named<NonNullable<TeamSettings['elastic']>> | unde
   const where = given === undefined ? named?.where : 'EPOCHTREE_ELASTIC_NODE'
   if (where === undefined) throw missing('Elasticsearch', 'store.elastic.node', 'EPOCHTREE_ELASTIC_NODE')
   const inFile = named && elasticAddress(named.value.node, named.where)
-  if (inFile?.username !== undefined) throw secretIn(named!.where, 'elastic.node', 'EPOCHTREE_ELASTIC_NODE to it')
+  if (inFile && hasLogin(inFile)) throw secretIn(named!.where, 'elastic.node', 'EPOCHTREE_ELASTIC_NODE to it')
   const address = given === undefined ? inFile! : elasticAddress(given, where)
   const kept = secrets?.elastic?.for === address.node ? secrets.elastic : undefined
   const login = loginFor('Elasticsearch', 'EPOCHTREE_ELASTIC_NODE', {
@@ -453,6 +458,8 @@ function gcsConfig(named: Named<NonNullable<TeamSettings['gcs']>> | undefined, a
   const url = endpoint === undefined ? undefined : new URL(endpoint)
   if (url && (url.username || url.password))
     throw wrong('The endpoint of the bucket holds a password, and none is ever sent there', 'Write it without.')
+  if (url && (url.pathname !== '/' || url.search || url.hash))
+    throw wrong('The endpoint of the bucket goes on after its host and port', 'Write these alone, such as https://host:443.')
   const prefix = (variable(env, 'EPOCHTREE_GCS_PREFIX') ?? named?.value.prefix ?? '').replace(/^\/+|\/+$/g, '')
   if (/\p{Cc}|\p{Cs}/u.test(prefix) || prefix.split('/').some((part) => part === '.' || part === '..'))
     throw wrong("The prefix of the bucket's objects is none", 'Write words with slashes between them.')
