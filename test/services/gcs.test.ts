@@ -407,7 +407,10 @@ describe('weights of a team in a bucket', () => {
       code: 'server-away',
       message: /no host bucket\.invalid/,
     })
-    await assert.rejects(open({}, { caFile: join(dir, 'none.pem') }).check(), { code: 'not-found' })
+    await assert.rejects(open({}, { endpoint: 'https://127.0.0.1:1', caFile: join(dir, 'none.pem') }).check(), {
+      code: 'server-refused',
+      message: /can't be read/,
+    })
   })
 })
 

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { rootCertificates } from 'node:tls'
 import type { Client } from '@elastic/elasticsearch'
 import { checkAborted, EpochtreeError } from '../../errors'
+import { trusted } from '../team/certificates'
 import type { TeamConfig } from '../team/ports'
 import { pause } from './pause'
 import { readAnswer, Unread } from './answers'
@@ -128,7 +127,7 @@ export class Server implements Shown {
       node: url.href,
       Transport: PlainTransport,
       ...(apiKey ? { auth: { apiKey } } : user ? { auth: { username: user, password: secret } } : {}),
-      ...(url.protocol === 'https:' && caFile ? { tls: { ca: [...rootCertificates, certificates(caFile)] } } : {}),
+      ...(url.protocol === 'https:' && caFile ? { tls: { ca: trusted(caFile, 'Elasticsearch') } } : {}),
       // Documents too are packed, but on the same machine that would only cost time.
       compression: !/^(localhost|127\..*|\[::1\])$/.test(url.hostname),
       requestTimeout: 2 * PATIENCE_MS,
@@ -163,15 +162,4 @@ function addressOf(node: string): URL {
 function shown(node: string): string {
   const url = URL.parse(node)
   return url && url.host !== '' ? `${url.protocol}//${url.host}` : node.replace(/^.*@/, '').slice(0, 200)
-}
-
-function certificates(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new EpochtreeError(
-      'server-refused',
-      `The file with certificates for Elasticsearch, ${file}, can't be read (${(error as Error).message}). Name one that can.`,
-    )
-  }
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { EpochtreeError, explain } from '../../errors'
+import { EpochtreeError } from '../../errors'
+import { trusted } from '../team/certificates'
 import type { TeamConfig } from '../team/ports'
 import { Http } from './http'
 import type { Patience } from './patience'
@@ -26,7 +26,7 @@ export function connect({ bucket, prefix, endpoint, caFile }: TeamConfig['gcs'],
   const place: Place = { bucket, host: origin.host, google: endpoint === undefined }
   const http = new Http({
     origin,
-    ca: caFile === undefined ? undefined : certificates(caFile),
+    ca: caFile === undefined || origin.protocol === 'http:' ? undefined : trusted(caFile, 'Google Cloud Storage'),
     proxy: place.google,
     idleMs: patience.idleMs,
     authorize: place.google ? credentials(origin, patience.idleMs) : () => Promise.resolve({}),
@@ -42,16 +42,6 @@ function address(text: string): URL {
       'The address of the bucket\'s server is not one. Write it as "https://host" or "http://host:port".',
     )
   return origin
-}
-
-/** Node replaces the certificates that it knows by those it is given. */
-function certificates(file: string): readonly string[] {
-  const { rootCertificates } = process.getBuiltinModule('node:tls')
-  try {
-    return [...rootCertificates, readFileSync(file, 'utf8')]
-  } catch (error) {
-    throw explain(error)
-  }
 }
 
 /** Google's application default credentials, by the client library: from the environment, from `gcloud`, or of the machine. */

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
-import * as tls from 'node:tls'
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb'
 import { checkAborted, EpochtreeError } from '../../errors'
+import { trusted } from '../team/certificates'
 import type { TeamConfig } from '../team/ports'
 import { isNoServer, isPassing, mongoError, tooLong } from './errors'
 
@@ -130,7 +129,7 @@ export class Connection {
       enableUtf8Validation: false,
       bsonRegExp: true,
       ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
-      ...(caFile === undefined ? {} : { tls: true, ca: trusted(caFile) }),
+      ...(caFile === undefined ? {} : { tls: true, ca: trusted(caFile, 'MongoDB') }),
     }
   }
 
@@ -162,17 +161,4 @@ class TooLong extends Error {}
 export function hostsOf(uri: string): string {
   const [, hosts] = /^[a-z+]+:\/\/(?:[^/?]*@)?([^/?@]+)/i.exec(uri) ?? []
   return hosts ?? 'its address'
-}
-
-function trusted(caFile: string): string[] {
-  try {
-    // Before Node 22.15 nobody can be asked for those that were added to the built-in ones.
-    const usual =
-      'getCACertificates' in tls ? tls.getCACertificates('default') : (tls as { rootCertificates: readonly string[] }).rootCertificates
-    return [...usual, readFileSync(caFile, 'utf8')]
-  } catch (error) {
-    throw new EpochtreeError('server-refused', `The file with certificates for MongoDB can't be read: ${(error as Error).message}`, {
-      cause: error,
-    })
-  }
 }

@@ -388,7 +388,7 @@ function mongoConfig(named: Named<NonNullable<TeamSettings['mongo']>> | undefine
   const where = given === undefined ? named?.where : 'EPOCHTREE_MONGO_URI'
   if (where === undefined) throw missing('MongoDB', 'store.mongo.uri', 'EPOCHTREE_MONGO_URI')
   const inFile = named && mongoAddress(named.value.uri, named.where)
-  if (inFile && hasLogin(inFile)) throw secretIn(named!.where, 'mongo.uri', 'EPOCHTREE_MONGO_URI to it')
+  if (inFile && hasLogin(inFile)) throw secretIn(named.where, 'mongo.uri', 'EPOCHTREE_MONGO_URI to it')
   const address = given === undefined ? inFile! : mongoAddress(given, where)
   const own = given !== undefined || named!.own
   if (!own)
@@ -420,7 +420,7 @@ function elasticConfig(named: Named<NonNullable<TeamSettings['elastic']>> | unde
   const where = given === undefined ? named?.where : 'EPOCHTREE_ELASTIC_NODE'
   if (where === undefined) throw missing('Elasticsearch', 'store.elastic.node', 'EPOCHTREE_ELASTIC_NODE')
   const inFile = named && elasticAddress(named.value.node, named.where)
-  if (inFile && hasLogin(inFile)) throw secretIn(named!.where, 'elastic.node', 'EPOCHTREE_ELASTIC_NODE to it')
+  if (inFile && hasLogin(inFile)) throw secretIn(named.where, 'elastic.node', 'EPOCHTREE_ELASTIC_NODE to it')
   const address = given === undefined ? inFile! : elasticAddress(given, where)
   const kept = secrets?.elastic?.for === address.node ? secrets.elastic : undefined
   const login = loginFor('Elasticsearch', 'EPOCHTREE_ELASTIC_NODE', {
