@@ -112,7 +112,7 @@ export class Connection {
   }
 
   #options(): MongoClientOptions {
-    const { username, password, caFile } = this.#config
+    const { uri, username, password, caFile } = this.#config
     const patience = this.#patience
     return {
       appName: 'epochtree',
@@ -129,7 +129,7 @@ export class Connection {
       enableUtf8Validation: false,
       bsonRegExp: true,
       ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
-      ...(caFile === undefined ? {} : { tls: true, ca: trusted(caFile, 'MongoDB') }),
+      ...(caFile === undefined || speaksPlainly(uri) ? {} : { tls: true, ca: trusted(caFile, 'MongoDB') }),
     }
   }
 
@@ -162,3 +162,6 @@ export function hostsOf(uri: string): string {
   const [, hosts] = /^[a-z+]+:\/\/(?:[^/?]*@)?([^/?@]+)/i.exec(uri) ?? []
   return hosts ?? 'its address'
 }
+
+/** Certificates may be named for all three servers, and MongoDB be the one that has none. */
+const speaksPlainly = (uri: string) => /[?&](?:tls|ssl)=false(?:&|$)/i.test(uri)

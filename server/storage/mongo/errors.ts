@@ -68,10 +68,10 @@ export function mongoError(error: unknown, hosts: string): EpochtreeError {
     return away(`The host of MongoDB, ${hosts}, is not known. Check its name and the network.`, error)
   if (code === 'ECONNREFUSED') return away(`Nothing answers at ${hosts}. Check the address of MongoDB, and that it runs.`, error)
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'EPROTO')
-    return refused(`MongoDB at ${hosts} does not speak TLS. Take tls=true out of its address and name no file with certificates.`, error)
+    return refused(`MongoDB at ${hosts} does not speak TLS. Write ?tls=false after its address.`, error)
   if (messageOf(error).includes('before secure TLS connection'))
     return away(
-      `${hosts} ended the connection before TLS was spoken. Check that it is MongoDB, and whether it speaks TLS: if not, take tls=true out of the address and name no file with certificates.`,
+      `${hosts} ended the connection before TLS was spoken. Check that it is MongoDB, and whether it speaks TLS: if not, write ?tls=false after its address.`,
       error,
     )
   // Found while connecting: the server was there and said no.
