@@ -66,4 +66,18 @@ describe('what is traced between editor and server', () => {
     }
     assert.equal(traced.logLevel, 1)
   })
+
+  it('holds no address with a password in it, as people paste them and as settings have them', () => {
+    const lines: string[] = []
+    const traced = withoutSecrets({ trace: (text: string) => lines.push(text) } as unknown as LogOutputChannel)
+    const password = 'p/4:s@s"w\\'
+    const store = { mongo: { uri: `mongodb+srv://ada:${password}@host/?tls=true` }, elastic: { node: `HTTPS://:${password}@host:9200` } }
+    traced.trace(JSON.stringify({ store, address: `mongodb://ada:${password}@a,b`, uri: 'file:///home/ada/numpy@2/a.py' }, null, 2))
+    assert.doesNotMatch(lines[0]!, /p\/4|s@s|w\\/)
+    assert.deepEqual(JSON.parse(lines[0]!), {
+      store: { mongo: { uri: 'mongodb+srv://***@host/?tls=true' }, elastic: { node: 'HTTPS://***@host:9200' } },
+      address: 'mongodb://***@a,b',
+      uri: 'file:///home/ada/numpy@2/a.py',
+    })
+  })
 })
