@@ -425,9 +425,9 @@ describe('weights of a team in a bucket, when something goes wrong on the way', 
 
   it('looks for credentials for Google alone, in limited time, and tells nothing of what it finds', async () => {
     const kept = { ...process.env }
-    const google = () => {
+    const google = (idleMs = 700) => {
       const { endpoint: _, ...there } = config
-      const store = openGcs(there, { cache: join(dir, 'cache'), cacheBytes: 1e9, patience: { idleMs: 700, totalMs: 1 } })
+      const store = openGcs(there, { cache: join(dir, 'cache'), cacheBytes: 1e9, patience: { idleMs, totalMs: 1 } })
       ends.push(() => store.close())
       return store
     }
@@ -445,10 +445,17 @@ describe('weights of a team in a bucket, when something goes wrong on the way', 
       delete process.env['GOOGLE_APPLICATION_CREDENTIALS']
       await assert.rejects(google().check(), { code: 'server-refused', message: /no credentials .*gcloud auth application-default login/ })
       process.env['GOOGLE_APPLICATION_CREDENTIALS'] = key
-      for (const text of ['{"type":"service_account","private_key":"SECRET"}', 'SECRET {', '{"type":"SECRET"}']) {
+      for (const text of [
+        '{"type":"service_account","private_key":"SECRET"}',
+        '{"type":"service_account","private_key":"SECRET","client_email":"a@b.example"}',
+        'SECRET {',
+        '{"type":"SECRET"}',
+      ]) {
         writeFileSync(key, text)
-        await assert.rejects(google().check(), (error: Error & { code: string }) => {
+        // The library tries several times to sign with what is no key.
+        await assert.rejects(google(30_000).check(), (error: Error & { code: string }) => {
           assert.equal(error.code, 'server-refused', error.message)
+          assert.match(error.message, /GOOGLE_APPLICATION_CREDENTIALS/)
           assert.doesNotMatch(`${error.message} ${error.stack} ${String(error.cause)}`, /SECRET/)
           return true
         })

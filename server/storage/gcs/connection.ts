@@ -92,7 +92,7 @@ function noToken(error: unknown): Error {
   if (/default credentials/i.test(message)) return new NoCredentials(`There are no credentials for Google Cloud Storage here. ${login}`)
   if (/invalid_(grant|rapt|client)|reauth/i.test(message))
     return new NoCredentials(`The credentials for Google Cloud Storage that are found here are no longer valid. ${login}`)
-  if (typeof code === 'string' && /^E[A-Z_]+$/.test(code) && code !== 'ENOENT' && code !== 'EACCES') return new Broken(code)
+  if (typeof code === 'string' && /^E[A-Z_]+$/.test(code) && !/^(ENOENT|EACCES|ERR_(OSSL|CRYPTO)_.*)$/.test(code)) return new Broken(code)
   if (/abort|timeout|timed out/i.test(message)) return new Broken('ETIMEDOUT')
   return new NoCredentials(
     `The credentials for Google Cloud Storage that are found here can't be used${status ? ` (status ${status})` : ''}. ${login}`,

@@ -99,7 +99,10 @@ function refused({ status, said }: Refusal, server: string, bucket: string, goog
   if (status === 404) return noBucket(bucket, server)
   if (BUSY.has(status))
     return new EpochtreeError('server-away', `${server} is too busy, or out of order (status ${status}${words}). It is tried again later.`)
-  return new EpochtreeError('server-refused', `${server} refused a request for the bucket ${bucket} (status ${status}${words}).`)
+  return new EpochtreeError(
+    'server-refused',
+    `${server} refused a request for the bucket ${bucket} (status ${status}${words}). Look at the bucket's name${google ? '' : ', and whether its server is at that address'}.`,
+  )
 }
 
 export const noBucket = (bucket: string, server: string) =>
