@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { readAnswer } from '../../server/storage/elastic/answers'
+import { openElastic } from '../../server/storage/elastic/documents'
 import { indexOf, keyOf, nameOf, termOf, wrongPrefix } from '../../server/storage/elastic/layout'
 import { rolesOf, rowsOf } from '../../server/storage/elastic/rows'
 import { LIMITS, partsOf } from '../../server/storage/elastic/scopes'
@@ -178,6 +181,29 @@ describe('an answer of Elasticsearch', () => {
     await assert.rejects(read(Buffer.from(told), 'gzip'), named('DeserializationError'))
     await assert.rejects(read(gzipSync(told).subarray(0, -9), 'gzip'), named('DeserializationError'))
   })
+  it('that comes from something else, or from another path, says where to look', async () => {
+    for (const [status, said] of [
+      [400, '{"error":"no handler found for uri [/es/team/_search] and method [POST]"}'],
+      [404, '<h1>Not here</h1>'],
+    ] as const) {
+      const other = createServer((_, answer) => void answer.writeHead(status, { 'content-type': 'application/json' }).end(said))
+      await new Promise<void>((done) => other.listen(0, '127.0.0.1', done))
+      const node = `http://127.0.0.1:${(other.address() as AddressInfo).port}/es`
+      const team = openElastic({ node, prefix: 'team' }, async () => [])
+      try {
+        await assert.rejects(team.check(), (error: Error & { code: string }) => {
+          assert.equal(error.code, status === 400 ? 'server-refused' : 'server-damaged', error.message)
+          assert.match(error.message, status === 400 ? /\(status 400\) \(no handler.* Look at the host, port and path/ : /not JSON/)
+          return true
+        })
+      } finally {
+        await team.close()
+        other.close()
+        other.closeAllConnections()
+      }
+    }
+  })
+
   it('that is cut off is told by what cut it', async () => {
     const cut = (encoding: string) => {
       const bytes = encoding ? gzipSync(told) : Buffer.from(told)

@@ -156,6 +156,12 @@ export function refused(server: string, status: number, { type, reason }: Reason
       'server-refused',
       `${server} does not take ${what}${said}: its index has another mapping than Epochtree made. Look who changed it, or name another \`prefix\` for the team's indices.`,
     )
+  // Elasticsearch names the kind of each error; whoever else answers there, or it at another path, does not.
+  if (type === '' && status < 500)
+    return new EpochtreeError(
+      'server-refused',
+      `What answers in the place of ${server} is none (status ${status})${said}. Look at the host, port and path of its address.`,
+    )
   return new EpochtreeError('failed', `${server} refuses ${what} with status ${status}${said}. \`epochtree doctor\` tells more.`)
 }
 
