@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { getServers, setServers } from 'node:dns'
 import * as fc from 'fast-check'
 import { ObjectId } from 'mongodb'
 import { hostsOf } from '../../server/storage/mongo/connection'
 import { decodeKey, decodeKeys, encodeKey, encodeKeys, isShallowEnough } from '../../server/storage/mongo/keys'
+import { openMongo } from '../../server/storage/mongo/openMongo'
 import { epochDocument, listedSession, nameOf, parse } from '../../server/storage/mongo/schema'
 
 describe('keys of documents in MongoDB', () => {
@@ -71,5 +74,32 @@ describe('the address of MongoDB', () => {
     assert.equal(hostsOf('mongodb://ada:secret@a:1,b:2/db?replicaSet=x'), 'a:1,b:2')
     assert.equal(hostsOf('mongodb+srv://cluster.example/?tls=true'), 'cluster.example')
     assert.equal(hostsOf('secret'), 'its address')
+  })
+
+  it('that is looked up by a name is away where nobody looks names up', async () => {
+    // What answers names of hosts refuses them all.
+    const refusing = createSocket('udp4')
+    refusing.on('message', (query, from) => {
+      query[2]! |= 0x80
+      query[3] = (query[3]! & 0xf0) | 5
+      refusing.send(query, from.port, from.address)
+    })
+    const usual = getServers()
+    await new Promise<void>((done) => refusing.bind(0, '127.0.0.1', done))
+    setServers([`127.0.0.1:${refusing.address().port}`])
+    const team = openMongo({ uri: 'mongodb+srv://cluster.example/', database: 'd' })
+    try {
+      await assert.rejects(team.check(), { code: 'server-away', message: /cluster\.example, is not known.*network/ })
+    } finally {
+      setServers(usual)
+      refusing.close()
+      await team.close()
+    }
+  })
+
+  it('is told to be none where an option of it is', async () => {
+    const team = openMongo({ uri: 'mongodb://host/?tls=maybe', database: 'd' })
+    await assert.rejects(team.check(), { code: 'server-refused', message: /an option after its \?/ })
+    await team.close()
   })
 })

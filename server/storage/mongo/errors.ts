@@ -62,10 +62,12 @@ export function mongoError(error: unknown, hosts: string): EpochtreeError {
   if (error instanceof MongoMissingCredentialsError)
     return refused(`MongoDB at ${hosts} asks for a user and a password. Give both: run "Epochtree: Connect to Team...".`, error)
   if (NO_ADDRESS.has((error as Error).name))
-    return refused('The address of MongoDB is none. Write mongodb://HOST:PORT or mongodb+srv://HOST.', error)
+    return refused(
+      'The address of MongoDB, or an option after its ?, is none. Write mongodb://HOST:PORT or mongodb+srv://HOST, and look at the options.',
+      error,
+    )
   const code = codeOf(error)
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN' || code === 'ENODATA')
-    return away(`The host of MongoDB, ${hosts}, is not known. Check its name and the network.`, error)
+  if (isLookup(error)) return away(`The host of MongoDB, ${hosts}, is not known. Check its name and the network.`, error)
   if (code === 'ECONNREFUSED') return away(`Nothing answers at ${hosts}. Check the address of MongoDB, and that it runs.`, error)
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'EPROTO')
     return refused(`MongoDB at ${hosts} does not speak TLS. Write ?tls=false after its address.`, error)
@@ -156,6 +158,10 @@ function codeOf(error: unknown): string | undefined {
   }
   return undefined
 }
+
+/** Names are looked up by the system, and those of mongodb+srv by Node, whose answers have many codes where there is no network. */
+const isLookup = (error: unknown) =>
+  [...causes(error)].some((one) => /^(getaddrinfo|query)/.test(String((one as NodeJS.ErrnoException).syscall)))
 
 const messageOf = (error: unknown) => [...causes(error)].map((one) => (one as Error).message).join('\n')
 
