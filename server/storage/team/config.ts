@@ -279,7 +279,11 @@ function mongoAddress(uri: string, where: string): MongoAddress {
   const [, scheme, credentials, hosts, database = '', query = ''] =
     /^(mongodb(?:\+srv)?):\/\/(?:(.*)@)?([^/?@]+)(?:\/([^?/]*))?(?:\?(.*))?$/s.exec(uri) ?? []
   const list = (hosts ?? '').split(',')
-  if (!scheme || !list.every((host) => /^(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?$/.test(host)))
+  const isPlace = (host: string) => {
+    const [, port = '1'] = /^(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(host) ?? [undefined, '0']
+    return Number(port) >= 1 && Number(port) <= 65_535
+  }
+  if (!scheme || !list.every(isPlace))
     throw wrong(`${where} is no address of a MongoDB`, 'It looks like mongodb://host:27017 or mongodb+srv://host.')
   const [username, ...password] = credentials?.split(':') ?? []
   const path = decoded(database, where)
@@ -435,6 +439,11 @@ function elasticConfig(named: Named<NonNullable<TeamSettings['elastic']>> | unde
       password: variable(env, 'EPOCHTREE_ELASTIC_PASSWORD'),
     },
   })
+  if (login?.apiKey !== undefined && !/^[\x21-\x7e]+$/.test(login.apiKey))
+    throw wrong(
+      'The API key of Elasticsearch holds a line break, a space or a letter that none has',
+      'Give it as it was given out, encoded.',
+    )
   const prefix = variable(env, 'EPOCHTREE_ELASTIC_PREFIX') ?? named?.value.prefix ?? 'epochtree'
   if (!/^[a-z0-9][a-z0-9_-]{0,60}$/.test(prefix))
     throw wrong(
