@@ -8,7 +8,7 @@ import { listSessions } from '../../server/requests'
 import { LocalStores } from '../../server/storage/local/stores'
 import type { Changes, SessionOverview, StoreVersion } from '../../server/storage/ports'
 import { Known } from '../../server/storage/team/known'
-import type { Team, TeamConfig } from '../../server/storage/team/ports'
+import type { ServerName, Team, TeamConfig } from '../../server/storage/team/ports'
 import { TeamStores, type TeamStoresOptions } from '../../server/storage/team/stores'
 import { Watched } from '../../server/storage/team/watched'
 import { CHILD, hashOf, id, PARENT, writeRuns } from '../contract/fixture'
@@ -304,7 +304,7 @@ describe('a folder with a team', () => {
 
     it('with since when a server is away', () => {
       const first = at()
-      const watched: Watched = new Watched(() => first.keepStates(watched.states))
+      const watched = new Watched((state) => first.keepState(state))
       watched.answered('Elasticsearch')
       watched.failed('MongoDB', away())
       const [state, ...more] = at().states()
@@ -317,6 +317,53 @@ describe('a folder with a team', () => {
       assert.deepEqual(changes, [])
       next.answered('MongoDB')
       assert.deepEqual(changes, ['ok'])
+    })
+
+    it('with since when a server is away, whichever of several processes noticed it first', async () => {
+      const process = () => {
+        const known = at()
+        return new Watched(
+          (state) => known.keepState(state),
+          known.states(),
+          () => known.states(),
+        )
+      }
+      const since = (name: ServerName) =>
+        at()
+          .states()
+          .find((one) => one.name === name)?.since
+      const [editor, command] = [process(), process()]
+      const later = () => new Promise((done) => setTimeout(done, 5))
+      for (const one of [editor, command]) one.answered('Elasticsearch')
+      await later()
+      command.failed('Elasticsearch', away())
+      const first = since('Elasticsearch')!
+      // What others noted of another server is kept.
+      editor.failed('MongoDB', away())
+      assert.equal(since('Elasticsearch'), first)
+      await later()
+      editor.failed('Elasticsearch', away())
+      assert.equal(editor.state('Elasticsearch')?.since, first)
+      assert.equal(since('Elasticsearch'), first)
+      // It was back meanwhile, and whoever noted that it was away is gone.
+      const third = process()
+      await later()
+      third.answered('MongoDB')
+      assert.equal(since('MongoDB'), undefined)
+      command.answered('MongoDB')
+      await later()
+      third.failed('MongoDB', away())
+      const again = since('MongoDB')!
+      assert.ok(again > first)
+      await later()
+      command.failed('MongoDB', away())
+      assert.equal(since('MongoDB'), again)
+      await later()
+      const fourth = process()
+      fourth.answered('Elasticsearch')
+      await later()
+      fourth.failed('Elasticsearch', away())
+      assert.ok(since('Elasticsearch')! > again)
     })
   })
 

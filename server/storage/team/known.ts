@@ -219,12 +219,18 @@ export class Known {
     }
   }
 
-  keepStates(states: readonly ServerState[]) {
+  /** Of one server alone: of the others another process may know more. */
+  keepState(state: ServerState) {
     this.load()
+    const db = this.#db
     try {
-      if (this.#db) setNote(this.#db, 'servers', JSON.stringify(states))
+      db?.exec('BEGIN IMMEDIATE')
+      const others = this.states().filter(({ name }) => name !== state.name)
+      if (db) setNote(db, 'servers', JSON.stringify([...others, state]))
+      db?.exec('COMMIT')
     } catch {
       // As with owners.
+      if (db?.isTransaction) db.exec('ROLLBACK')
     }
   }
 

@@ -27,10 +27,14 @@ export function openTeamStores(
   { env = process.env, server }: { readonly env?: NodeJS.ProcessEnv; readonly server?: (state: ServerState) => void } = {},
 ): TeamStores {
   const known = new Known(knownFile(local.file), config)
-  const watched: Watched = new Watched((state) => {
-    known.keepStates(watched.states)
-    server?.(state)
-  }, known.states())
+  const watched = new Watched(
+    (state) => {
+      known.keepState(state)
+      server?.(state)
+    },
+    known.states(),
+    () => known.states(),
+  )
   return new TeamStores(local, openTeam(config, teamPlaces(env), watched), { known, watched })
 }
 

@@ -30,9 +30,18 @@ export class Watched {
   /** Errors that were told of one server are none of the other that handed them on. */
   readonly #told = new WeakSet<Error>()
   readonly #changed: (state: ServerState) => void
+  readonly #elsewhere: () => readonly ServerState[]
+  /** When each answered last. */
+  readonly #answered = new Map<ServerName, number>()
 
-  constructor(changed: (state: ServerState) => void = () => {}, before: readonly ServerState[] = []) {
+  /** `elsewhere` tells what other processes know by now of servers that are away. */
+  constructor(
+    changed: (state: ServerState) => void = () => {},
+    before: readonly ServerState[] = [],
+    elsewhere: () => readonly ServerState[] = () => [],
+  ) {
     this.#changed = changed
+    this.#elsewhere = elsewhere
     for (const one of before) this.#states.set(one.name, one)
   }
 
@@ -46,6 +55,7 @@ export class Watched {
   }
 
   answered(name: ServerName) {
+    this.#answered.set(name, Date.now() / 1000)
     this.#note(name, 'ok', null)
   }
 
@@ -61,10 +71,16 @@ export class Watched {
     const before = this.#states.get(name)
     if (before?.state === state && before.message === message) return
     // The words may change while it stays away.
-    const since = before?.state === state ? before.since : Date.now() / 1000
+    const since = before?.state === state ? before.since : this.#since(name, state)
     const now = { name, state, since, message }
     this.#states.set(name, now)
     this.#changed(now)
+  }
+
+  /** Another process may have noticed first; but what it noted before the server answered here is over. */
+  #since(name: ServerName, state: ServerState['state']): number {
+    const seen = state === 'ok' ? undefined : this.#elsewhere().find((one) => one.name === name && one.state === state)
+    return seen && seen.since > (this.#answered.get(name) ?? Number.NEGATIVE_INFINITY) ? seen.since : Date.now() / 1000
   }
 
   /**
