@@ -304,6 +304,8 @@ function random(seed: number): () => number {
   }
 }
 
+/** An editor that is open asks so often what others changed. */
+const LOOK_SECONDS = 1.5
 /** When people begin trainings, by the hour: most before lunch and in the evening, for the night. */
 const BEGUN = [1, 1, 1, 1, 1, 2, 3, 5, 9, 12, 12, 9, 7, 10, 11, 11, 10, 11, 12, 7, 4, 3, 2, 1]
 
@@ -369,12 +371,12 @@ const result = {
     gcs: { mean: (mean / team.saveEvery) * one.gcsAFile, peak: (peak / team.saveEvery) * one.gcsAFile },
     gcsBytes: { mean: (mean / team.saveEvery) * team.weights, peak: (peak / team.saveEvery) * team.weights },
     running: Math.max(...running),
-    /** Everybody's editor is open, and looks every two seconds whether something changed. */
-    looks: team.people / 2,
+    /** Everybody's editor is open, and looks whether something changed. */
+    looks: team.people / LOOK_SECONDS,
     /** What they are then told of sessions that were trained on meanwhile. */
     toldBytes: {
-      mean: (team.people / 2) * Math.min(2 * mean, team.sessionsADay) * one.sizes.session,
-      peak: (team.people / 2) * 2 * peak * one.sizes.session,
+      mean: (team.people / LOOK_SECONDS) * Math.min(LOOK_SECONDS * mean, team.sessionsADay) * one.sizes.session,
+      peak: team.people * peak * one.sizes.session,
     },
   },
   shards: {
