@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EpochtreeError } from '../../server/errors'
@@ -245,6 +245,11 @@ describe("a team's configuration", () => {
       assert.equal(mayHaveTeam(folder, {}), true)
       assert.equal(readTeam(folder, {})!.gcs.bucket, 'team-weights')
       assert.equal(readTeam(folder, { EPOCHTREE_STORE: 'local' }), undefined)
+    })
+
+    it('is refused where something else lies in its place', () => {
+      mkdirSync(join(folder, 'config.json'))
+      refused(() => readTeam(folder, {}), 'bad-argument', 'is no file')
     })
 
     it('is refused where it is too large', () => {

@@ -72,8 +72,9 @@ export function readTeam(dir: string, env: Environment = process.env, given: Giv
 function readConfig(dir: string): string | undefined {
   const path = join(dir, 'config.json')
   const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat && !stat.isFile()) throw wrong(`${path} is no file`, 'Put one there, or take it away: then this folder has no team.')
   if (stat && stat.size > LARGEST_FILE) throw wrong(`${path} is larger than 64 KiB`, 'It holds a few lines: write it anew.')
-  return stat?.isFile() ? readFileSync(path, 'utf8') : undefined
+  return stat && readFileSync(path, 'utf8')
 }
 
 /** What a folder's own file says about its team; fails where it can't be read. */
