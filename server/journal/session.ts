@@ -82,7 +82,7 @@ export function takeSession(db: LocalDatabase, dir: string, id: string): boolean
     JSON.stringify(marks.tags ?? file.tags ?? []),
     marks.selected ?? null,
     marks.deleted ?? null,
-    JSON.stringify(marks),
+    JSON.stringify(file.tags?.length ? { ...marks, made: file.tags } : marks),
     fileSignature,
     damaged ? '' : marksSignature,
     file.pulled ? JSON.stringify(file.pulled) : null,

@@ -329,6 +329,19 @@ describe('the spool', () => {
       })
       assert.deepEqual(await decided(there.team.sessions), ['mine', null, ['c'], null])
     })
+
+    it('keeps the tags of both sides where neither had decided anything before', async () => {
+      const [here, there] = [on(), on({ by: 'bob@home' })]
+      const session = train(here.dir, { name: 'net', tags: ['a'] })
+      session.epoch()
+      await here.stores.ingest()
+      await here.spool().once(never())
+      await here.stores.sessions.mark(session.id, { tags: ['a', 'mine'] })
+      await there.team.sessions.mark(session.id, { tags: ['theirs'] })
+      await here.spool().once(never())
+      for (const store of [here.stores.sessions, there.team.sessions])
+        assert.deepEqual((await store.session(session.id))!.tags, ['mine', 'theirs'])
+    })
   })
 
   it('takes another database for another team, and hands everything on anew', async () => {

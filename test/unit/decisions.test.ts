@@ -51,16 +51,16 @@ describe('decisions on both sides', () => {
 
   it('that were never agreed on count where somebody decided here', () => {
     const decided = { ...made, tags: ['mine'], selected: E(1) }
-    const base = baseOf({ decisions: decided, before: {}, decided: new Set(['tags', 'selected']) })
-    assert.deepEqual(agree(decided, base, { ...made, name: 'net-2', tags: ['a'] }), {
-      there: { tags: ['mine'], selected: E(1) },
-      here: { name: 'net-2' },
-      agreed: { name: 'net-2', selected: E(1), tags: ['mine'], deleted: null },
+    const base = baseOf({ decisions: decided, before: {}, made: ['a'], decided: new Set(['tags', 'selected']) })
+    assert.deepEqual(agree(decided, base, { ...made, name: 'net-2', tags: ['a', 'theirs'] }), {
+      there: { tags: ['mine', 'theirs'], selected: E(1) },
+      here: { name: 'net-2', tags: ['mine', 'theirs'] },
+      agreed: { name: 'net-2', selected: E(1), tags: ['mine', 'theirs'], deleted: null },
     })
   })
 
   it('are noted without a word where nothing was ever decided', () => {
-    const untouched = { decisions: made, before: {}, decided: new Set<keyof Decisions>() }
+    const untouched = { decisions: made, before: {}, made: ['a'], decided: new Set<keyof Decisions>() }
     assert.ok(isNoted(untouched, made))
     assert.ok(!isNoted(untouched, { ...made, deleted: 1 }))
     assert.ok(!isNoted({ ...untouched, decided: new Set(['name'] as const) }, made))

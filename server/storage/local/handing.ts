@@ -79,6 +79,7 @@ export function toldOf(db: LocalDatabase, id: string, identity: string): Told | 
   const [name, selected, text, pulled, team] = row
   const marks = JSON.parse(text) as Agreed & {
     readonly agreed?: (Agreed & { readonly team: string; readonly alias?: string | null }) | null
+    readonly made?: readonly string[]
   }
   const noted = marks.agreed?.team === identity ? marks.agreed : undefined
   const before: Agreed = noted ? { name: noted.name!, selected: noted.selected!, tags: noted.tags!, deleted: noted.deleted! } : {}
@@ -87,6 +88,7 @@ export function toldOf(db: LocalDatabase, id: string, identity: string): Told | 
     record,
     decisions: { name: alias === null ? name : noted!.name!, selected, tags: record.tags, deleted: record.deletedAt },
     before,
+    made: marks.made ?? [],
     decided: new Set((['name', 'selected', 'tags', 'deleted'] as const).filter((field) => marks[field] !== undefined)),
     alias,
     pulledFrom: pulled === null ? null : (JSON.parse(pulled) as { team: string }).team,

@@ -58,16 +58,18 @@ export interface Noted {
   readonly decisions: Decisions
   /** What both sides agreed on last; empty where they never did. */
   readonly before: Agreed
+  /** The tags that it was made with. */
+  readonly made: readonly string[]
   /** What was decided here at any time. */
   readonly decided: ReadonlySet<keyof Decisions>
 }
 
 /** What both sides agreed on; before they did, a session as it was made, of which nothing was decided. */
-export function baseOf({ before, decided, decisions }: Noted): Agreed {
+export function baseOf({ before, made, decided, decisions }: Noted): Agreed {
   if (Object.keys(before).length > 0) return before
   return {
     ...(decided.has('name') ? {} : { name: decisions.name }),
-    ...(decided.has('tags') ? {} : { tags: decisions.tags }),
+    tags: decided.has('tags') ? made : decisions.tags,
     selected: null,
     deleted: null,
   }
