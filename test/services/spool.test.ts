@@ -344,6 +344,29 @@ describe('the spool', () => {
     })
   })
 
+  it('tells of a session that others deleted and removed while nobody handed on, and does not bring it back', async () => {
+    const here = on()
+    const session = train(here.dir, { name: 'gone' })
+    session.epoch()
+    await here.stores.ingest()
+    assert.deepEqual((await here.spool().once(never())).left, [])
+    const { team } = on({ by: 'bob@home' })
+    const long = Date.now() / 1000 - 3600
+    await team.sessions.mark(session.id, { deleted: long })
+    assert.deepEqual(await team.sessions.startRemoval(session.id, Date.now() / 1000), [session.epochs[0]!.id])
+    await team.sessions.finishRemoval(session.id)
+    const { left } = await here.spool().once(never())
+    assert.deepEqual(
+      left.map(({ name }) => name),
+      ['gone'],
+    )
+    assert.match(left[0]!.why, /was deleted in the team and removed there for good/)
+    assert.equal(await team.sessions.session(session.id), undefined)
+    // Who puts it away here too hears no more of it.
+    await here.stores.sessions.mark(session.id, { deleted: Date.now() / 1000 })
+    assert.deepEqual((await here.spool().once(never())).left, [])
+  })
+
   it('takes another database for another team, and hands everything on anew', async () => {
     const here = on()
     const session = train(here.dir)

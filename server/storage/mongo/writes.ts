@@ -613,7 +613,7 @@ const unknown = (id: string) => new EpochtreeError('unknown-session', `The team 
 const removed = (id: string) =>
   new EpochtreeError(
     'session-deleted',
-    `Session ${id} was deleted in the team and removed there. Fork what you need of it under another name.`,
+    `Session ${id} was deleted in the team and removed there for good. It stays on this machine alone, until \`epochtree delete\` puts it away here too.`,
   )
 const busy = (id: string) => new EpochtreeError('team-busy', `Too many people write to session ${id} at once. Try again.`)
 const beingRemoved = (what: string) =>

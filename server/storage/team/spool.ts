@@ -14,7 +14,7 @@ import type { LocalStores } from '../local/stores'
 import type { Marks, Progress, SessionOverview, StoreVersion } from '../ports'
 import { agree, baseOf, type Decisions, isAgreed, isNoted, readDecisions, sameDecisions } from './decisions'
 import { Bell, delay } from './patience'
-import type { DocumentColumns, ServerName, Team } from './ports'
+import type { DocumentColumns, ServerName, Team, TeamDecisions } from './ports'
 import { Queue } from './queue'
 import { digest, uploadOf } from './upload'
 
@@ -539,8 +539,14 @@ export class Spool {
     // Read before the server is asked, so that no epoch which is just being handed on counts as lost.
     const handed = await this.#stores.use((db) => notes.handedOf(db, ids))
     const there = await this.#ask(run, [this.#mongo], () => this.#team.sessions.sessions({ deleted: true, ids }))
-    const found = await this.#stores.use((db) =>
-      there.flatMap((one) => {
+    const known = new Set(there.map(({ id }) => id))
+    const found = await this.#stores.use((db) => [
+      // What was removed there is told once more, and the answer says so; not where it is deleted here too.
+      ...ids.filter((id) => {
+        const told = known.has(id) ? undefined : notes.toldOf(db, id, this.#identity)
+        return told && told.told !== null && told.pulledFrom !== this.#identity && told.decisions.deleted === null
+      }),
+      ...there.flatMap((one) => {
         const told = notes.toldOf(db, one.id, this.#identity)
         if (!told) return []
         const theirs = { name: one.name, selected: one.selected?.id ?? null, tags: one.tags, deleted: one.deletedAt }
@@ -550,7 +556,7 @@ export class Spool {
         if (lost) notes.forgetTold(db, one.id)
         return differs || lost ? [one.id] : []
       }),
-    )
+    ])
     for (const id of found) run.due.add(id)
     await this.#add(run, found)
   }
@@ -646,7 +652,14 @@ export class Spool {
       const now = digest(upload)
       const isKnown = told.told === now && !isDue && tries === 0
       if (isKnown && isAgreed(told)) return true
-      const there = await this.#ask(run, [this.#mongo], () => sessions.putSession(upload, run.signal))
+      let there: TeamDecisions
+      try {
+        there = await this.#ask(run, [this.#mongo], () => sessions.putSession(upload, run.signal))
+      } catch (error) {
+        // Gone on both sides: nothing is left to be told.
+        if (explain(error).code === 'session-deleted' && told.record.deletedAt !== null) return false
+        throw error
+      }
       if (told.told === null) {
         const noted = await this.#stores.use((db) => notes.visibleOf(db, id))
         const known = await this.#ask(run, [this.#mongo], () =>
