@@ -367,6 +367,21 @@ describe('the spool', () => {
     assert.deepEqual((await here.spool().once(never())).left, [])
   })
 
+  it('counts no epochs as waiting of a session that is deleted and that no fork needs', async () => {
+    const here = on()
+    const session = train(here.dir, { name: 'away' })
+    session.epoch()
+    await here.stores.ingest()
+    const counts = async () => (await here.stores.sessions.sessions({ deleted: true })).map(({ team }) => team?.waiting)
+    assert.deepEqual(await counts(), [1])
+    await here.stores.sessions.mark(session.id, { deleted: Date.now() / 1000 })
+    assert.deepEqual(await counts(), [0])
+    const { id: epochId, number: epochNumber } = session.epochs[0]!
+    train(here.dir, { forkedFrom: { sessionId: session.id, epochId, epochNumber } })
+    await here.stores.ingest()
+    assert.deepEqual(await counts(), [1, 0])
+  })
+
   it('takes another database for another team, and hands everything on anew', async () => {
     const here = on()
     const session = train(here.dir)

@@ -48,7 +48,7 @@ type OverviewRow = readonly [
   problems: number,
   handed: number,
   pulledBy: Text,
-  sameTeam: 0 | 1,
+  staysHere: 0 | 1,
 ]
 type SessionRow = readonly [...OverviewRow, overrides: string, command: Text, attempt: Text]
 
@@ -56,7 +56,8 @@ type SessionRow = readonly [...OverviewRow, overrides: string, command: Text, at
 const OVERVIEW = `s.id, s.name, s.model, s.created, s.key, s.fork_session, s.fork_epoch, s.fork_number, s.tags, s.selected, chosen.number selected_number,
   origin.session origin, origin.number origin_number, s.deleted, s.attempt IS NOT NULL started, CASE WHEN s.finished IS NULL THEN s.attempt END engine, s.finished,
   s.own, s.latest, s.latest_number, s.open, s.open_number, s.problems, s.handed,
-  CASE WHEN s.pulled IS NOT NULL THEN json_extract(s.pulled, '$.by') END pulled_by, s.pulled IS NOT NULL AND json_extract(s.pulled, '$.team') IS coalesce((SELECT identity FROM team), json_extract(s.pulled, '$.team')) same_team`
+  CASE WHEN s.pulled IS NOT NULL THEN json_extract(s.pulled, '$.by') END pulled_by, s.pulled IS NOT NULL AND json_extract(s.pulled, '$.team') IS coalesce((SELECT identity FROM team), json_extract(s.pulled, '$.team'))
+  OR s.deleted IS NOT NULL AND s.handed < s.own AND s.id NOT IN (SELECT fork_session FROM session WHERE fork_session IS NOT NULL AND deleted IS NULL AND id <> fork_session) stays_here`
 const FROM = `FROM session s
   LEFT JOIN epoch chosen ON chosen.id = s.selected AND chosen.state IN ('ok', 'verifying')
   LEFT JOIN epoch origin ON origin.id = s.fork_epoch AND origin.state IN ('ok', 'verifying')`
@@ -109,7 +110,7 @@ function overview(db: LocalDatabase, row: OverviewRow | SessionRow): SessionOver
     problems,
     handed,
     by,
-    sameTeam,
+    staysHere,
   ] = row
   return {
     id,
@@ -129,8 +130,8 @@ function overview(db: LocalDatabase, row: OverviewRow | SessionRow): SessionOver
     latest: numbered(latest, latestNumber),
     open: numbered(open, openNumber),
     problems,
-    // What was brought here from the same team others have from its trainer.
-    ...(db.hasTeam ? { team: { elsewhere: false, by, waiting: sameTeam ? 0 : Math.max(0, own - handed), aliveUntil: null } } : {}),
+    // What was brought here from the same team others have from its trainer; what is deleted and no fork needs is handed on to nobody.
+    ...(db.hasTeam ? { team: { elsewhere: false, by, waiting: staysHere ? 0 : Math.max(0, own - handed), aliveUntil: null } } : {}),
   }
 }
 
