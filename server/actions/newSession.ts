@@ -257,7 +257,7 @@ export const forkCommand = (trainer: SessionRecord, seen: SessionRecord): Record
   readCommand(trainer.command) ?? readCommand(seen.command)
 
 /** Refuses an epoch where nothing can start, with the nearest that can. */
-export async function checkForkable({ stores, dir }: Context, { history, session: { name }, epoch }: Found) {
+export async function checkForkable({ stores, dir }: Context, { history, session: { name, team }, epoch }: Found) {
   if (epoch.state === 'verifying')
     throw new EpochtreeError(
       'not-verified',
@@ -279,8 +279,9 @@ export async function checkForkable({ stores, dir }: Context, { history, session
     : epoch.released && wasPulled(dir, epoch.sessionId)
       ? 'Those of earlier epochs are not here either.'
       : 'No earlier epoch has weights either: give `commit` some, weights=...'
-  if (!epoch.weights)
-    throw new EpochtreeError('no-weights', `${name}@${epoch.number} was committed without weights, so nothing can start there. ${remedy}`)
+  // Who wrote a team's documents by hand may have named a file that nobody can verify.
+  const none = team?.elsewhere ? 'has no weights whose hash and size the team knows' : 'was committed without weights'
+  if (!epoch.weights) throw new EpochtreeError('no-weights', `${name}@${epoch.number} ${none}, so nothing can start there. ${remedy}`)
   if (epoch.released) throw new EpochtreeError('weights-released', `${whyReleased(dir, name, epoch)} ${remedy}`)
   throw new EpochtreeError(
     'no-weights',

@@ -168,6 +168,8 @@ export class Follower {
       for (const { id, change } of found) if (!ours || change <= this.#n - REMEMBERED) ids.add(id)
     }
     await this.#lookByHand()
+    // Versions of two processes say nothing of what counts no changes.
+    if (!ours) for (const id of this.#hand?.prints.keys() ?? []) ids.add(id)
     for (const [id, seen] of this.#seen) if (seen.version > version) ids.add(id)
     return [...ids]
   }
