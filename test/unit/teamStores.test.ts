@@ -260,6 +260,18 @@ describe('a folder with a team', () => {
       assert.deepEqual(names(at()), ['other'])
     })
 
+    it('without what something else wrote and took away, which counts no change', async () => {
+      const { sessions } = team()
+      const elsewhere = { elsewhere: true, by: null, waiting: 0, aliveUntil: null }
+      const byHand = async (options?: { readonly ids?: readonly string[] }) =>
+        (await there.sessions.sessions(options)).map((one) => ({ ...one, team: elsewhere }))
+      await at().poll({ ...sessions, sessions: byHand, newest: async () => [] })
+      assert.deepEqual(names(at()), ['net'])
+      const gone = { ...sessions, sessions: async () => [] }
+      assert.deepEqual(await at().poll(gone), [PARENT])
+      assert.deepEqual(names(at()), [])
+    })
+
     it('and never lets one that is behind write over what is newer', async () => {
       const { sessions } = team()
       await at().poll(sessions)

@@ -41,6 +41,7 @@ export class Known {
   #at: StoreVersion | undefined
   #polling: Promise<string[]> | undefined
   #opened = false
+  #polled = false
 
   constructor(file: string, { mongo, gcs }: TeamConfig) {
     this.#file = file
@@ -129,7 +130,10 @@ export class Known {
   async #poll(source: Source, part: (ids: readonly string[]) => void, signal?: AbortSignal): Promise<string[]> {
     // Before what is read: what changes meanwhile is told the next time.
     // The ids of all would be read only to be read again with the sessions.
-    const { at, sessionIds, all } = await source.changes(this.#at, false)
+    const { at, sessionIds: changed, all } = await source.changes(this.#at, false)
+    // What something else wrote and took away counts no change: each process looks once whether such sessions are there still.
+    const foreign = this.#polled ? [] : [...this.sessions.values()].filter(({ team }) => team?.by === null).map(({ id }) => id)
+    const sessionIds = [...new Set([...changed, ...foreign])]
     const read: SessionOverview[] = []
     const there = new Set<string>()
     const take = (found: readonly SessionOverview[]) => {
@@ -149,8 +153,9 @@ export class Known {
       for (let from = 0; from < sessionIds.length; from += PAGE)
         take(await source.sessions({ deleted: true, ids: sessionIds.slice(from, from + PAGE) }))
     const gone = (all ? [...this.sessions.keys()] : sessionIds).filter((id) => !there.has(id) && this.sessions.delete(id))
-    const moved = this.#at?.store !== at.store || this.#at.version !== at.version
+    const moved = this.#at?.store !== at.store || this.#at.version !== at.version || gone.length > 0
     this.#at = at
+    this.#polled = true
     if (moved) await this.#write(read, gone, all, at)
     return [...(all ? [] : read.map(({ id }) => id)), ...gone]
   }
