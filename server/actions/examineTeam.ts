@@ -15,9 +15,15 @@ export function stillWorks(without: readonly ServerName[]): string[] {
   return [
     'Training, and all that was trained on this machine, goes on as ever. What is new is uploaded by itself once they can be reached.',
     ...(without.includes('MongoDB')
-      ? ['Sessions of others are shown as they were last seen here, and can not be changed until then.']
+      ? [
+          'Sessions of others are shown as they were last seen here; those that were not pulled can not be opened, compared, forked or changed until then.',
+        ]
       : []),
-    ...(without.includes('Elasticsearch') ? ['Metrics and samples of others can not be read until then.'] : []),
+    ...(without.includes('Elasticsearch')
+      ? [
+          'Metrics and samples of others can not be read until then, and their epochs not be forked: a fork goes on from the last step that was logged.',
+        ]
+      : []),
     ...(without.includes('Google Cloud Storage')
       ? ['Weights of others that are not on this machine yet can not be fetched until then.']
       : []),
