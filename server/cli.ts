@@ -577,6 +577,7 @@ program
           'store-corrupt',
           `The store ${file} is damaged (${damage}). Run \`epochtree doctor --rebuild\`: it is built again from the run folders and weights.`,
         )
+      const { team, problems } = await examineTeam(stores, process.env)
       const answer: DoctorJson = {
         version: packageJson.version,
         node: process.versions.node,
@@ -589,12 +590,12 @@ program
           rebuilt: !built,
         },
         sessions: (await stores.sessions.sessions()).length,
-        problems: [...(await stores.sessions.problems()), ...(await stores.use((db) => lostWeights(db, dir)))],
-        team: await examineTeam(stores, process.env),
+        problems: [...(await stores.sessions.problems()), ...(await stores.use((db) => lostWeights(db, dir))), ...problems],
+        team,
       }
       const style = styleFor(process.stdout, process.env)
       await print(options.json ? JSON.stringify(answer) : await renderDoctor(answer, style, Date.now() / 1000))
-      if (answer.team && (answer.team.trouble !== null || answer.team.servers.some(({ state }) => state !== 'ok'))) process.exitCode = 1
+      if (team && (team.trouble !== null || team.servers.some(({ state }) => state !== 'ok'))) process.exitCode = 1
     } finally {
       await stores.close()
     }

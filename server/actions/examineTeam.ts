@@ -1,5 +1,5 @@
 import { EpochtreeError, explain } from '../errors'
-import type { TeamJson } from '../protocol/model'
+import type { ProblemJson, TeamJson } from '../protocol/model'
 import type { LocalStores } from '../storage/local/stores'
 import { readTeam } from '../storage/team/config'
 import { loadTeam } from '../storage/team/load'
@@ -37,26 +37,38 @@ const addresses = ({ mongo, elastic, gcs }: TeamConfig): Readonly<Record<ServerN
   'Google Cloud Storage': `gs://${gcs.bucket}/${gcs.prefix}${gcs.endpoint === undefined ? '' : ` on ${gcs.endpoint}`}`,
 })
 
-/** How a folder's team is; null where it has none. What is wrong with what says where its servers are is an answer as well. */
-export async function examineTeam(stores: LocalStores, env: NodeJS.ProcessEnv): Promise<TeamJson | null> {
+interface Examined {
+  /** Null where the folder has none. What is wrong with what says where its servers are is an answer as well. */
+  readonly team: TeamJson | null
+  /** Documents of the team that are passed over, because they are not what they should be. */
+  readonly problems: readonly ProblemJson[]
+}
+
+/** How a folder's team is. */
+export async function examineTeam(stores: LocalStores, env: NodeJS.ProcessEnv): Promise<Examined> {
   let config: TeamConfig | undefined
   try {
     config = readTeam(stores.dir, env)
   } catch (error) {
-    return { trouble: explain(error).message, servers: [], waiting: 0, works: stillWorks(SERVERS) }
+    return { team: { trouble: explain(error).message, servers: [], waiting: 0, works: stillWorks(SERVERS) }, problems: [] }
   }
-  if (!config) return null
+  if (!config) return { team: null, problems: [] }
   const { openTeamStores } = await loadTeam()
   const opened = openTeamStores(stores, config, { env })
   try {
     const states = await Promise.all(SERVERS.map(async (name) => askOne(name, opened.team, () => opened.states)))
+    const isThere = states.some(({ name, state }) => name === 'MongoDB' && state === 'ok')
     const at = addresses(config)
     const sessions = await stores.sessions.sessions({ deleted: true })
     return {
-      trouble: null,
-      servers: states.map(({ name, state, since, message }) => ({ name, address: at[name], state, since, message })),
-      waiting: sessions.reduce((sum, { team }) => sum + (team?.waiting ?? 0), 0),
-      works: stillWorks(states.flatMap(({ name, state }) => (state === 'ok' ? [] : [name]))),
+      team: {
+        trouble: null,
+        servers: states.map(({ name, state, since, message }) => ({ name, address: at[name], state, since, message })),
+        waiting: sessions.reduce((sum, { team }) => sum + (team?.waiting ?? 0), 0),
+        works: stillWorks(states.flatMap(({ name, state }) => (state === 'ok' ? [] : [name]))),
+      },
+      // Where they can't be read any more, the next look tells why.
+      problems: isThere ? await opened.team.sessions.problems().catch(() => []) : [],
     }
   } finally {
     // What is here belongs to whoever asked.

@@ -3,7 +3,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { SessionJson, StartedJson } from '../../server/protocol/model'
+import { MongoClient, ObjectId } from 'mongodb'
+import type { DoctorJson, SessionJson, StartedJson } from '../../server/protocol/model'
 import type { TeamConfig } from '../../server/storage/team/ports'
 import { start } from '../fault/support'
 import { type LspClient, openWorkspace } from '../lsp/client'
@@ -135,6 +136,24 @@ describe('what others trained', () => {
     assert.ok(existsSync(join(root, 'out', 'weights.bin')))
     const { epochs } = await json<{ epochs: { weights: { released: boolean } }[] }>('bob', 'log', 'net-2')
     assert.ok(epochs.every(({ weights }) => !weights.released))
+  })
+
+  it('is shown, and what is damaged is named by doctor', async () => {
+    await adasSessions()
+    const client = new MongoClient(config.mongo.uri)
+    try {
+      const sessions = client.db(config.mongo.database).collection('TrainingSession')
+      await sessions.insertOne({ _id: ObjectId.createFromHexString('000000000000000000000081'), format: 1, epochs: [], modelName: 7 })
+    } finally {
+      await client.close()
+    }
+    assert.equal((await json<SessionJson[]>('bob', 'sessions')).length, 2)
+    const { problems } = await json<DoctorJson>('bob', 'doctor')
+    assert.deepEqual(
+      problems.map(({ file, sessionId }) => [file, sessionId]),
+      [['MongoDB TrainingSession', '000000000000000000000081']],
+    )
+    assert.match((await run('bob', ['doctor'])).out, /1 problem:\n  MongoDB TrainingSession +TrainingSession 0+81 in MongoDB is damaged/)
   })
 
   it('has its weights for others also where they are let go of here', async () => {

@@ -66,8 +66,10 @@ export function renderCollected({ items, bytes: total, dryRun, team }: Collected
   ].join('\n')
 }
 
-const problemText = ({ sessionId, file, line, message }: ProblemJson) =>
-  `  runs/${sessionId}/${safe(file, 60)}${line === null ? '' : `:${line}`}  ${safe(message, 300)}`
+/** A document of a team's server lies in no folder. */
+const placeOf = ({ sessionId, file, line }: ProblemJson) =>
+  file.startsWith('MongoDB ') ? safe(file, 60) : `runs/${sessionId}/${safe(file, 60)}${line === null ? '' : `:${line}`}`
+const problemText = (problem: ProblemJson) => `  ${placeOf(problem)}  ${safe(problem.message, 300)}`
 
 const problemLines = (problems: readonly ProblemJson[]) => [
   ...problems.slice(0, MOST).map(problemText),
