@@ -133,10 +133,12 @@ async function openHere(options: Common): Promise<Pick<Place, 'dir' | 'local'>> 
   return { dir, local: new LocalStores(dir, process.env, mayHaveTeam(dir, process.env) ? { team: true } : {}) }
 }
 
+const note = (text: string) => void process.stderr.write(`epochtree: ${safe(text, LONGEST_ERROR)}\n`)
+
 /** Says once that others' sessions are shown as they were. */
 async function noteAway(stores: Stores) {
   const away = await lastSeen(stores)
-  if (away !== undefined) process.stderr.write(`epochtree: ${safe(away, LONGEST_ERROR)}\n`)
+  if (away !== undefined) note(away)
 }
 
 async function withProgress<Result>(work: (progress: ReturnType<typeof progressBar>['show']) => Promise<Result>): Promise<Result> {
@@ -483,7 +485,7 @@ add({
   example: 'push resnet50',
   reference: true,
   answer: (place, sessions) =>
-    interruptible((signal, progress) => push({ ...place, stores: place.local }, sessions, { env: process.env, signal, progress })),
+    interruptible((signal, progress) => push({ ...place, stores: place.local }, sessions, { env: process.env, signal, progress, note })),
   text: renderPushed,
   exit: ({ left }) => (left.length > 0 ? 1 : 0),
 })

@@ -231,7 +231,11 @@ function release({ db, dir, dryRun, all, items, gone }: Sweep, keep: Keep) {
     const letGo = own.filter((epoch) => epoch.weights && !epoch.released && !stays(epoch))
     if (!letGo.length) continue
     for (const { id } of letGo) gone.add(db.get<{ row: number }>('SELECT row FROM epoch WHERE id = ?', id)!.row)
-    items.push({ kind: 'epochs', what: `${session.name}: weights of ${letGo.length} epochs`, bytes: 0 })
+    items.push({
+      kind: 'epochs',
+      what: `${session.name}: weights of ${letGo.length === 1 ? '1 epoch' : `${letGo.length} epochs`}`,
+      bytes: 0,
+    })
     if (dryRun) continue
     const before = db.get<{ marks: string }>('SELECT marks FROM session WHERE id = ?', session.id)?.marks ?? '{}'
     const { released = [] } = JSON.parse(before) as { released?: string[] }

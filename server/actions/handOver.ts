@@ -9,11 +9,14 @@ import { readTeam } from '../storage/team/config'
 import { loadTeam } from '../storage/team/load'
 import { teamPlaces } from '../storage/team/places'
 import type { Team } from '../storage/team/ports'
+import type { SpoolEvents } from '../storage/team/spool'
 
 export interface Handing {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal?: AbortSignal
   readonly progress?: (progress: Progress) => void
+  /** Told at once, because what comes then takes long. */
+  readonly note?: (text: string) => void
 }
 interface Place extends Context {
   readonly stores: LocalStores
@@ -36,12 +39,24 @@ async function withTeam<Answer>(dir: string, env: Handing['env'], work: (team: T
 }
 
 /** Hands on what others don't have yet, of some sessions or of all. */
-export async function push({ dir, stores }: Place, sessions: readonly string[], { env, signal, progress }: Handing): Promise<PushedJson> {
+export async function push(
+  { dir, stores }: Place,
+  sessions: readonly string[],
+  { env, signal, progress, note }: Handing,
+): Promise<PushedJson> {
   const only: string[] = []
   for (const text of sessions) only.push((await findSession(stores, text)).id)
   return withTeam(dir, env, async (team) => {
     const { Spool } = await loadTeam()
-    return new Spool(stores, team).once(signal ?? new AbortController().signal, progress, only.length ? only : undefined)
+    const told = new Set<string>()
+    const servers: SpoolEvents['servers'] = (away) => {
+      for (const { name, code, message } of away) {
+        if (code !== 'server-away' || told.has(name)) continue
+        told.add(name)
+        note?.(`${message} It is tried again for half a minute; Ctrl-C ends it.`)
+      }
+    }
+    return new Spool(stores, team, { servers }).once(signal ?? new AbortController().signal, progress, only.length ? only : undefined)
   })
 }
 

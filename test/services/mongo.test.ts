@@ -711,6 +711,22 @@ describe('sessions in MongoDB', () => {
       }
     })
 
+    it('comes with a server that comes late, whatever was asked of it before', async () => {
+      const own = await startMongo()
+      const patient = openMongo({ uri: own.url, database: 'd' }, { patience: 700 })
+      try {
+        await own.kill()
+        for (let i = 0; i < 2; i++) await assert.rejects(patient.prepare(), { code: 'server-away', message: /^Nothing answers at / })
+        await own.restart()
+        await patient.check()
+        await patient.prepare()
+        await patient.putSession({ record: aSession(S), by: 'x', alive: false })
+      } finally {
+        await patient.close()
+        await own.stop()
+      }
+    })
+
     it('loses nothing and doubles nothing when the server is killed while many write', async () => {
       const own = await startMongo()
       const writers = Array.from({ length: 4 }, (_, i) => ({

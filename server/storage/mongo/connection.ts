@@ -16,12 +16,17 @@ export interface Question {
   readonly signal?: AbortSignal | undefined
 }
 
+interface Client {
+  readonly client: MongoClient
+  readonly connected: Promise<unknown>
+}
+
 /** The way to the server: opened with the first question, made anew when it was lost, and never waited for without an end. */
 export class Connection {
   readonly hosts: string
   readonly #config: TeamConfig['mongo']
   readonly #patience: number
-  #client: MongoClient | undefined
+  #client: Client | undefined
   #closed = false
   /** While no server is found, questions fail at once with what the last search said. */
   #away: { readonly error: EpochtreeError; readonly until: number } | undefined
@@ -43,18 +48,26 @@ export class Connection {
     if (this.#away && performance.now() < this.#away.until) throw this.#away.error
     const end = performance.now() + this.#patience * LONGEST
     for (let tries = 1; ; tries++) {
-      const client = this.#current()
+      const current = this.#current()
+      const { client, connected } = current
+      let isOpen = false
+      const asked = connected.then(() => {
+        isOpen = true
+        return work(client.db(this.#config.database))
+      })
       try {
-        const answer = await this.#within(end - performance.now(), work(client.db(this.#config.database)), signal)
+        const answer = await this.#within(end - performance.now(), asked, signal)
         this.#away = undefined
         return answer
       } catch (error) {
         if (error instanceof TooLong || isNoServer(error)) {
-          this.#renew(client)
+          this.#renew(current)
           const told = error instanceof TooLong ? tooLong(this.hosts, (this.#patience * LONGEST) / 1000) : mongoError(error, this.hosts)
           if (told.code === 'server-away') this.#away = { error: told, until: performance.now() + Math.min(this.#patience, AWAY_MS) }
           throw told
         }
+        // Of one that did not get in nothing comes any more.
+        if (!isOpen && !(error instanceof EpochtreeError)) this.#renew(current)
         if (tries === TRIES || !isPassing(error) || this.#closed) throw mongoError(error, this.hosts)
         checkAborted(signal)
       }
@@ -83,12 +96,12 @@ export class Connection {
 
   async close() {
     this.#closed = true
-    const client = this.#client
+    const current = this.#client
     this.#client = undefined
-    if (!client) return
+    if (!current) return
     let timer: NodeJS.Timeout | undefined
     await Promise.race([
-      client.close().catch(() => {}),
+      current.client.close().catch(() => {}),
       new Promise<void>((done) => {
         timer = setTimeout(done, CLOSING_MS)
       }),
@@ -96,19 +109,24 @@ export class Connection {
     clearTimeout(timer)
   }
 
-  #current(): MongoClient {
+  #current(): Client {
     if (this.#closed) throw new EpochtreeError('aborted', 'The connection to MongoDB was closed.')
+    if (this.#client) return this.#client
     try {
-      return (this.#client ??= new MongoClient(this.#config.uri, this.#options()))
+      const client = new MongoClient(this.#config.uri, this.#options())
+      // Once, and before any question: of several at once the driver tells one alone why no server is found, and is of no use afterwards.
+      const connected = client.connect()
+      connected.catch(() => {})
+      return (this.#client = { client, connected })
     } catch (error) {
       throw mongoError(error, this.hosts)
     }
   }
 
   /** The old one is not waited for: what hangs in it may never end. */
-  #renew(client: MongoClient) {
-    if (this.#client === client) this.#client = undefined
-    client.close().catch(() => {})
+  #renew(current: Client) {
+    if (this.#client === current) this.#client = undefined
+    current.client.close().catch(() => {})
   }
 
   #options(): MongoClientOptions {
