@@ -56,7 +56,13 @@ export async function push(
         note?.(`${message} It is tried again for half a minute; Ctrl-C ends it.`)
       }
     }
-    return new Spool(stores, team, { servers }).once(signal ?? new AbortController().signal, progress, only.length ? only : undefined)
+    const renamed: SpoolEvents['renamed'] = (before, name) =>
+      note?.(`Others in the team have a session called ${before} already: the one here is called ${name} from now on.`)
+    return new Spool(stores, team, { servers, renamed }).once(
+      signal ?? new AbortController().signal,
+      progress,
+      only.length ? only : undefined,
+    )
   })
 }
 

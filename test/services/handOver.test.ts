@@ -78,6 +78,17 @@ describe('epochtree push and pull', () => {
     assert.deepEqual([unknown.status, /unknown-session: There is no session "nothing"/.test(unknown.err)], [1, true], unknown.err)
   })
 
+  it('tell what a session is called from now on where others have its name', async () => {
+    for (const who of ['ada', 'bob']) train(dirOf(who), { name: 'net' }).epoch()
+    assert.equal((await run('ada', 'push')).status, 0)
+    const second = await run('bob', 'push')
+    assert.equal(second.status, 0, second.err)
+    assert.match(
+      second.err,
+      /^epochtree: Others in the team have a session called net already: the one here is called net-2 from now on\.$/m,
+    )
+  })
+
   it('end with what could not be handed on, and why', async () => {
     const session = train(dirOf('ada'), { name: 'net' })
     session.epoch()

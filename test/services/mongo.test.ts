@@ -500,7 +500,8 @@ describe('sessions in MongoDB', () => {
       const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', child, uri, database], { encoding: 'utf8' })
       const { lengths, kilobytes } = JSON.parse(stdout || stderr) as { lengths: number[]; kilobytes: number }
       assert.deepEqual(lengths, Array<number>(20).fill(15e6))
-      assert.ok(kilobytes < 300_000, `${kilobytes} KB`)
+      // All of them together are as many bytes, beside what a process has anyway.
+      assert.ok(kilobytes < 350_000, `${kilobytes} KB`)
     })
 
     it('may be a graph', async () => {

@@ -31,6 +31,8 @@ export interface SpoolEvents {
   readonly servers?: (away: readonly ServerAway[]) => void
   /** Others see epochs of a session that they did not see before. */
   readonly handed?: (sessionId: string, epochs: number) => void
+  /** Others took a session's name first, so that it has another one now. */
+  readonly renamed?: (before: string, name: string) => void
   /** It is another team than before: everything is handed on anew. */
   readonly anew?: () => void
   /** What neither a server nor a session is to blame for; it goes on by itself. */
@@ -735,7 +737,7 @@ export class Spool {
     const { name } = toHere
     const isTaken = name !== undefined && !isFreeFor(this.#stores.dir, name, record.id)
     if (isTaken && told.pulledFrom !== this.#identity) return this.#rename(run, record.id, name)
-    return this.#stores.use((db) => {
+    const isDone = await this.#stores.use((db) => {
       const now = notes.toldOf(db, record.id, this.#identity)
       if (!now) return true
       if (!sameDecisions(now.decisions, here)) return false
@@ -745,6 +747,8 @@ export class Spool {
       mark(db, this.#stores.dir, record.id, { ...toHere, ...(isTaken ? { name: alias! } : {}), agreed: noted })
       return true
     })
+    if (isDone && isNew && name !== undefined && !isTaken) this.#events.renamed?.(here.name, name)
+    return isDone
   }
 
   /** Gives a session the first name that is free on both sides. */
@@ -759,6 +763,7 @@ export class Spool {
         throw error
       }
       await this.#stores.use((db) => mark(db, this.#stores.dir, id, { name }))
+      this.#events.renamed?.(base, name)
       return false
     }
     throw new EpochtreeError('bad-name', `No name like "${base}" is free in the team. Rename it: \`epochtree rename ${base} NAME\`.`)
