@@ -59,8 +59,7 @@ export function mongoError(error: unknown, hosts: string): EpochtreeError {
   if (error instanceof MongoServerError) return serverError(error, hosts)
   if (error instanceof MongoCompatibilityError)
     return refused(`MongoDB at ${hosts} is too old for this client. Take MongoDB 4.2 or later.`, error)
-  if (error instanceof MongoMissingCredentialsError)
-    return refused(`MongoDB at ${hosts} asks for a user and a password. Give both: run "Epochtree: Connect to Team...".`, error)
+  if (error instanceof MongoMissingCredentialsError) return noLogin(error, hosts)
   if (NO_ADDRESS.has((error as Error).name))
     return refused(
       'The address of MongoDB, or an option after its ?, is none. Write mongodb://HOST:PORT or mongodb+srv://HOST, and look at the options.',
@@ -90,6 +89,12 @@ export function mongoError(error: unknown, hosts: string): EpochtreeError {
   return new EpochtreeError('failed', `MongoDB at ${hosts} reports: ${clip((error as Error).message ?? String(error))}`, { cause: error })
 }
 
+const noLogin = (error: Error, hosts: string) =>
+  refused(
+    `MongoDB at ${hosts} asks for a user and a password. Give both: run "Epochtree: Connect to Team...", or write them into EPOCHTREE_MONGO_URI.`,
+    error,
+  )
+
 function serverError(error: MongoServerError, hosts: string): EpochtreeError {
   const code = Number(error.code)
   switch (code) {
@@ -100,6 +105,7 @@ function serverError(error: MongoServerError, hosts: string): EpochtreeError {
         error,
       )
     case 13:
+      if (/requires authentication/i.test(error.message)) return noLogin(error, hosts)
       return refused(
         `The user of MongoDB at ${hosts} may not do this (${clip(error.message)}). Give it the role readWrite on the team's database, or read to only look.`,
         error,
