@@ -221,6 +221,9 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
       launch: command ? { argv: command.argv, cwd: command.cwd, env: { EPOCHTREE_DIR: context.dir } } : null,
     }
   }
+  // As the last step is.
+  const graphAsked = graphOf(context, epoch)
+  graphAsked.catch(() => {})
   const step = await lastStep
   const files = [epoch.weights, epoch.optimizerState].flatMap((file) => file ?? [])
   const { bringing = (work) => work({}) } = launching
@@ -228,7 +231,7 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const { id, runDir } = await create(context, { modelName, forkedFrom, overrides, command: command ?? null }, name, async (runFolder) => {
     const parent = join(runFolder, 'parent')
     mkdirSync(parent)
-    const graph = await graphOf(context, epoch)
+    const graph = await graphAsked
     writeFileSync(join(parent, 'graph.json'), JSON.stringify(graph ?? { nodes: {} }))
     const place = async (file: FileRecord | null, called: string) => {
       if (!file) return null
