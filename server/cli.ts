@@ -15,7 +15,7 @@ import { renderLog } from './cli/text/log'
 import { renderQuery } from './cli/text/query'
 import { renderSessions } from './cli/text/sessions'
 import { renderShow } from './cli/text/show'
-import { safe, type Style, styleFor } from './cli/text/terminal'
+import { LONGEST_NOTE, note, safe, type Style, styleFor } from './cli/text/terminal'
 import { EpochtreeError, explain } from './errors'
 import { findFolder, makeFolder } from './folder'
 import type { SavedFile } from './protocol/comparison'
@@ -116,11 +116,16 @@ function add<Answer>({ usage, about, example, reference, options: extend = (comm
   if (reference) takesReference.add(command.name())
 }
 
+function folderOf(options: Common): string {
+  const dir = findFolder(options.dir, process.cwd(), process.env)
+  makeFolder(dir)
+  return dir
+}
+
 async function open(options: Common): Promise<Place> {
   // What is started from here leaves it out as well.
   if (options.local) process.env['EPOCHTREE_STORE'] = 'local'
-  const dir = findFolder(options.dir, process.cwd(), process.env)
-  makeFolder(dir)
+  const dir = folderOf(options)
   const servers = mayHaveTeam(dir, process.env) ? await readTeam(dir) : undefined
   const local = new LocalStores(dir, process.env, servers ? { team: true } : {})
   return { dir, local, servers, stores: servers ? await openWithTeam(local, servers) : local }
@@ -128,12 +133,9 @@ async function open(options: Common): Promise<Place> {
 
 /** What is here alone, whatever is wrong with a team. */
 async function openHere(options: Common): Promise<Pick<Place, 'dir' | 'local'>> {
-  const dir = findFolder(options.dir, process.cwd(), process.env)
-  makeFolder(dir)
+  const dir = folderOf(options)
   return { dir, local: new LocalStores(dir, process.env, mayHaveTeam(dir, process.env) ? { team: true } : {}) }
 }
-
-const note = (text: string) => void process.stderr.write(`epochtree: ${safe(text, LONGEST_ERROR)}\n`)
 
 /** Says once that others' sessions are shown as they were. */
 async function noteAway(stores: Stores) {
@@ -174,7 +176,6 @@ const print = (text: string) =>
     process.stdout.write(`${text}\n`, (error) => (error && (error as NodeJS.ErrnoException).code !== 'EPIPE' ? reject(error) : resolve())),
   )
 
-const LONGEST_ERROR = 4000
 function setting(value: string, before: string[] = []): string[] {
   if (value.indexOf('=') < 1) throw new InvalidArgumentError('Write key=value, such as optimizer.lr=0.01.')
   return [...before, value]
@@ -465,13 +466,11 @@ add({
     if (graceDays !== undefined) throw new EpochtreeError('bad-argument', '--grace is about the team: give --team as well.')
     return place.local.use(async (db) => {
       for (const { name } of await untold(db))
-        process.stderr.write(
-          `epochtree: ${safe(name, 90)} stays until the team knows that it is deleted: run \`epochtree push\`, then this again.\n`,
-        )
+        note(`${safe(name, 90)} stays until the team knows that it is deleted: run \`epochtree push\`, then this again.`)
       const waiting = options['keep'] ? (await unbrought(db)).length : 0
       if (waiting > 0)
-        process.stderr.write(
-          `epochtree: the weights of ${waiting === 1 ? '1 epoch stay' : `${waiting} epochs stay`} until the team has them: run \`epochtree push\`, then this again.\n`,
+        note(
+          `the weights of ${waiting === 1 ? '1 epoch stay' : `${waiting} epochs stay`} until the team has them: run \`epochtree push\`, then this again.`,
         )
       return collect(db, place.dir, { dryRun, keep: options['keep'] as Keep | undefined })
     })
@@ -610,7 +609,7 @@ function errorLine(error: unknown): string {
     error instanceof CommanderError
       ? { code: 'usage', message: `${sentence(error.message)} See \`epochtree ${command ? `${command} ` : ''}--help\`.` }
       : explain(error)
-  return `epochtree: ${code}: ${safe(message.replaceAll('\n', ' '), LONGEST_ERROR)}\n`
+  return `epochtree: ${code}: ${safe(message.replaceAll('\n', ' '), LONGEST_NOTE)}\n`
 }
 
 /** Commander's message, as a sentence. */

@@ -3,10 +3,7 @@ import type { SessionJson } from '../protocol/model'
 import { type Context, sessionJson } from '../requests'
 import { ThreadedStores } from '../storage/local/threads'
 import type { TeamConfig } from '../storage/team/ports'
-import { safe } from './text/terminal'
-
-const say = (text: string) => void process.stderr.write(`epochtree: ${safe(text, LONGEST)}\n`)
-const LONGEST = 4000
+import { note } from './text/terminal'
 
 /** On threads, so that Ctrl-C is heard while a long journal is read. */
 export async function follow(
@@ -21,10 +18,10 @@ export async function follow(
       for (const { name, state, message } of seen.servers) {
         const text = message ?? `${name} can be reached.`
         // That all is well is worth a word where it was not.
-        if (told.get(name) !== text && (state !== 'ok' || told.has(name))) say(text)
+        if (told.get(name) !== text && (state !== 'ok' || told.has(name))) note(text)
         told.set(name, text)
       }
-      if (seen.trouble !== null && told.get('') !== seen.trouble) say(seen.trouble)
+      if (seen.trouble !== null && told.get('') !== seen.trouble) note(seen.trouble)
       told.set('', seen.trouble ?? '')
     })
     stores.handOn()
@@ -48,7 +45,7 @@ export async function watch(context: Context, changed: (session: SessionJson) =>
         told.set(id, now)
       }
     },
-    trouble: (error) => say(error instanceof Error ? error.message : String(error)),
+    trouble: (error) => note(error instanceof Error ? error.message : String(error)),
   })
   await new Promise<void>((resolve) => {
     const stop = () => {

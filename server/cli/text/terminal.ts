@@ -214,3 +214,8 @@ export const percent = (fraction: number): string =>
       : `${(fraction * 100).toFixed(1).replace(/^-0\.0$/, '0.0')}%`
 
 export const plural = (count: number, word: string): string => `${grouped(count)} ${word}${count === 1 ? '' : 's'}`
+
+/** Columns of a sentence beside the answer: an error, or a note. */
+export const LONGEST_NOTE = 4000
+/** Says something beside the answer. */
+export const note = (text: string): void => void process.stderr.write(`epochtree: ${safe(text, LONGEST_NOTE)}\n`)
