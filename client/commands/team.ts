@@ -117,11 +117,13 @@ function itemsOf(folder: FolderState): TeamItem[] {
   const separator = (label: string): TeamItem => ({ label, kind: vscode.QuickPickItemKind.Separator })
   const without = servers.filter(({ state }) => state !== 'ok').map(({ name }) => name)
   return [
-    ...(trouble === null ? [] : [{ label: `$(warning) ${t('The team is not connected')}`, detail: trouble }]),
+    ...(trouble === null ? [] : [{ label: `$(warning) ${t('The team is not connected')}`, detail: trouble, run: 'connect' as const }]),
     ...servers.map((one): TeamItem => ({
       label: `$(${stateIcon(one)}) ${one.name}`,
       description: stateText(one),
       ...(one.message === null ? {} : { detail: one.message }),
+      // What it lacks is given there: a password, certificates, another address.
+      ...(one.state === 'refused' ? { run: 'connect' } : {}),
     })),
     ...(waiting > 0 ? [{ label: `$(cloud-upload) ${waitingWord(waiting)}` }] : []),
     ...(teamTrouble(folder)

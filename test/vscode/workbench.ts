@@ -82,9 +82,12 @@ export async function choices(page: Page): Promise<readonly Line[]> {
   return labels(quickRows(page))
 }
 
-/** Chooses the first row of the open quick pick that holds the text. */
+/** Chooses the first row of the open quick pick whose label holds the text; what stands beside and below it may name others. */
 export async function choose(page: Page, text: string | RegExp): Promise<void> {
-  await quickRows(page).filter({ hasText: text }).first().click()
+  await quickRows(page)
+    .filter({ has: page.locator('.label-name', { hasText: text }) })
+    .first()
+    .click()
 }
 
 /** Types a path into the editor's own dialog, which begins with one by itself, and lists what lies there. */
