@@ -16,7 +16,7 @@ type Item = vscode.QuickPickItem & ({ readonly row: EpochRow; readonly why?: str
 /** Why nothing can start at an epoch; undefined where it can. */
 function whyNot({ weights, state }: EpochRow): string | undefined {
   if (weights === null) return t('committed without weights, so nothing can start there')
-  if (weights.released) return t('its weights were let go, so nothing can start there')
+  if (weights.released) return t('its weights are not here, so nothing can start there')
   return state === 'verifying' ? t('its weights are still being verified') : undefined
 }
 

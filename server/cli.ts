@@ -438,7 +438,8 @@ add({
   example: 'delete resnet50-2',
   reference: true,
   answer: (place, [text]) => changes.remove(place, text!),
-  text: (session, style) => renderChanged(session, 'deleted', style),
+  // Of one that was pulled the copy goes, and the team's is what is left.
+  text: (session, style) => renderChanged(session, session.deleted ? 'deleted' : 'its copy here deleted, the team keeps it', style),
 })
 add({
   usage: 'restore <session>',

@@ -233,7 +233,9 @@ export class TrackedFolder implements Context {
           error: session.finished?.error ?? null,
           parentMissing: forkedFrom !== null && forkPoint === null,
           problems: session.problems,
-          team: session.team ? { elsewhere: session.team.elsewhere, by: session.team.by, waiting: session.team.waiting } : null,
+          team: session.team
+            ? { elsewhere: session.team.elsewhere, copy: session.team.copy ?? false, by: session.team.by, waiting: session.team.waiting }
+            : null,
         }
       }),
     )

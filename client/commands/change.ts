@@ -13,10 +13,14 @@ const { t } = vscode.l10n
 /** Whose they are, and that they go for everybody; nothing where the folder has no team. */
 function ofTeam(rows: readonly SessionRow[]): string[] {
   if (!rows.some(({ team }) => team)) return []
-  const others = rows.filter(({ team }) => team?.elsewhere)
+  const copies = rows.filter(({ team }) => team?.copy)
+  const theirs = rows.filter(({ team }) => team && !team.copy)
   return [
-    ...others.map(({ name, team }) => t('{0} was trained by {1}.', name, byText(team?.by ?? null))),
-    t('It goes for everybody in your team.'),
+    ...copies.map(({ name, team }) =>
+      t('The copy of {0} on this machine goes; your team keeps it, trained by {1}.', name, byText(team?.by ?? null)),
+    ),
+    ...theirs.flatMap(({ name, team }) => (team?.elsewhere ? t('{0} was trained by {1}.', name, byText(team.by)) : [])),
+    ...(theirs.length ? [t('It goes for everybody in your team.')] : []),
   ]
 }
 
@@ -58,7 +62,7 @@ export function change(parts: Parts): Commands {
       const names = rows.map(({ name }) => name).join(', ')
       let [bytes, young] = [0, 0]
       // What another machine has is its own to free.
-      const here = rows.filter(({ team }) => !team?.elsewhere)
+      const here = rows.filter(({ team }) => !team?.elsewhere || team.copy)
       for (const row of here) {
         const freed = await server.request('epochtree/deletable', { dir: row.dir, session: row.id })
         bytes += freed.bytes

@@ -177,7 +177,7 @@ function epochItem(item: vscode.TreeItem, row: EpochRow, state: vscode.TreeItemC
     row.metric !== null && row.value !== null ? `${row.metric} ${shortNumber(row.value)}` : undefined,
     ...marks,
     row.state === 'verifying' ? t('verifying weights') : undefined,
-    row.weights === null ? t('no weights') : row.weights.released ? t('weights released') : undefined,
+    row.weights === null ? t('no weights') : row.weights.released ? t('weights not here') : undefined,
   ]
     .filter((part) => part !== undefined)
     .join(' · ')

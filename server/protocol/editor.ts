@@ -134,6 +134,8 @@ export interface SessionRow {
   readonly team: {
     /** Trained on another machine: it is seen here, and can't be resumed. */
     readonly elsewhere: boolean
+    /** Trained on another machine and pulled: its copy here is deleted by itself. */
+    readonly copy: boolean
     /** Who brought it. */
     readonly by: string | null
     /** Own epochs that others can't see yet. */

@@ -38,6 +38,8 @@ export interface SessionOverview {
 export interface TeamState {
   /** Trained on another machine: there is no run folder of it here. */
   readonly elsewhere: boolean
+  /** Trained on another machine and pulled: this machine has a copy, which is deleted by itself. */
+  readonly copy?: true
   /** Who brought it to the team, as that machine told. */
   readonly by: string | null
   /** Own committed epochs that others can't see yet. */

@@ -74,6 +74,8 @@ describe('epochtree push and pull', () => {
       return JSON.parse(out) as unknown
     }
     assert.deepEqual(await log('bob'), await log('ada'))
+    // What goes of a copy is the copy.
+    assert.match((await run('bob', 'delete', 'other')).out, /other .*: its copy here deleted, the team keeps it/)
     const unknown = await run('bob', 'pull', 'nothing')
     assert.deepEqual([unknown.status, /unknown-session: There is no session "nothing"/.test(unknown.err)], [1, true], unknown.err)
   })

@@ -46,6 +46,19 @@ describe("a team's configuration", () => {
     assert.equal(ofEnv(addresses), undefined)
   })
 
+  it('tells all that it lacks at once', () => {
+    const lacks = (settings: unknown, env: TeamSources['env'], words: string) =>
+      refused(() => ofFile(settings, { env }), 'bad-argument', words)
+    lacks(
+      { mode: 'team' },
+      {},
+      'where its MongoDB, Elasticsearch, and bucket are. Set EPOCHTREE_MONGO_URI, EPOCHTREE_ELASTIC_NODE, and EPOCHTREE_GCS_BUCKET',
+    )
+    const { gcs: _, ...two } = team
+    lacks(two, {}, 'where its bucket is. Set EPOCHTREE_GCS_BUCKET, or store.gcs.bucket in')
+    lacks({ mode: 'team' }, { EPOCHTREE_MONGO_URI: 'mongodb://db' }, 'where its Elasticsearch and bucket are')
+  })
+
   it('comes from the file, with what it leaves out', () => {
     const { by, ...config } = ofFile(team)!
     assert.match(by, /./)

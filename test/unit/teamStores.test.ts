@@ -207,6 +207,25 @@ describe('a folder with a team', () => {
     assert.equal((await stores.sessions.session(PARENT))?.name, 'renamed')
   })
 
+  it('takes a copy away by itself, and says whether there is one', async () => {
+    writeRuns(here, [PARENT])
+    const file = join(here, 'runs', PARENT, 'session.json')
+    const pulled = { team: 'a folder', by: 'ada' }
+    writeFileSync(file, JSON.stringify({ format: 1, sessionId: PARENT, modelName: 'net', name: 'net', createdAt: 1, pulled }))
+    const stores = open()
+    await stores.ingest()
+    const copied = async () => [
+      (await stores.sessions.sessions({ ids: [PARENT] }))[0]?.team?.copy,
+      (await stores.sessions.session(PARENT))?.team?.copy,
+    ]
+    assert.deepEqual(await copied(), [true, true])
+    assert.equal((await stores.sessions.mark(PARENT, { deleted: 5 })).deletedAt, null)
+    assert.deepEqual(await copied(), [undefined, undefined])
+    assert.equal((await there.sessions.session(PARENT))?.deletedAt, null)
+    await stores.sessions.mark(PARENT, { deleted: null })
+    assert.deepEqual(await copied(), [true, true])
+  })
+
   it('takes no name that another has, wherever', async () => {
     const stores = open()
     await stores.ingest()

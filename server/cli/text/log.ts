@@ -83,7 +83,7 @@ const marksOf = (epoch: EpochJson, selected: string | undefined): readonly (read
   ...(epoch.inherited ? [['↑', 'inherited'] as const] : []),
   ...(epoch.state === 'verifying' ? [['?', 'weights still being verified'] as const] : []),
   ...(epoch.pruned ? [['×', 'pruned'] as const] : []),
-  ...(epoch.weights?.released ? [['-', 'weights let go of'] as const] : []),
+  ...(epoch.weights?.released ? [['-', 'weights not here'] as const] : []),
 ]
 
 function curveRow(metric: string, epochs: readonly EpochJson[], columns: number): readonly string[] {

@@ -12,7 +12,9 @@ export function renderShow(epoch: ShowJson, style: Style, now: number): string {
     ['trained', `${relativeTime(epoch.time, now)}${epoch.inherited ? `, inherited from session ${shortId(epoch.sessionId)}` : ''}`],
     ['graph', graph ? graphText(graph) : 'not known'],
     ['weights', weights ? `${bytes(weights.bytes)} ${safe(weights.format ?? '', 20)} ${style.dim(safe(weights.sha256, 64))}` : 'none'],
-    ...(weights?.released ? [['', style.yellow('let go of: the file is gone, graph and metrics stay')] as const] : []),
+    ...(weights?.released
+      ? [['', style.yellow('not here: let go of, or left out when it was pulled; graph and metrics stay')] as const]
+      : []),
     ...(epoch.state === 'verifying' ? [['', style.yellow('still being verified; can be forked once that is done')] as const] : []),
     ...(epoch.pruned ? [['pruned', 'yes, the graph was changed in this epoch'] as const] : []),
     ...(epoch.weightsPath !== null ? [['weights file', safe(epoch.weightsPath)] as const] : []),

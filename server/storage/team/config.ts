@@ -169,11 +169,13 @@ export function teamConfig({ file, dir, env, settings, own, secrets }: TeamSourc
     const named = inFile?.[key]
     return named && { value: named, own: sameAddress(key, named, ofUser?.[key]), where: path }
   }
+  const named = { mongo: choose('mongo'), elastic: choose('elastic'), gcs: choose('gcs') }
+  checkNamed(named, env)
   const caFile = env['EPOCHTREE_CA_FILE']
   return {
-    mongo: mongoConfig(choose('mongo'), { env, dir, caFile, secrets }),
-    elastic: elasticConfig(choose('elastic'), { env, dir, caFile, secrets }),
-    gcs: gcsConfig(choose('gcs'), { env, dir, caFile, secrets }),
+    mongo: mongoConfig(named.mongo, { env, dir, caFile, secrets }),
+    elastic: elasticConfig(named.elastic, { env, dir, caFile, secrets }),
+    gcs: gcsConfig(named.gcs, { env, dir, caFile, secrets }),
     by: env['EPOCHTREE_BY'] || whoIsHere(),
   }
 }
@@ -205,11 +207,22 @@ function whoIsHere(): string {
   }
 }
 
-const missing = (what: string, key: string, variable: string) =>
-  wrong(
-    `The store of this folder is a team's, but nothing says where its ${what} is`,
-    `Set ${variable}, or ${key} in .epochtree/config.json or the setting epochtree.store; EPOCHTREE_STORE=local goes without the team.`,
-  )
+const ADDRESSES = [
+  { of: 'mongo', name: 'MongoDB', key: 'store.mongo.uri', variable: 'EPOCHTREE_MONGO_URI' },
+  { of: 'elastic', name: 'Elasticsearch', key: 'store.elastic.node', variable: 'EPOCHTREE_ELASTIC_NODE' },
+  { of: 'gcs', name: 'bucket', key: 'store.gcs.bucket', variable: 'EPOCHTREE_GCS_BUCKET' },
+] as const
+
+/** Refuses a team of which not every server is named; all that lack are told at once. */
+function checkNamed(named: Readonly<Partial<Record<(typeof ADDRESSES)[number]['of'], unknown>>>, env: Environment) {
+  const absent = ADDRESSES.filter(({ of, variable: name }) => !named[of] && variable(env, name) === undefined)
+  const list = (words: readonly string[]) => new Intl.ListFormat('en').format(words)
+  if (absent.length > 0)
+    throw wrong(
+      `The store of this folder is a team's, but nothing says where its ${list(absent.map(({ name }) => name))} ${absent.length > 1 ? 'are' : 'is'}`,
+      `Set ${list(absent.map(({ variable: name }) => name))}, or ${list(absent.map(({ key }) => key))} in .epochtree/config.json or the setting epochtree.store; EPOCHTREE_STORE=local goes without the team.`,
+    )
+}
 
 /** The certificates that an address comes with. With secrets in play, a file that came with a clone may not choose them: the person has to. */
 function certificates(
@@ -390,8 +403,7 @@ const variable = (env: Environment, name: string) => env[name] || undefined
 function mongoConfig(named: Named<NonNullable<TeamSettings['mongo']>> | undefined, around: Surroundings): TeamConfig['mongo'] {
   const { env, secrets } = around
   const given = variable(env, 'EPOCHTREE_MONGO_URI')
-  const where = given === undefined ? named?.where : 'EPOCHTREE_MONGO_URI'
-  if (where === undefined) throw missing('MongoDB', 'store.mongo.uri', 'EPOCHTREE_MONGO_URI')
+  const where = given === undefined ? named!.where : 'EPOCHTREE_MONGO_URI'
   const inFile = named && mongoAddress(named.value.uri, named.where)
   if (inFile && hasLogin(inFile)) throw secretIn(named.where, 'mongo.uri', 'EPOCHTREE_MONGO_URI to it')
   const address = given === undefined ? inFile! : mongoAddress(given, where)
@@ -422,8 +434,7 @@ function mongoConfig(named: Named<NonNullable<TeamSettings['mongo']>> | undefine
 function elasticConfig(named: Named<NonNullable<TeamSettings['elastic']>> | undefined, around: Surroundings): TeamConfig['elastic'] {
   const { env, secrets } = around
   const given = variable(env, 'EPOCHTREE_ELASTIC_NODE')
-  const where = given === undefined ? named?.where : 'EPOCHTREE_ELASTIC_NODE'
-  if (where === undefined) throw missing('Elasticsearch', 'store.elastic.node', 'EPOCHTREE_ELASTIC_NODE')
+  const where = given === undefined ? named!.where : 'EPOCHTREE_ELASTIC_NODE'
   const inFile = named && elasticAddress(named.value.node, named.where)
   if (inFile && hasLogin(inFile)) throw secretIn(named.where, 'elastic.node', 'EPOCHTREE_ELASTIC_NODE to it')
   const address = given === undefined ? inFile! : elasticAddress(given, where)
@@ -457,9 +468,8 @@ function elasticConfig(named: Named<NonNullable<TeamSettings['elastic']>> | unde
 function gcsConfig(named: Named<NonNullable<TeamSettings['gcs']>> | undefined, around: Surroundings): TeamConfig['gcs'] {
   const { env } = around
   const given = variable(env, 'EPOCHTREE_GCS_BUCKET')
-  const where = given === undefined ? named?.where : 'EPOCHTREE_GCS_BUCKET'
-  const bucket = given ?? named?.value.bucket
-  if (where === undefined || bucket === undefined) throw missing('bucket', 'store.gcs.bucket', 'EPOCHTREE_GCS_BUCKET')
+  const where = given === undefined ? named!.where : 'EPOCHTREE_GCS_BUCKET'
+  const bucket = given ?? named!.value.bucket
   if (!/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/.test(bucket))
     throw wrong(`${where} is no name of a bucket`, 'It is 3 to 222 small letters, digits, dots, _ and -.')
   const endpoint = variable(env, 'EPOCHTREE_GCS_ENDPOINT') ?? named?.value.endpoint

@@ -65,9 +65,11 @@ export class MixedSessions implements SessionStore {
     return team?.by != null && this.#known.sessions.has(id)
   }
 
-  /** While the server is away, people's decisions about a copy are those that are noted here. */
-  #asDecided<Session extends SessionOverview>(one: Session, { name, tags, selected }: SessionOverview): Session {
-    return this.#isAway() ? { ...one, name, tags, selected } : one
+  /** A session elsewhere of which a copy is here. While the server is away, people's decisions about it are those that are noted here. */
+  #copied<Session extends SessionOverview>(one: Session, { name, tags, selected, deletedAt }: SessionOverview): Session {
+    const there = elsewhere(one)
+    const copied = deletedAt === null ? { ...there, team: { ...there.team, copy: true as const } } : there
+    return this.#isAway() ? { ...copied, name, tags, selected } : copied
   }
 
   readonly sessions: SessionStore['sessions'] = async ({ deleted = false, ids } = {}) => {
@@ -77,7 +79,7 @@ export class MixedSessions implements SessionStore {
     const here = new Map(all.map((one) => [one.id, one]))
     const others = (ids ? [...new Set(ids)].flatMap((id) => known.get(id) ?? []) : [...known.values()]).flatMap((one) => {
       const copy = here.get(one.id)
-      return !copy ? elsewhere(one) : this.#isCopy(copy) ? this.#asDecided(elsewhere(one), copy) : []
+      return !copy ? elsewhere(one) : this.#isCopy(copy) ? this.#copied(one, copy) : []
     })
     const both = await this.#where.told([...all.filter((one) => !this.#isCopy(one)), ...others])
     return both.filter(({ deletedAt }) => deleted || deletedAt === null).sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
@@ -92,8 +94,8 @@ export class MixedSessions implements SessionStore {
     const overview = this.#known.sessions.get(id)
     // A copy tells what it knows while the server is away.
     if (here) {
-      const theirs = elsewhere({ ...here, ...overview, ...(await quietly(() => this.#team.session(id))) })
-      return (await this.#where.told([this.#asDecided(theirs, here)]))[0]
+      const theirs = { ...here, ...overview, ...(await quietly(() => this.#team.session(id))) }
+      return (await this.#where.told([this.#copied(theirs, here)]))[0]
     }
     if (!overview && !this.#known.isEmpty) return undefined
     const found = overview ? await this.#team.session(id) : await quietly(() => this.#team.session(id))
@@ -274,7 +276,7 @@ export class MixedSessions implements SessionStore {
   }
 }
 
-const elsewhere = <Session extends SessionOverview>(one: Session): Session => ({
+const elsewhere = <Session extends SessionOverview>(one: Session): Session & { readonly team: TeamState } => ({
   ...one,
   team: { ...ELSEWHERE, ...one.team, elsewhere: true },
 })
