@@ -7,6 +7,7 @@ import type { Progress, Stores } from '../storage/ports'
 import { collectTeam } from '../storage/team/gc'
 import { readTeam } from '../storage/team/config'
 import { loadTeam } from '../storage/team/load'
+import { unlessAborted } from '../storage/team/patience'
 import { teamPlaces } from '../storage/team/places'
 import type { Team } from '../storage/team/ports'
 import type { SpoolEvents } from '../storage/team/spool'
@@ -73,7 +74,8 @@ export async function pull(
   { env, signal, progress, weights }: Handing & { readonly weights?: boolean },
 ): Promise<PulledJson> {
   const { id, ...brought } = await withTeam(dir, env, async (team) => {
-    const { session } = await modelOf(onlyAsked(team), reference)
+    const asked = () => modelOf(onlyAsked(team), reference)
+    const { session } = await (signal ? unlessAborted(signal, asked) : asked())
     const options = { ...(signal ? { signal } : {}), ...(progress ? { progress } : {}), ...(weights === undefined ? {} : { weights }) }
     return { id: session.id, ...(await (await loadTeam()).pull(stores, team, session.id, options)) }
   })

@@ -12,9 +12,12 @@ export async function follow(
   changed: (session: SessionJson) => Promise<void>,
 ): Promise<void> {
   const stores = new ThreadedStores(dir, { servers })
+  let closing = false
   try {
     const told = new Map<string, string>()
     stores.watchTeam((seen) => {
+      // Connections that are closed are not lost.
+      if (closing) return
       for (const { name, state, message } of seen.servers) {
         const text = message ?? `${name} can be reached.`
         // That all is well is worth a word where it was not.
@@ -27,6 +30,7 @@ export async function follow(
     stores.handOn()
     await watch({ dir, stores }, changed)
   } finally {
+    closing = true
     await stores.close()
   }
 }

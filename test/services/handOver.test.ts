@@ -7,6 +7,7 @@ import type { Ajv2020 as Validator } from 'ajv/dist/2020'
 import type { PulledJson, PushedJson } from '../../server/protocol/model'
 import type { TeamConfig } from '../../server/storage/team/ports'
 import { start } from '../fault/support'
+import { startProxy } from './proxy'
 import { freshTeam } from './servers'
 import { dropTeam, machine, teamEnvironment, until } from './support'
 import { train } from './training'
@@ -19,13 +20,13 @@ describe('epochtree push and pull', () => {
   const ajv = new Ajv2020({ allErrors: true, strict: false })
   ajv.addSchema(JSON.parse(readFileSync('docs/cli.schema.json', 'utf8')) as object, 'cli')
   const dirOf = (who: string) => join(root, who, '.epochtree')
-  const begin = (who: string, ...words: string[]) =>
+  const begin = (who: string, words: readonly string[], other: Partial<TeamConfig> = {}) =>
     start(process.execPath, ['bin/epochtree.mjs', ...words, '--dir', dirOf(who)], dirOf(who), {
-      ...teamEnvironment({ ...config, by: who }),
+      ...teamEnvironment({ ...config, ...other, by: who }),
       XDG_CACHE_HOME: join(root, who, 'cache'),
     })
   const run = async (who: string, ...words: string[]) => {
-    const child = begin(who, ...words)
+    const child = begin(who, words)
     const { status, err } = await child.ended
     return { status, err, out: child.out() }
   }
@@ -109,7 +110,7 @@ describe('epochtree push and pull', () => {
     assert.equal((await run('ada', 'ingest')).status, 0)
     const there = machine(config, { root: join(root, 'eve') })
     try {
-      const child = begin('ada', 'push')
+      const child = begin('ada', ['push'])
       const seen = async () => (await there.team.sessions.session(session.id))?.own ?? 0
       await until(seen, (own) => own > 0)
       child.process.kill('SIGINT')
@@ -120,6 +121,46 @@ describe('epochtree push and pull', () => {
       assert.equal(await seen(), 300)
     } finally {
       await there.close()
+    }
+  })
+
+  it('end with Ctrl-C also where a server takes a question and never answers it', async function () {
+    if (process.platform === 'win32') this.skip()
+    train(dirOf('ada'), { name: 'net' }).epoch()
+    train(dirOf('cy'), { name: 'other' }).epoch()
+    assert.equal((await run('ada', 'push')).status, 0)
+    const { mongo, elastic, gcs } = config
+    const ways = await Promise.all([mongo.uri, elastic.node, gcs.endpoint!].map((url) => startProxy(url)))
+    const [toMongo, toElastic, toGcs] = ways.map(({ url }) => url)
+    const through = [
+      { mongo: { ...mongo, uri: toMongo! } },
+      { elastic: { ...elastic, node: toElastic! } },
+      { gcs: { ...gcs, endpoint: toGcs! } },
+    ]
+    try {
+      for (const way of ways) way.set({ kind: 'silent' })
+      for (const [i, one] of through.entries())
+        for (const [who, ...words] of [
+          ['bob', 'pull', 'net'],
+          ['cy', 'push'],
+          ['cy', 'ingest', '--watch'],
+        ] as const) {
+          const before = ways[i]!.connections()
+          const child = begin(who, words, one)
+          await until(
+            () => Promise.resolve(ways[i]!.connections()),
+            (count) => count > before,
+          )
+          child.process.kill('SIGINT')
+          const asked = performance.now()
+          const { err } = await child.ended
+          const seconds = (performance.now() - asked) / 1000
+          // A driver that is closed may take 2 s; whoever waits for an answer has 10 s to 60 s.
+          assert.ok(seconds < 8, `${words.join(' ')}: ${seconds} s\n${err}`)
+          assert.doesNotMatch(err, /was lost/)
+        }
+    } finally {
+      await Promise.all(ways.map((way) => way.close()))
     }
   })
 

@@ -42,6 +42,7 @@ export class Server implements Shown {
   readonly #config: Config
   readonly #limits: Pick<Limits, 'milliseconds' | 'bytes'>
   #client: Promise<Client> | undefined
+  #closing = new AbortController()
 
   constructor(config: Config, limits: Pick<Limits, 'milliseconds' | 'bytes'>) {
     this.#config = config
@@ -65,7 +66,8 @@ export class Server implements Shown {
     checkAborted(signal)
     const client = await this.#opened()
     const late = AbortSignal.timeout(timeout)
-    const ended = AbortSignal.any(signal ? [signal, late] : [late])
+    const closing = this.#closing.signal
+    const ended = AbortSignal.any([late, closing, ...(signal ? [signal] : [])])
     const answer = async () => {
       const {
         statusCode,
@@ -96,6 +98,7 @@ export class Server implements Shown {
       return { status, body: told }
     } catch (error) {
       checkAborted(signal)
+      checkAborted(closing)
       throw refusal(late.aborted ? { name: 'TimeoutError' } : error, this)
     }
   }
@@ -138,8 +141,10 @@ export class Server implements Shown {
     })
   }
 
-  /** Opens its connections anew at the next question. */
+  /** What is still asked is not waited for; the next question opens connections anew. */
   async close() {
+    this.#closing.abort()
+    this.#closing = new AbortController()
     const client = this.#client
     this.#client = undefined
     await client?.then(

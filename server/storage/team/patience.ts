@@ -1,9 +1,28 @@
+import { checkAborted, EpochtreeError } from '../../errors'
+
 const FIRST_MS = 500
 
 /** How long to wait after so many failures in a row: twice as long each time, and never the same for all who wait. */
 export function delay(failures: number, longestMs: number, firstMs = FIRST_MS, chance = Math.random()): number {
   const whole = Math.min(longestMs, firstMs * 2 ** Math.min(failures, 30))
   return whole / 2 + (chance * whole) / 2
+}
+
+/** Leaves work to itself once the signal says so: for what may be done again, and asks servers that may never answer. */
+export async function unlessAborted<Answer>(signal: AbortSignal, work: () => Promise<Answer>): Promise<Answer> {
+  checkAborted(signal)
+  const working = work()
+  working.catch(() => {})
+  let stop: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(new EpochtreeError('aborted', 'It was cancelled.'))
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([working, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop!)
+  }
 }
 
 /** Wakes all who wait for something to have changed. */

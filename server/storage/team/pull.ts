@@ -33,6 +33,7 @@ import * as stored from '../local/sessions'
 import type { LocalStores } from '../local/stores'
 import type { Attempt, EpochRecord, FileRecord, Progress, Segment, SessionRecord } from '../ports'
 import { agree, baseOf, type Decisions, readDecisions } from './decisions'
+import { unlessAborted } from './patience'
 import type { Team } from './ports'
 
 export interface PullOptions {
@@ -81,7 +82,9 @@ export async function pull(stores: LocalStores, team: Team, sessionId: string, o
     throw new EpochtreeError('team-busy', 'Another process brings sessions into this folder at this moment. Try again when it is done.')
   const renewing = setInterval(() => void lease().catch(() => {}), (LEASE_SECONDS / 3) * 1000)
   try {
-    return await new Pull(stores, team, await team.sessions.identity(), options).all(sessionId)
+    const { signal = new AbortController().signal } = options
+    const identity = await unlessAborted(signal, () => team.sessions.identity())
+    return await new Pull(stores, team, identity, { ...options, signal }).all(sessionId)
   } finally {
     clearInterval(renewing)
     await stores.use((db) => leaveLease(db, LEASE, holder))
@@ -115,15 +118,23 @@ class Pull {
   #done = 0
   #total = 0
 
-  constructor(stores: LocalStores, team: Team, identity: string, { weights = true, signal, progress = () => {} }: PullOptions) {
+  constructor(
+    stores: LocalStores,
+    team: Team,
+    identity: string,
+    { weights = true, signal, progress = () => {} }: PullOptions & { readonly signal: AbortSignal },
+  ) {
     this.#stores = stores
     this.#dir = stores.dir
     this.#team = team
     this.#identity = identity
     this.#weights = weights
-    this.#signal = signal ?? new AbortController().signal
+    this.#signal = signal
     this.#progress = progress
   }
+
+  /** A server that hangs holds up nobody who calls it off. */
+  #ask = <Answer>(work: () => Promise<Answer>) => unlessAborted(this.#signal, work)
 
   get #way() {
     return join(this.#dir, 'pulling')
@@ -132,12 +143,12 @@ class Pull {
   #folder = (id: string) => join(this.#way, id)
 
   async all(sessionId: string): Promise<Pulled> {
-    const { segments } = await this.#team.sessions.history(sessionId)
+    const { segments } = await this.#ask(() => this.#team.sessions.history(sessionId))
     const ids = [...new Set(segments.map((segment: Segment) => segment.sessionId))]
     // What an earlier try held on to when it was killed.
     if (existsSync(this.#way)) for (const file of readdirSync(this.#way)) if (file.endsWith('.part')) removeQuietly(join(this.#way, file))
     for (const id of ids) if (!isId(id)) throw damaged('MongoDB names a session by something that is no id')
-    this.#total = await this.#team.sessions.count(ids.map((id) => ({ sessionId: id, ...WHOLE })))
+    this.#total = await this.#ask(() => this.#team.sessions.count(ids.map((id) => ({ sessionId: id, ...WHOLE }))))
     for (const id of ids) await this.#bring(id)
     if (existsSync(this.#way) && readdirSync(this.#way).length === 0) rmSync(this.#way, { recursive: true })
     return this.#sum
@@ -154,10 +165,10 @@ class Pull {
     if (pulled === undefined && existsSync(run))
       throw new EpochtreeError('bad-journal', `${run} holds no session that can be read. Move it away, then try again.`)
     if (this.#finishAppending(id)) await this.#stores.ingest({ only: [id] })
-    const record = await this.#team.sessions.session(id)
+    const record = await this.#ask(() => this.#team.sessions.session(id))
     if (!record) throw damaged(`MongoDB has no session ${id}, though one starts in it`)
     const epochs = await this.#team.sessions.epochs({ segments: [{ sessionId: id, ...WHOLE }] }, this.#signal)
-    const { started, begun } = await this.#team.sessions.clock({ segments: [{ sessionId: id, ...WHOLE }] })
+    const { started, begun } = await this.#ask(() => this.#team.sessions.clock({ segments: [{ sessionId: id, ...WHOLE }] }))
     this.#check(record, epochs)
     // It may have gone on between the two questions: what came is brought the next time.
     if (started.length < epochs.length || begun.length < epochs.length)
@@ -283,7 +294,7 @@ class Pull {
     whole: (epoch: EpochRecord, lines: Iterable<string>) => void,
     only?: (source: string) => boolean,
   ) {
-    const counts = await this.#team.documents.count(epochs.map(({ id }) => id))
+    const counts = await this.#ask(() => this.#team.documents.count(epochs.map(({ id }) => id)))
     let at = 0
     let sources = new Map<string, DocumentLines>()
     let read = 0
@@ -341,7 +352,7 @@ class Pull {
     if (existsSync(join(folders(this.#dir).run(record.id), file))) return
     const path = join(this.#folder(record.id), file)
     if (existsSync(path)) return
-    const graph = (await this.#stores.use((db) => stored.graph(db, hash))) ?? (await this.#team.sessions.graph(hash))
+    const graph = (await this.#stores.use((db) => stored.graph(db, hash))) ?? (await this.#ask(() => this.#team.sessions.graph(hash)))
     if (!graph || graphHash(checkGraph(graph)) !== hash) throw damaged(`A graph of ${record.name} is not what its hash promises`)
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(`${path}.tmp`, JSON.stringify(graph))
@@ -355,7 +366,7 @@ class Pull {
   async #evaluated(record: SessionRecord, epochs: readonly EpochRecord[]) {
     for (let from = 0; from < epochs.length; from += COUNTED_AT_ONCE) {
       const some = epochs.slice(from, from + COUNTED_AT_ONCE)
-      const there = await this.#team.documents.count(some.map(({ id }) => id))
+      const there = await this.#ask(() => this.#team.documents.count(some.map(({ id }) => id)))
       const here = await this.#stores.use(
         (db) => new Map(some.map(({ id }) => [id, sourcesOf(db, id).reduce((n, source) => n + documentCount(db, id, source), 0)])),
       )

@@ -13,7 +13,7 @@ import type { LocalDatabase } from '../local/database'
 import type { LocalStores } from '../local/stores'
 import type { Marks, Progress, SessionOverview, StoreVersion } from '../ports'
 import { agree, baseOf, type Decisions, isAgreed, isNoted, readDecisions, sameDecisions } from './decisions'
-import { Bell, delay } from './patience'
+import { Bell, delay, unlessAborted } from './patience'
 import type { DocumentColumns, ServerName, Team, TeamDecisions } from './ports'
 import { Queue } from './queue'
 import { digest, uploadOf } from './upload'
@@ -104,7 +104,7 @@ class Server {
 
   constructor(name: ServerName, open: (signal: AbortSignal) => Promise<void>) {
     this.name = name
-    this.open = open
+    this.open = (signal) => unlessAborted(signal, () => open(signal))
   }
 }
 
@@ -345,7 +345,7 @@ export class Spool {
     const missing = servers.find(({ up }) => !up)
     if (missing) throw new Away(missing)
     try {
-      return await work()
+      return await unlessAborted(run.signal, work)
     } catch (error) {
       if (run.signal.aborted || !(error instanceof EpochtreeError) || !error.code.startsWith('server-')) throw error
       for (const server of servers) {
