@@ -39,10 +39,12 @@ function fail(code, sentence) {
 
 if (!existsSync(cli)) fail('not-built', `The program is not built yet. Run \`npm ci && npm run build\` in ${root}.`)
 if (hasSqlite()) {
-  // Node 22 calls its SQLite experimental on stderr, where only errors belong.
+  // On stderr only errors belong. Node 22 calls its SQLite experimental there, and Google's library says that this is no machine of Google's, which
+  // the command says in its own words where it matters.
   const { emitWarning } = process
   process.emitWarning = (warning, ...about) => {
-    if (!String(warning).includes('SQLite is an experimental feature')) emitWarning.call(process, warning, ...about)
+    if (String(warning).includes('SQLite is an experimental feature') || about[0] === 'MetadataLookupWarning') return
+    emitWarning.call(process, warning, ...about)
   }
   const module = await import('node:module')
   module.enableCompileCache?.()

@@ -55,7 +55,7 @@ const MOST = 50
 export function renderCollected({ items, bytes: total, dryRun, team }: CollectedJson, style: Style): string {
   if (!items.length)
     return team
-      ? "Nothing to remove on the team's servers. (A deleted session can be restored for some days, and weights that were brought within a day are spared.)"
+      ? "Nothing to remove on the team's servers. (Deleted sessions stay for the grace time, and weights that were brought within a day are spared.)"
       : 'Nothing to remove: everything is reached by a session. (What is younger than an hour is spared.)'
   const rows = items.slice(0, MOST).map(({ kind, what, bytes: size }) => [style.dim(kind), safe(what, 90), bytes(size)])
   const more = items.length > MOST ? [`  and ${plural(items.length - MOST, 'more item')}`] : []
