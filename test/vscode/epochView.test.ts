@@ -30,7 +30,7 @@ describe("an epoch's tab", () => {
   after(() => editor.close())
 
   /** What somebody does in a terminal meanwhile. */
-  const inTerminal = (...words: readonly string[]) => epochtree(join(folder, '.epochtree'), ...words)
+  const inTerminal = (...words: readonly string[]) => epochtree(join(folder, '.epochtree'), words)
   const opened = async (epoch: string, reference: string): Promise<Frame> => {
     await pressRow(page, SESSIONS, epoch)
     return epochPage(page, reference)

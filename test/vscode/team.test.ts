@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { freePort } from '../../scripts/services/running'
 import { demoCopy, emptyFolder } from './bench'
+import { epochtree } from './cli'
 import { comparisonPage } from './comparisonPage'
 import { type Editor, openEditor } from './editor'
 import { train } from './slowTraining'
@@ -389,6 +390,34 @@ describe('a team', () => {
       await rowAction(row(bob.page, SESSIONS, 'digits'), 'Compare Sessions')
       await comparisonPage(bob.page, 'digits', 'digits-3')
       await command(bob.page, 'View: Close All Editors')
+    })
+
+    it('of what was pulled deletes the copy, and says so', async () => {
+      const { page } = bob
+      const address = Object.assign(new URL(mongoUri()), { username: 'admin', password: PASSWORD, search: '?tls=false' })
+      const env = {
+        EPOCHTREE_MONGO_URI: address.href,
+        EPOCHTREE_ELASTIC_NODE: node(),
+        EPOCHTREE_ELASTIC_USERNAME: 'admin',
+        EPOCHTREE_ELASTIC_PASSWORD: PASSWORD,
+        EPOCHTREE_CA_FILE: servers.certificate.caFile,
+      }
+      epochtree(join(his, '.epochtree'), ['pull', 'digits-2'], env)
+      const isCopy = async () => {
+        await contextMenu(page, row(page, SESSIONS, 'digits-2'), 'Delete...')
+        await dialog(page).waitFor()
+        const asked = await dialog(page).innerText()
+        if (/The copy of digits-2 on this machine goes; your team keeps it, trained by ada@lab\.[\s\S]*would then free \d/.test(asked))
+          return true
+        await pressButton(dialog(page), 'Cancel')
+        return false
+      }
+      await until('the copy to be seen', isCopy)
+      await pressButton(dialog(page), 'Delete')
+      await notification(page, 'Deleted digits-2').waitFor()
+      await command(page, 'Notifications: Clear All Notifications')
+      await row(page, SESSIONS, 'digits-2').waitFor()
+      await row(ada.page, SESSIONS, 'digits-2').waitFor()
     })
 
     it('says whose it is before it is deleted for everybody, and takes it back', async () => {
