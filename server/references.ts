@@ -52,30 +52,36 @@ export async function resolve(stores: Stores, text: string): Promise<Found> {
       : undefined
   const session = lone ? (await sessions.session(lone.sessionId))! : await findSession(stores, reference.session)
   const history = await sessions.history(session.id)
-  const latest = await newest(stores, history)
-  if (!latest)
-    throw new EpochtreeError('unknown-epoch', `${session.name} has no committed epoch yet. Train it, or wait for its first commit.`)
+  // Who tells the epoch itself does not wait for the last one.
+  const given = lone !== undefined || wanted.kind === 'number' || wanted.kind === 'id'
+  const latest = given ? undefined : await lastOf(stores, session, history)
   const found = lone ?? (await named(stores, session, history, latest, wanted))
   const epoch = found && reference.back > 0 ? await earlier(stores, history, found, reference.back) : found
   if (epoch) return { session, history, epoch, named: lone !== undefined || wanted.kind !== 'absent' || reference.back > 0 }
+  const last = latest ?? (await lastOf(stores, session, history))
   const count = await sessions.count(history.segments)
   const first = (await newest(stores, history, count - 1))!
-  const near =
-    wanted.kind === 'number' && !found ? await nearestNumbers(stores, history, wanted.number) : [found ? first.number : latest.number]
+  const near = wanted.kind === 'number' && !found ? await nearestNumbers(stores, history, wanted.number) : [(found ? first : last).number]
   throw new EpochtreeError(
     'unknown-epoch',
-    `"${text.slice(0, 200)}" is not in the history of ${session.name}, which has ${count} epochs (${first.number} to ${latest.number}). The nearest: ${near.map((number) => `${session.name}@${number}`).join(', ')}.`,
+    `"${text.slice(0, 200)}" is not in the history of ${session.name}, which has ${count} epochs (${first.number} to ${last.number}). The nearest: ${near.map((number) => `${session.name}@${number}`).join(', ')}.`,
   )
 }
 
 const newest = async ({ sessions }: Stores, history: History, offset = 0): Promise<EpochRecord | undefined> =>
   (await sessions.page(history, { offset, limit: 1 }))[0]
 
+async function lastOf(stores: Stores, { name }: SessionRecord, history: History): Promise<EpochRecord> {
+  const last = await newest(stores, history)
+  if (last) return last
+  throw new EpochtreeError('unknown-epoch', `${name} has no committed epoch yet. Train it, or wait for its first commit.`)
+}
+
 async function named(
   stores: Stores,
   session: SessionRecord,
   history: History,
-  latest: EpochRecord,
+  latest: EpochRecord | undefined,
   wanted: EpochReference,
 ): Promise<EpochRecord | undefined> {
   const withId = async (id: string) => {

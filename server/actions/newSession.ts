@@ -9,8 +9,8 @@ import { isObject, mergeDeep, setOverride } from '../json'
 import type { ForkedFrom, Json, JsonObject, StartedJson } from '../protocol/model'
 import { type Found, findSession, resolve } from '../references'
 import { type Context, graphOf, sessionJson, settingsOf } from '../requests'
-import type { EpochRecord, FileRecord, SessionRecord, Transfer } from '../storage/ports'
-import { upTo } from '../tracking/lineage'
+import type { EpochRecord, FileRecord, SessionRecord, Stores, Transfer } from '../storage/ports'
+import { type History, upTo } from '../tracking/lineage'
 import { planProblem } from '../tracking/plan'
 import { mendName } from '../tracking/reference'
 import { bring, checkHere, wasPulled, whyReleased } from './changes'
@@ -202,9 +202,6 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
   const found = await resolve(stores, text)
   const { session: seen, epoch } = found
   const history = upTo(found.history, epoch)
-  // Asked beside all that is looked at before it is needed; there it is told what went wrong with it.
-  const lastStep = stores.documents.lastStep(history)
-  lastStep.catch(() => {})
   const trainer = (epoch.sessionId === seen.id ? undefined : await stores.sessions.session(epoch.sessionId)) ?? seen
   await checkForkable(context, found)
   const recorded = forkCommand(trainer, seen)
@@ -221,17 +218,12 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
       launch: command ? { argv: command.argv, cwd: command.cwd, env: { EPOCHTREE_DIR: context.dir } } : null,
     }
   }
-  // As the last step is.
-  const graphAsked = graphOf(context, epoch)
-  graphAsked.catch(() => {})
-  const step = await lastStep
+  const asked = Promise.all([stepAt(stores, history, epoch), graphOf(context, epoch)])
   const files = [epoch.weights, epoch.optimizerState].flatMap((file) => file ?? [])
-  const { bringing = (work) => work({}) } = launching
-  await bringing((transfer) => bring(context, files, transfer))
+  const [step, graph] = await bringBeside(context, files, asked, launching.bringing)
   const { id, runDir } = await create(context, { modelName, forkedFrom, overrides, command: command ?? null }, name, async (runFolder) => {
     const parent = join(runFolder, 'parent')
     mkdirSync(parent)
-    const graph = await graphAsked
     writeFileSync(join(parent, 'graph.json'), JSON.stringify(graph ?? { nodes: {} }))
     const place = async (file: FileRecord | null, called: string) => {
       if (!file) return null
@@ -253,6 +245,30 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
     return [join(parent, 'graph.json'), join(parent, 'start.json'), parent]
   })
   return started(context, id, runDir, command, launching)
+}
+
+/** The highest step up to an epoch. Nearly always it has one itself, and then nobody lists its whole history. */
+const stepAt = async ({ documents }: Stores, history: History, { id }: EpochRecord): Promise<number | null> =>
+  (await documents.lastStep({ epochIds: [id] })) ?? documents.lastStep(history)
+
+/** Brings files here while something is asked; where that comes to nothing, they are not waited for. */
+async function bringBeside<Answer>(
+  context: Context,
+  files: readonly FileRecord[],
+  asked: Promise<Answer>,
+  bringing: Bringing = (work) => work({}),
+): Promise<Answer> {
+  const over = new AbortController()
+  asked.catch(() => over.abort())
+  try {
+    await bringing(({ signal, ...transfer }) =>
+      bring(context, files, { ...transfer, signal: AbortSignal.any([over.signal, ...(signal ? [signal] : [])]) }),
+    )
+  } catch (error) {
+    if (over.signal.aborted) await asked
+    throw error
+  }
+  return asked
 }
 
 /** How a fork is run: as the session that trained the epoch was, else as the model that is forked. */
