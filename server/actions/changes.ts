@@ -162,12 +162,18 @@ export async function checkout(
   }
 }
 
-/** Brings files here that only the team's bucket has; together they are one progress. */
-export async function bring({ stores }: Context, files: readonly FileRecord[], { signal, progress }: Transfer) {
+/** Brings files here that only the team's bucket has; together they are one progress. Of those that are `known` to be there it is not asked again. */
+export async function bring(
+  { stores }: Context,
+  files: readonly FileRecord[],
+  { signal, progress }: Transfer,
+  known: readonly (FileRecord | null)[] = [],
+) {
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
   let before = 0
-  for (const { sha256, bytes } of files) {
-    if ((await stores.weights.path(sha256)) === undefined && (await stores.weights.has(sha256, bytes)))
+  for (const file of files) {
+    const { sha256, bytes } = file
+    if ((await stores.weights.path(sha256)) === undefined && (known.includes(file) || (await stores.weights.has(sha256, bytes))))
       await stores.weights.fetch(sha256, { ...(signal ? { signal } : {}), progress: (done) => progress?.(before + done, total) })
     before += bytes
   }

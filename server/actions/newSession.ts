@@ -219,8 +219,7 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
     }
   }
   const asked = Promise.all([stepAt(stores, history, epoch), graphOf(context, epoch)])
-  const files = [epoch.weights, epoch.optimizerState].flatMap((file) => file ?? [])
-  const [step, graph] = await bringBeside(context, files, asked, launching.bringing)
+  const [step, graph] = await bringBeside(context, epoch, asked, launching.bringing)
   const { id, runDir } = await create(context, { modelName, forkedFrom, overrides, command: command ?? null }, name, async (runFolder) => {
     const parent = join(runFolder, 'parent')
     mkdirSync(parent)
@@ -251,18 +250,19 @@ export async function fork(context: Context, text: string, edits: Edits, launchi
 const stepAt = async ({ documents }: Stores, history: History, { id }: EpochRecord): Promise<number | null> =>
   (await documents.lastStep({ epochIds: [id] })) ?? documents.lastStep(history)
 
-/** Brings files here while something is asked; where that comes to nothing, they are not waited for. */
+/** Brings the files of a forkable epoch here while something is asked; where that comes to nothing, they are not waited for. */
 async function bringBeside<Answer>(
   context: Context,
-  files: readonly FileRecord[],
+  { weights, optimizerState }: EpochRecord,
   asked: Promise<Answer>,
   bringing: Bringing = (work) => work({}),
 ): Promise<Answer> {
+  const files = [weights, optimizerState].flatMap((file) => file ?? [])
   const over = new AbortController()
   asked.catch(() => over.abort())
   try {
     await bringing(({ signal, ...transfer }) =>
-      bring(context, files, { ...transfer, signal: AbortSignal.any([over.signal, ...(signal ? [signal] : [])]) }),
+      bring(context, files, { ...transfer, signal: AbortSignal.any([over.signal, ...(signal ? [signal] : [])]) }, [weights]),
     )
   } catch (error) {
     if (over.signal.aborted) await asked
