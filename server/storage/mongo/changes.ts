@@ -170,7 +170,8 @@ export class Follower {
     await this.#lookByHand()
     // Versions of two processes say nothing of what counts no changes.
     if (!ours) for (const id of this.#hand?.prints.keys() ?? []) ids.add(id)
-    for (const [id, seen] of this.#seen) if (seen.version > version) ids.add(id)
+    // Whoever has the newest version lacks nothing: that is nearly every look.
+    if (version < this.#version) for (const [id, seen] of this.#seen) if (seen.version > version) ids.add(id)
     return [...ids]
   }
 

@@ -11,6 +11,8 @@ const TRIES = 3
 const AWAY_MS = 2000
 const CLOCK_HOLDS_MS = 600_000
 const CLOSING_MS = 2000
+/** How often the driver looks for connections that nobody used for long. */
+const IDLE_EVERY_MS = 10_000
 
 export interface Question {
   readonly signal?: AbortSignal | undefined
@@ -114,6 +116,8 @@ export class Connection {
     if (this.#client) return this.#client
     try {
       const client = new MongoClient(this.#config.uri, this.#options())
+      // It does that ten times a second, and knows no option for it: who only follows a team would be busy with nothing else.
+      Object.assign(client.options, { minPoolSizeCheckFrequencyMS: IDLE_EVERY_MS })
       // Once, and before any question: of several at once the driver tells one alone why no server is found, and is of no use afterwards.
       const connected = client.connect()
       connected.catch(() => {})

@@ -159,7 +159,8 @@ export class TeamStores implements Stores {
     const after = all ? 0 : since.version
     return {
       at: { store: this.#store, version: this.#version },
-      sessionIds: [...this.#versions].flatMap(([id, version]) => (version > after ? id : [])),
+      // A team has many sessions, and mostly none of them changed.
+      sessionIds: after < this.#version ? [...this.#versions].flatMap(([id, version]) => (version > after ? id : [])) : [],
       all,
     }
   }
