@@ -37,6 +37,7 @@ const PAUSE_MS = 5
 const LOOKED_AT_ELSEWHERE = 4
 /** What was asked for together with it is answered first. */
 const LATER_MS = 200
+const HANDED_ON_AFTER_MS = 2000
 interface FolderStart {
   readonly readOnly: boolean
   /** Versions go on from those of whoever followed the folder before. */
@@ -120,7 +121,13 @@ export class TrackedFolder implements Context {
     void this.#loaded.then(() => this.#follower.start())
     if (!servers) return
     this.stores.watchTeam((seen) => this.#sees(seen))
-    void this.#loaded.then(() => this.stores.handOn())
+    void this.#loaded.then(() => this.#handOnSoon())
+  }
+
+  /** The first list comes first: a thread that loads the same clients takes the processor from whoever reads it. */
+  async #handOnSoon() {
+    await wait(HANDED_ON_AFTER_MS, undefined, { ref: false })
+    if (!this.#closed) this.stores.handOn()
   }
 
   #sees({ servers, trouble }: TeamSeen) {
