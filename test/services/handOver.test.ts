@@ -106,7 +106,7 @@ describe('epochtree push and pull', () => {
   it('end in good order with Ctrl-C', async function () {
     if (process.platform === 'win32') this.skip()
     const session = train(dirOf('ada'), { name: 'net' })
-    for (let n = 0; n < 300; n++) session.epoch()
+    for (let n = 0; n < 120; n++) session.epoch()
     assert.equal((await run('ada', 'ingest')).status, 0)
     const there = machine(config, { root: join(root, 'eve') })
     try {
@@ -115,10 +115,10 @@ describe('epochtree push and pull', () => {
       await until(seen, (own) => own > 0)
       child.process.kill('SIGINT')
       const { status, err } = await child.ended
-      assert.deepEqual([status, await seen().then((own) => own < 300)], [1, true], err)
+      assert.deepEqual([status, await seen().then((own) => own < 120)], [1, true], err)
       assert.match(err, /^epochtree: aborted: It was cancelled\. What others can see already stays/m)
       assert.deepEqual((await json<PushedJson>('ada', 'push')).left, [])
-      assert.equal(await seen(), 300)
+      assert.equal(await seen(), 120)
     } finally {
       await there.close()
     }
