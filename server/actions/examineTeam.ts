@@ -4,14 +4,26 @@ import type { LocalStores } from '../storage/local/stores'
 import { readTeam } from '../storage/team/config'
 import { loadTeam } from '../storage/team/load'
 import type { ServerName, Team, TeamConfig } from '../storage/team/ports'
+import { onlyReads } from '../storage/team/rights'
 import { SERVERS, type ServerState } from '../storage/team/watched'
 
 /** A server that takes longer than this to say anything is away. */
 const ANSWERS_WITHIN_MS = 20_000
 
-/** What goes on while some servers can't be used, and what has to wait. */
-export function stillWorks(without: readonly ServerName[]): string[] {
-  if (without.length === 0) return []
+/** One of the servers, as whoever asks may use it. */
+type Seen = Pick<ServerState, 'name' | 'since' | 'message'> & { readonly state: ServerState['state'] | 'reads' }
+
+/** What goes on while some servers can't be used, or only be read, and what has to wait. */
+function stillWorks(without: readonly ServerName[], read: readonly ServerName[] = []): string[] {
+  const only =
+    read.length > 0
+      ? [
+          ...(without.length > 0 ? [] : ['What others brought can be seen, compared, forked and pulled, and trainings go on as ever.']),
+          'What is trained here others do not see until the missing right is given; then it is uploaded by itself.',
+          ...(read.includes('MongoDB') ? ["Others' sessions can not be selected, renamed, tagged or deleted until then."] : []),
+        ]
+      : []
+  if (without.length === 0) return only
   return [
     'Training, and all that was trained on this machine, goes on as ever. What is new is uploaded by itself once they can be reached.',
     ...(without.includes('MongoDB')
@@ -27,6 +39,7 @@ export function stillWorks(without: readonly ServerName[]): string[] {
     ...(without.includes('Google Cloud Storage')
       ? ['Weights of others that are not on this machine yet can not be fetched until then.']
       : []),
+    ...only,
   ]
 }
 
@@ -57,7 +70,7 @@ export async function examineTeam(stores: LocalStores, env: NodeJS.ProcessEnv): 
   const opened = openTeamStores(stores, config, { env })
   try {
     const states = await Promise.all(SERVERS.map(async (name) => askOne(name, opened.team, () => opened.states)))
-    const isThere = states.some(({ name, state }) => name === 'MongoDB' && state === 'ok')
+    const isThere = !named(states, 'away', 'refused').includes('MongoDB')
     const at = addresses(config)
     const sessions = await stores.sessions.sessions({ deleted: true })
     return {
@@ -65,7 +78,7 @@ export async function examineTeam(stores: LocalStores, env: NodeJS.ProcessEnv): 
         trouble: null,
         servers: states.map(({ name, state, since, message }) => ({ name, address: at[name], state, since, message })),
         waiting: sessions.reduce((sum, { team }) => sum + (team?.waiting ?? 0), 0),
-        works: stillWorks(states.flatMap(({ name, state }) => (state === 'ok' ? [] : [name]))),
+        works: stillWorks(named(states, 'away', 'refused'), named(states, 'reads')),
       },
       // Where they can't be read any more, the next look tells why.
       problems: isThere ? await opened.team.sessions.problems().catch(() => []) : [],
@@ -75,6 +88,9 @@ export async function examineTeam(stores: LocalStores, env: NodeJS.ProcessEnv): 
     await opened.team.close().catch(() => undefined)
   }
 }
+
+const named = (seen: readonly Seen[], ...wanted: readonly Seen['state'][]) =>
+  seen.flatMap(({ name, state }) => (wanted.includes(state) ? [name] : []))
 
 /** A question whose answer tells that it can be worked with: who may not read is let in by a mere call. */
 const questions = (team: Team, signal: AbortSignal): Readonly<Record<ServerName, () => Promise<unknown>>> => ({
@@ -86,10 +102,16 @@ const questions = (team: Team, signal: AbortSignal): Readonly<Record<ServerName,
   'Google Cloud Storage': () => team.weights.check(signal),
 })
 
-async function askOne(name: ServerName, team: Team, states: () => readonly ServerState[]): Promise<ServerState> {
+const portOf = (team: Team, name: ServerName) =>
+  ({ MongoDB: team.sessions, Elasticsearch: team.documents, 'Google Cloud Storage': team.weights })[name]
+
+async function askOne(name: ServerName, team: Team, states: () => readonly ServerState[]): Promise<Seen> {
   const known = () => states().find((one) => one.name === name)
   try {
-    await within(questions(team, AbortSignal.timeout(ANSWERS_WITHIN_MS))[name](), name)
+    const signal = AbortSignal.timeout(ANSWERS_WITHIN_MS)
+    await within(questions(team, signal)[name](), name)
+    const missing = await within(portOf(team, name).missingRights(signal), name)
+    if (missing.length > 0) return { name, state: 'reads', since: Date.now() / 1000, message: onlyReads(name, missing) }
     return known() ?? { name, state: 'ok', since: Date.now() / 1000, message: null }
   } catch (error) {
     const seen = known()
@@ -101,7 +123,7 @@ async function askOne(name: ServerName, team: Team, states: () => readonly Serve
 }
 
 /** Some clients wait longer than anybody does, whatever they were told. */
-async function within(asked: Promise<unknown>, name: ServerName) {
+async function within<Answer>(asked: Promise<Answer>, name: ServerName): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -116,7 +138,7 @@ async function within(asked: Promise<unknown>, name: ServerName) {
     )
   })
   try {
-    await Promise.race([asked, late])
+    return await Promise.race([asked, late])
   } finally {
     clearTimeout(timer)
   }

@@ -258,7 +258,8 @@ export interface TeamJson {
     readonly name: string
     /** Where it is, without anything that is secret. */
     readonly address: string
-    readonly state: 'ok' | 'away' | 'refused'
+    /** Away: nobody answers; refused: it answers, and lets nobody in, or can't be used; reads: nothing can be written there from here. */
+    readonly state: 'ok' | 'away' | 'refused' | 'reads'
     /** Seconds since 1970: since when that is known to be so. */
     readonly since: number
     /** What is wrong and how to mend it. */

@@ -412,12 +412,21 @@ describe('weights of a team in a bucket, when something goes wrong on the way', 
     const store = open({}, { endpoint: proxy.url })
     const held = ['storage.objects.create', 'storage.objects.get', 'storage.objects.list']
     const told = proxy.inject(is('GET', 'testPermissions'), { status: 200, body: JSON.stringify({ permissions: held }) })
-    await assert.rejects(store.check(), {
+    await assert.rejects(store.prepare(), {
       code: 'server-refused',
       message: /storage\.objects\.update, storage\.objects\.delete.*objectUser/,
     })
     await told
-    const asked = proxy.requests.at(-1)!.url
+    // Whoever only reads needs no more.
+    const holding = (permissions: readonly string[]) =>
+      void proxy.inject(is('GET', 'testPermissions'), { status: 200, body: JSON.stringify({ permissions }) })
+    holding(held)
+    await store.check()
+    holding(held)
+    assert.deepEqual(await store.missingRights(), ['storage.objects.update', 'storage.objects.delete'])
+    holding(['storage.objects.list'])
+    await assert.rejects(store.check(), { code: 'server-refused', message: /the right storage\.objects\.get\./ })
+    const asked = proxy.requests.findLast(({ url }) => url.includes('testPermissions'))!.url
     for (const verb of ['create', 'get', 'list', 'update', 'delete']) assert.ok(asked.includes(`permissions=storage.objects.${verb}`))
     void proxy.inject(is('GET', 'prefix='), { status: 403, body: '{"error":{"message":"ada does not have storage.objects.list access"}}' })
     await assert.rejects(store.check(), { code: 'server-refused', message: /ada does not have storage\.objects\.list access.*objectUser/ })

@@ -48,7 +48,10 @@ describe('the README, "For a team", word by word', function () {
 
   before(async () => {
     place = mkdtempSync(join(tmpdir(), 'epochtree-readme-'))
-    const users = [{ name: 'boss', password: ELASTIC_PASSWORD, role: 'superuser' as const }]
+    const users = [
+      { name: 'boss', password: ELASTIC_PASSWORD, role: 'superuser' },
+      { name: 'reader', password: ELASTIC_PASSWORD, role: 'reader' },
+    ] as const
     const [mongo, elastic, gcs] = await Promise.all([startMongo(), startElastic({ users }), startGcs()])
     servers = { mongo, elastic, gcs }
     await makeBucket(gcs.url, 'example-bucket')
@@ -247,5 +250,24 @@ describe('the README, "For a team", word by word', function () {
       assert.equal(ada.doctor().status, 0)
     }
     for (const { text, answer } of [ada.doctor(), fine]) assert.doesNotMatch(text + JSON.stringify(answer), new RegExp(ELASTIC_PASSWORD))
+  })
+
+  it('tells who may only read what is missing, and what still works, and so it is', () => {
+    const ada = new Person('ada')
+    ada.run(blocksOf('For a team').find(({ text }) => text.startsWith('export'))!.text)
+    ada.run(`export EPOCHTREE_ELASTIC_USERNAME=reader EPOCHTREE_ELASTIC_PASSWORD='${ELASTIC_PASSWORD}'\ntrue`)
+    const { status, answer, text } = ada.doctor()
+    assert.equal(status, 1)
+    assert.deepEqual(
+      answer.team!.servers.map(({ state }) => state),
+      ['ok', 'reads', 'ok'],
+    )
+    assert.match(text, /Elasticsearch +may only be read[\s\S]*missing: write, create_index, maintenance/)
+    assert.match(text, /can be seen, compared, forked and pulled/)
+    assert.doesNotMatch(text, /can not be read until then/)
+    ada.run('epochtree fork plane --name looked')
+    ada.run('epochtree compare plane clouds')
+    ada.run('python3 train.py')
+    assert.throws(() => ada.run('epochtree push'), /indices:data\/write[\s\S]*`create_index`, `view_index_metadata` and `manage`/)
   })
 })

@@ -6,6 +6,7 @@ import { ObjectId } from 'mongodb'
 import { hostsOf } from '../../server/storage/mongo/connection'
 import { decodeKey, decodeKeys, encodeKey, encodeKeys, isShallowEnough } from '../../server/storage/mongo/keys'
 import { openMongo } from '../../server/storage/mongo/openMongo'
+import { missingRights } from '../../server/storage/mongo/rights'
 import { epochDocument, listedSession, nameOf, parse } from '../../server/storage/mongo/schema'
 
 describe('keys of documents in MongoDB', () => {
@@ -101,5 +102,37 @@ describe('the address of MongoDB', () => {
     const team = openMongo({ uri: 'mongodb://host/?tls=maybe', database: 'd' })
     await assert.rejects(team.check(), { code: 'server-refused', message: /an option after its \?/ })
     await team.close()
+  })
+})
+
+describe('what the user of MongoDB may do', () => {
+  const reading = ['collStats', 'find', 'listIndexes']
+  const writing = [...reading, 'insert', 'update', 'remove', 'createIndex']
+  const said = (...privileges: readonly (readonly [resource: object, actions: readonly string[]])[]) => ({
+    authInfo: {
+      authenticatedUsers: [{ user: 'ada', db: 'admin' }],
+      authenticatedUserPrivileges: privileges.map(([resource, actions]) => ({ resource, actions })),
+    },
+    ok: 1,
+  })
+  const whole = (db: string) => ({ db, collection: '' })
+  const all = ['insert', 'update', 'remove', 'createIndex']
+
+  it('is told by its rights on that database, on all, or on everything', () => {
+    assert.deepEqual(missingRights(said([whole('epochtree'), reading]), 'epochtree'), all)
+    assert.deepEqual(missingRights(said([whole('epochtree'), reading], [whole('other'), writing]), 'epochtree'), all)
+    assert.deepEqual(missingRights(said([{ db: 'epochtree', collection: 'system.js' }, writing]), 'epochtree'), all)
+    for (const resource of [whole('epochtree'), whole(''), { anyResource: true }])
+      assert.deepEqual(missingRights(said([{ cluster: true }, ['serverStatus']], [resource, writing]), 'epochtree'), [])
+  })
+
+  it('is anything where nobody logs in, and unknown where the server does not tell', () => {
+    for (const answer of [
+      { authInfo: { authenticatedUsers: [], authenticatedUserPrivileges: [] } },
+      { authInfo: { authenticatedUsers: [{ user: 'ada' }], authenticatedUserRoles: [] } },
+      { ok: 1 },
+      null,
+    ])
+      assert.deepEqual(missingRights(answer, 'epochtree'), [])
   })
 })

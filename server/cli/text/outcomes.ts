@@ -129,11 +129,12 @@ function teamLines({ trouble, servers, waiting, works }: TeamJson, style: Style,
     ok: style.green('reached'),
     away: style.yellow('away'),
     refused: style.red('can not be used'),
+    reads: style.yellow('may only be read'),
   }
   const rows = servers.map(({ name, address, state, since }) => [
     name,
     word[state],
-    state === 'ok' ? '' : `since ${when(since)} (${relativeTime(since, now)})`,
+    state === 'ok' || state === 'reads' ? '' : `since ${when(since)} (${relativeTime(since, now)})`,
     style.dim(safe(address, 200)),
   ])
   return [

@@ -7,7 +7,7 @@ import type { Scope } from '../ports'
 import type { TeamConfig, TeamDocuments } from '../team/ports'
 import { write } from './bulk'
 import { curves } from './curves'
-import { isId, prepareTemplate, wrongPrefix } from './layout'
+import { isId, missingRights, prepareTemplate, wrongPrefix } from './layout'
 import * as metrics from './metrics'
 import * as samples from './samples'
 import { type Epoch, type Limits, LIMITS, type Resolve } from './scopes'
@@ -70,6 +70,7 @@ export function openElastic(config: TeamConfig['elastic'], resolve: Resolve, mor
     check: async (signal) => {
       await aggregate(search, { indices: [prefix], filter: { match_none: {} } }, { query: [], aggs: {} }, signal)
     },
+    missingRights: (signal) => missingRights(server, prefix, signal),
     close: () => server.close(),
 
     metrics: async (scope) => metrics.metrics(search, await epochsOf(scope)),

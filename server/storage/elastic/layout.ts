@@ -180,6 +180,25 @@ async function checkIndices(server: Server, prefix: string, name: string, signal
   return found.length
 }
 
+const rights = z.object({ index: z.record(z.string(), z.record(z.string(), z.boolean())) })
+/** `maintenance` is a part of `manage`. */
+const WRITING = ['write', 'create_index', 'maintenance']
+
+/** Which of the rights that writing needs whoever asks does not have for this month's index. Without security there is nobody to ask. */
+export async function missingRights(server: Server, prefix: string, signal?: AbortSignal): Promise<string[]> {
+  const index = indexOf(prefix, Math.trunc(Date.now() / 1000).toString(16))
+  const { status, body } = await server.ask({
+    method: 'POST',
+    path: '/_security/user/_has_privileges',
+    body: { index: [{ names: [index], privileges: WRITING }] },
+    allowed: [400, 403, 404, 405],
+    signal,
+  })
+  const parsed = status < 300 ? rights.safeParse(body) : undefined
+  const held = parsed?.data?.index[index] ?? {}
+  return WRITING.filter((right) => held[right] === false)
+}
+
 /** Makes an index by the template, unless it is there. */
 export async function prepareIndex(server: Server, prefix: string, index: string, signal?: AbortSignal) {
   if ((await checkIndices(server, prefix, index, signal)) > 0) return

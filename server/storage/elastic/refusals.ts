@@ -134,7 +134,7 @@ export function refused(server: string, status: number, { type, reason }: Reason
     case 403:
       return new EpochtreeError(
         'server-refused',
-        `${server} does not allow ${what}${rightOf(reason)}. Have the rights \`read\`, \`write\`, \`create_index\` and \`view_index_metadata\` given for the team's indices, and \`manage_index_templates\` to whoever sets the team up.`,
+        `${server} does not allow ${what}${rightOf(reason)}. Have the rights \`read\`, \`write\`, \`create_index\`, \`view_index_metadata\` and \`manage\` given for the team's indices and their alias, and \`manage_index_templates\` and \`monitor\` for the cluster.`,
       )
     case 429:
       return new EpochtreeError('team-busy', `${server} has too much to do${said}. Try again later, or ask for less.`)

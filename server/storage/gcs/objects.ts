@@ -142,8 +142,8 @@ export class Objects {
     return status < 300
   }
 
-  /** Which of the rights that are needed one does not have; undefined where the server doesn't tell. */
-  async missingRights(signal?: AbortSignal): Promise<readonly string[] | undefined> {
+  /** Which of the rights that are needed one does not have; none where the server doesn't tell. */
+  async missingRights(signal?: AbortSignal): Promise<readonly string[]> {
     const { http, bucket, place } = this.#connection
     const query = { permissions: RIGHTS }
     const { status, body } = await this.#patiently(signal, () =>
@@ -158,7 +158,7 @@ export class Objects {
         LARGEST_FACTS,
       ),
     )
-    if (status >= 300) return undefined
+    if (status >= 300) return []
     const { permissions: held = [] } = understood(permissions, json(body))
     return RIGHTS.filter((right) => !held.includes(right))
   }

@@ -19,6 +19,8 @@ import { CHUNK, THERE, upload, withFacts } from './upload'
 const TOUCH_AFTER_SECONDS = 3600
 /** Who only looks whether it is there does not wait until it may be back. */
 const CHECK_MS = 1000
+/** Without these nothing can be brought here either. */
+const READING = new Set(['storage.objects.get', 'storage.objects.list'])
 const FOLDERS = { weights: 'weights/', graph: 'graphs/' } as const
 const LARGEST_ANSWER = 64 * 1024
 /** A file that another process took out of the cache just now is brought anew, but not for ever. */
@@ -67,7 +69,7 @@ class GcsWeights implements TeamWeights {
   }
 
   async prepare(signal?: AbortSignal): Promise<void> {
-    await this.check(signal)
+    await this.#look(() => true, signal)
     this.#parts.sweep()
     this.#notes.sweep()
   }
@@ -198,11 +200,15 @@ class GcsWeights implements TeamWeights {
   }
 
   check(signal?: AbortSignal): Promise<void> {
+    return this.#look((right) => READING.has(right), signal)
+  }
+
+  #look(isNeeded: (right: string) => boolean, signal?: AbortSignal): Promise<void> {
     return this.#asked(signal, async (signal, { connection }) => {
       const { bucket, place } = connection
       const objects = new Objects(connection, { ...connection.patience, totalMs: CHECK_MS })
-      const missing = await objects.missingRights(signal)
-      if (missing?.length)
+      const missing = (await objects.missingRights(signal)).filter(isNeeded)
+      if (missing.length > 0)
         throw new EpochtreeError(
           'server-refused',
           `In the bucket ${bucket} you don't have the right${missing.length > 1 ? 's' : ''} ${missing.join(', ')}. Ask for the role Storage Object User (roles/storage.objectUser) on it.`,
@@ -215,6 +221,12 @@ class GcsWeights implements TeamWeights {
         throw error
       }
     })
+  }
+
+  missingRights(signal?: AbortSignal): Promise<readonly string[]> {
+    return this.#asked(signal, (signal, { connection }) =>
+      new Objects(connection, { ...connection.patience, totalMs: CHECK_MS }).missingRights(signal),
+    )
   }
 
   async close(): Promise<void> {

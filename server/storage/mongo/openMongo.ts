@@ -8,6 +8,7 @@ import * as leases from './leases'
 import { prepare } from './migration'
 import { type Large, Mongo } from './mongo'
 import * as removal from './removal'
+import { missingRights } from './rights'
 import * as sessions from './sessions'
 import { Writes } from './writes'
 import { EpochtreeError } from '../../errors'
@@ -79,6 +80,8 @@ export function openMongo(config: TeamConfig['mongo'], { large, patience }: Mong
       byHand.forget()
       await connection.check(signal)
     },
+    missingRights: async (signal) =>
+      missingRights(await connection.ask((db) => db.command({ connectionStatus: 1, showPrivileges: true }), { signal }), config.database),
     close: () => connection.close(),
   }
 }

@@ -167,6 +167,8 @@ export interface TeamSessions extends SessionStore {
   ): AsyncIterable<{ readonly hash: string; readonly bytes: number }>
   /** Drops what is kept for the next question and looks whether the server answers. */
   check(signal?: AbortSignal): Promise<void>
+  /** What whoever asks may not do, of what bringing something needs; none where the server does not tell. */
+  missingRights(signal?: AbortSignal): Promise<readonly string[]>
   close(): Promise<void>
 }
 
@@ -231,6 +233,8 @@ export interface TeamDocuments extends DocumentStore {
   /** What one takes up on the servers' disks, on average; 0 where there is none. */
   bytesEach(): Promise<number>
   check(signal?: AbortSignal): Promise<void>
+  /** What whoever asks may not do, of what bringing something needs; none where the server does not tell. */
+  missingRights(signal?: AbortSignal): Promise<readonly string[]>
   close(): Promise<void>
 }
 
@@ -265,6 +269,8 @@ export interface TeamWeights extends WeightsStore {
   /** False where it is no longer the object that was looked at. */
   remove(object: StoredObject): Promise<boolean>
   check(signal?: AbortSignal): Promise<void>
+  /** What whoever asks may not do, of what bringing something needs; none where the server does not tell. */
+  missingRights(signal?: AbortSignal): Promise<readonly string[]>
   close(): Promise<void>
 }
 

@@ -4,6 +4,8 @@ import { EpochtreeError, explain } from '../../errors'
 import type { TriedServer } from '../../protocol/editor'
 import { addressOf, teamConfig, type TeamSecrets, type TeamSettings } from './config'
 import { adapters } from './open'
+import type { ServerName } from './ports'
+import { onlyReads } from './rights'
 
 /** Any address that can be read: only one of the three is looked at. */
 const ELSEWHERE = {
@@ -14,7 +16,13 @@ const ELSEWHERE = {
 } as const
 
 /** What a server says that lets nobody do this who has not said who they are; certificates and the like are another matter. */
-const ASKS_WHO = /password|API key|may not do this|does not allow/
+const ASKS_WHO = /password|API key|may not do this|does not allow|may only read/
+
+const NAMES: Readonly<Record<TriedServer['server'], ServerName>> = {
+  mongo: 'MongoDB',
+  elastic: 'Elasticsearch',
+  gcs: 'Google Cloud Storage',
+}
 
 /** What a team's configuration would be with this server in it. */
 function configWith(tried: TriedServer, dir: string) {
@@ -42,6 +50,9 @@ export async function tryServer(tried: TriedServer, dir: string): Promise<{ read
           : await adapters.gcs(config.gcs, { cache: join(tmpdir(), `epochtree-tried-${process.pid}`), cacheBytes: 0 })
     try {
       await opened.check()
+      // Where all is there already nothing needs to be made.
+      const missing = await opened.missingRights()
+      if (missing.length > 0) throw new EpochtreeError('server-refused', onlyReads(NAMES[tried.server], missing))
       await opened.prepare()
     } finally {
       await opened.close().catch(() => undefined)
