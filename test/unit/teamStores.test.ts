@@ -132,6 +132,20 @@ describe('a folder with a team', () => {
     assert.equal((await stores.sessions.epochs(history)).length, 3)
   })
 
+  it('waits for no server that is known to be away where all that is needed is here', async () => {
+    const before = open()
+    await before.ingest()
+    const history = await before.sessions.history(CHILD)
+    await before.close()
+    fate = 'never'
+    const stores = open({ watched: new Watched(() => {}, [{ name: 'MongoDB', state: 'away', since: 1, message: 'as it was' }]) })
+    await stores.local.ingest()
+    assert.deepEqual(await stores.sessions.history(CHILD), history)
+    assert.deepEqual(await stores.sessions.forks(id(23)), [])
+    assert.deepEqual(await stores.sessions.problems(PARENT), [])
+    assert.ok((await stores.sessions.count(history.segments)) > 0)
+  })
+
   it('lists what others have begun while the servers are away', async () => {
     writeRuns(join(root, 'there'), [CHILD])
     await there.ingest()

@@ -94,11 +94,11 @@ export class MixedSessions implements SessionStore {
     const overview = this.#known.sessions.get(id)
     // A copy tells what it knows while the server is away.
     if (here) {
-      const theirs = { ...here, ...overview, ...(await quietly(() => this.#team.session(id))) }
+      const theirs = { ...here, ...overview, ...(await this.#where.whenThere(() => this.#team.session(id))) }
       return (await this.#where.told([this.#copied(theirs, here)]))[0]
     }
     if (!overview && !this.#known.isEmpty) return undefined
-    const found = overview ? await this.#team.session(id) : await quietly(() => this.#team.session(id))
+    const found = overview ? await this.#team.session(id) : await this.#where.whenThere(() => this.#team.session(id))
     return found && (await this.#where.told([elsewhere(found)]))[0]
   }
 
@@ -116,7 +116,7 @@ export class MixedSessions implements SessionStore {
   readonly forks: SessionStore['forks'] = async (epochId) => {
     const found = new Map((await this.#local.forks(epochId)).map((one) => [one.id, one]))
     this.#known.load()
-    for (const one of (await quietly(() => this.#team.forks(epochId))) ?? []) {
+    for (const one of (await this.#where.whenThere(() => this.#team.forks(epochId))) ?? []) {
       const here = found.get(one.id) ?? (await this.#local.session(one.id))
       // One that is deleted here, and not yet there, is no fork any more.
       if (!here || this.#isCopy(here)) found.set(one.id, elsewhere(one))
@@ -199,7 +199,7 @@ export class MixedSessions implements SessionStore {
     const key = `${sessionId} ${from} ${to}`
     const known = this.#counts.get(key)
     if (known !== undefined) return known
-    const found = await quietly(() => this.#team.count([{ sessionId, from, to }]))
+    const found = await this.#where.whenThere(() => this.#team.count([{ sessionId, from, to }]))
     // Numbers are seldom left out: so many it is at most, until the server can be asked.
     if (found === undefined) return Math.max(0, Math.min(to, last) - Math.max(from - 1, before))
     if (to <= last && this.#counts.size < MOST_COUNTS) this.#counts.set(key, found)
@@ -248,7 +248,7 @@ export class MixedSessions implements SessionStore {
 
   readonly problems: SessionStore['problems'] = async (sessionId) => {
     if (sessionId === undefined || (await this.#where.isHere(sessionId))) return this.#local.problems(sessionId)
-    return (await quietly(() => this.#team.problems(sessionId))) ?? []
+    return (await this.#where.whenThere(() => this.#team.problems(sessionId))) ?? []
   }
 
   readonly mark: SessionStore['mark'] = async (sessionId, marks) => {
@@ -270,8 +270,9 @@ export class MixedSessions implements SessionStore {
     const ofCopy = deleted === null ? (this.#known.sessions.get(id)?.deletedAt ?? null) === null : copy.deletedAt === null
     if (deleted !== undefined && ofCopy) await this.#local.mark(id, { deleted })
     const theirs = { ...marks, ...(deleted === undefined || ofCopy ? {} : { deleted }) }
-    if (Object.keys(theirs).length > 0 && !(await quietly(() => this.#team.mark(id, theirs)))) await this.#local.mark(id, marks)
-    await quietly(this.#refresh)
+    if (Object.keys(theirs).length > 0 && !(await this.#where.whenThere(() => this.#team.mark(id, theirs))))
+      await this.#local.mark(id, marks)
+    await this.#where.whenThere(this.#refresh)
     return (await this.session(id))!
   }
 }

@@ -75,14 +75,15 @@ export class TeamStores implements Stores {
     this.#watched = watched
     this.#everyMs = everyMs
     this.#known = known ?? new Known(knownFile(local.file), team.config)
-    this.#where = new Whereabouts(local, team.sessions, this.#known)
+    const isAway = () => (this.#watched.state('MongoDB')?.state ?? 'ok') !== 'ok'
+    this.#where = new Whereabouts(local, team.sessions, this.#known, isAway)
     this.sessions = new MixedSessions({
       where: this.#where,
       known: this.#known,
       team: team.sessions,
       changes: (since) => this.#changes(since),
       refresh: () => this.refresh(),
-      isAway: () => (this.#watched.state('MongoDB')?.state ?? 'ok') !== 'ok',
+      isAway,
     })
     this.documents = new MixedDocuments(this.#where, team.documents)
     this.weights = mixedWeights(local.weights, team.weights)

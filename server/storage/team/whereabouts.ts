@@ -52,11 +52,13 @@ export class Whereabouts {
   readonly local: LocalStores
   readonly #team: Pick<SessionStore, 'epochs' | 'session'>
   readonly #known: Known
+  readonly #isAway: () => boolean
 
-  constructor(local: LocalStores, team: Pick<SessionStore, 'epochs' | 'session'>, known: Known) {
+  constructor(local: LocalStores, team: Pick<SessionStore, 'epochs' | 'session'>, known: Known, isAway: () => boolean) {
     this.local = local
     this.#team = team
     this.#known = known
+    this.#isAway = isAway
   }
 
   /** Segments cut where the embedded store's part of a session ends: of one that was pulled, the team may have more. */
@@ -170,15 +172,20 @@ export class Whereabouts {
   async #overview(id: string) {
     const [here] = await this.local.sessions.sessions({ deleted: true, ids: [id] })
     this.#known.load()
-    return here ?? this.#known.sessions.get(id) ?? (await quietly(() => this.#team.session(id)))
+    return here ?? this.#known.sessions.get(id) ?? (await this.whenThere(() => this.#team.session(id)))
   }
 
   async #ownerOf(epochId: string): Promise<Owner | undefined> {
     const known = this.#known.owners.get(epochId) ?? (await this.local.sessions.epoch(epochId))
     if (known) return known
-    const found = await quietly(() => this.#team.epochs({ epochIds: [epochId] }))
+    const found = await this.whenThere(() => this.#team.epochs({ epochIds: [epochId] }))
     this.#keep(found ?? [])
     return found?.[0]
+  }
+
+  /** What is here does not wait for a server that is known to be away. */
+  async whenThere<Answer>(work: () => Promise<Answer>): Promise<Answer | undefined> {
+    return this.#isAway() ? undefined : quietly(work)
   }
 }
 
