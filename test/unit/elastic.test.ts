@@ -182,9 +182,15 @@ describe('an answer of Elasticsearch', () => {
     await assert.rejects(read(gzipSync(told).subarray(0, -9), 'gzip'), named('DeserializationError'))
   })
   it('that comes from something else, or from another path, says where to look', async () => {
-    for (const [status, said] of [
-      [400, '{"error":"no handler found for uri [/es/team/_search] and method [POST]"}'],
-      [404, '<h1>Not here</h1>'],
+    for (const [status, said, code, message] of [
+      [
+        400,
+        '{"error":"no handler found for uri [/es/team/_search] and method [POST]"}',
+        'server-refused',
+        /\(status 400\) \(no handler.* Look at the host, port and path/,
+      ],
+      [404, '{"message":"no such path"}', 'server-refused', /\(status 404\)\. Look at the host, port and path/],
+      [404, '<h1>Not here</h1>', 'server-damaged', /not JSON/],
     ] as const) {
       const other = createServer((_, answer) => void answer.writeHead(status, { 'content-type': 'application/json' }).end(said))
       await new Promise<void>((done) => other.listen(0, '127.0.0.1', done))
@@ -192,8 +198,8 @@ describe('an answer of Elasticsearch', () => {
       const team = openElastic({ node, prefix: 'team' }, async () => [])
       try {
         await assert.rejects(team.check(), (error: Error & { code: string }) => {
-          assert.equal(error.code, status === 400 ? 'server-refused' : 'server-damaged', error.message)
-          assert.match(error.message, status === 400 ? /\(status 400\) \(no handler.* Look at the host, port and path/ : /not JSON/)
+          assert.equal(error.code, code, error.message)
+          assert.match(error.message, message)
           return true
         })
       } finally {

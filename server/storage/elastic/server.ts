@@ -94,7 +94,10 @@ export class Server implements Shown {
         if (!(error instanceof Unread) || error.name !== 'ConnectionError' || ended.aborted) throw error
         return answer()
       })
-      if (status >= 400 && !allowed.includes(status)) throw refused(`Elasticsearch at ${this.node}`, status, reasonOf(told))
+      const reason = reasonOf(told)
+      // Any server has a path that it does not know; Elasticsearch names the kind of what is not there.
+      const isAllowed = allowed.includes(status) && (status !== 404 || reason.type !== '')
+      if (status >= 400 && !isAllowed) throw refused(`Elasticsearch at ${this.node}`, status, reason)
       return { status, body: told }
     } catch (error) {
       checkAborted(signal)
