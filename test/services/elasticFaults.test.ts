@@ -161,6 +161,15 @@ describe('Elasticsearch', () => {
     await assert.rejects(documents.write(trained(1, 10, 3)), { code: 'server-refused', message: /block/ })
   })
 
+  it('has several teams, also where the prefix of one begins with that of another', async () => {
+    const config = elasticAt(url)
+    const both = ['', '-vision'].map((more) => opened({ ...config, prefix: config.prefix + more }))
+    for (const documents of both) assert.deepEqual(await documents.write(trained(1, 10)), { written: 10, known: 0 })
+    for (const documents of both) assert.equal((await documents.count([epochId(1)])).get(epochId(1)), 10)
+    await both[1]!.remove([epochId(1)])
+    assert.equal((await both[0]!.count([epochId(1)])).get(epochId(1)), 10)
+  })
+
   describe('that has other things by these names', () => {
     const refused = async (prepare: (prefix: string) => Promise<unknown>, message: RegExp, code = 'server-refused') => {
       const config = elasticAt(url)

@@ -117,7 +117,8 @@ export async function prepareTemplate(server: Server, prefix: string, signal?: A
       path,
       query: { create: true },
       body: {
-        index_patterns: [`${prefix}-*`],
+        // Of its months alone: another team's prefix may begin with this one.
+        index_patterns: [`${prefix}-2*`],
         priority: 500,
         _meta: { epochtree: { format: FORMAT } },
         template: { aliases: { [prefix]: {} }, settings: SETTINGS, mappings: MAPPING },
