@@ -59,9 +59,19 @@ export function stillWorks(without: readonly TeamServer['name'][]): string[] {
   return [
     t('Training, and all that was trained on this machine, goes on as ever. What is new is uploaded by itself once they can be reached.'),
     ...(all || without.includes('MongoDB')
-      ? [t('Sessions of others are shown as they were last seen here, and can not be changed until then.')]
+      ? [
+          t(
+            'Sessions of others are shown as they were last seen here; those that were not pulled can not be opened, compared, forked or changed until then.',
+          ),
+        ]
       : []),
-    ...(all || without.includes('Elasticsearch') ? [t('Metrics and samples of others can not be read until then.')] : []),
+    ...(all || without.includes('Elasticsearch')
+      ? [
+          t(
+            'Metrics and samples of others can not be read until then, and their epochs not be forked: a fork goes on from the last step that was logged.',
+          ),
+        ]
+      : []),
     ...(all || without.includes('Google Cloud Storage')
       ? [t('Weights of others that are not on this machine yet can not be fetched until then.')]
       : []),
