@@ -484,8 +484,11 @@ add({
   about: "Hand on to the team what others don't have yet: all sessions, or these with all that they start from",
   example: 'push resnet50',
   reference: true,
-  answer: (place, sessions) =>
-    interruptible((signal, progress) => push({ ...place, stores: place.local }, sessions, { env: process.env, signal, progress, note })),
+  options: (command) => command.option('--again', "also what was handed on before: what the team's servers lost of it is brought anew"),
+  answer: (place, sessions, options) =>
+    interruptible((signal, progress) =>
+      push({ ...place, stores: place.local }, sessions, { env: process.env, signal, progress, note, again: options['again'] === true }),
+    ),
   text: renderPushed,
   exit: ({ left }) => (left.length > 0 ? 1 : 0),
 })

@@ -182,7 +182,10 @@ export async function bring(
 async function copyVerified({ stores }: Context, { sha256 }: FileRecord, to: string) {
   const from = await stores.weights.path(sha256)
   if (!from)
-    throw new EpochtreeError('no-weights', `The weights file ${sha256} is not here any more. Bring it back, or take another epoch.`)
+    throw new EpochtreeError(
+      'no-weights',
+      `The weights file ${sha256} is not here any more. Bring it back (of a team's session: \`epochtree push --again SESSION\` where it was trained), or take another epoch.`,
+    )
   await placeNew(to, async (temporary) => {
     copyFileSync(from, temporary, constants.COPYFILE_FICLONE)
     const hash = createHash('sha256')

@@ -39,11 +39,11 @@ async function withTeam<Answer>(dir: string, env: Handing['env'], work: (team: T
   }
 }
 
-/** Hands on what others don't have yet, of some sessions or of all. */
+/** Hands on what others don't have yet, of some sessions or of all. `again`: what they had too, where the servers lost it. */
 export async function push(
   { dir, stores }: Place,
   sessions: readonly string[],
-  { env, signal, progress, note }: Handing,
+  { env, signal, progress, note, again = false }: Handing & { readonly again?: boolean },
 ): Promise<PushedJson> {
   const only: string[] = []
   for (const text of sessions) only.push((await findSession(stores, text)).id)
@@ -63,6 +63,7 @@ export async function push(
       signal ?? new AbortController().signal,
       progress,
       only.length ? only : undefined,
+      again,
     )
   })
 }

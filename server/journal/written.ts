@@ -17,7 +17,7 @@ const WRITTEN = 1024 * 1024
 const damaged = (message: string) =>
   new EpochtreeError(
     'server-damaged',
-    `What Elasticsearch has of this epoch is not whole: ${message}. Hand it on again where it was trained, then try again.`,
+    `What Elasticsearch has of this epoch is not whole: ${message}. Run \`epochtree push --again SESSION\` where it was trained, then try again.`,
   )
 
 interface Block {

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Ajv2020 as Validator } from 'ajv/dist/2020'
-import type { PulledJson, PushedJson } from '../../server/protocol/model'
+import type { PulledJson, PushedJson, SessionJson } from '../../server/protocol/model'
 import type { TeamConfig } from '../../server/storage/team/ports'
 import { start } from '../fault/support'
 import { startProxy } from './proxy'
@@ -60,7 +60,7 @@ describe('epochtree push and pull', () => {
     const first = await json<PushedJson>('ada', 'push', 'net')
     assert.deepEqual([first.sessions, first.epochs, first.documents, first.left], [1, 2, documents, []])
     assert.equal((await json<PushedJson>('ada', 'push')).sessions, 1)
-    assert.match((await run('ada', 'push')).out, /^Others have everything already\.$/m)
+    assert.match((await run('ada', 'push')).out, /^Others have everything\.$/m)
 
     const pulled = await json<PulledJson>('bob', 'pull', 'net@1')
     assert.deepEqual(
@@ -79,6 +79,32 @@ describe('epochtree push and pull', () => {
     assert.match((await run('bob', 'delete', 'other')).out, /other .*: its copy here deleted, the team keeps it/)
     const unknown = await run('bob', 'pull', 'nothing')
     assert.deepEqual([unknown.status, /unknown-session: There is no session "nothing"/.test(unknown.err)], [1, true], unknown.err)
+  })
+
+  it('bring anew what the servers lost, where they are told to', async () => {
+    const session = train(dirOf('ada'), { name: 'net' })
+    session.epoch()
+    session.epoch()
+    session.finish()
+    assert.equal((await run('ada', 'push')).status, 0)
+    const there = machine(config, { root: join(root, 'eve') })
+    try {
+      const [one] = session.epochs
+      for await (const objects of there.team.weights.list())
+        for (const object of objects) if (object.sha256 === one!.sha256) assert.ok(await there.team.weights.remove(object))
+      await there.team.documents.remove([one!.id])
+      const lost = await run('bob', 'checkout', 'net@1', '--to', join(root, 'out'))
+      assert.match(lost.err, /no-weights: .*`epochtree push --again SESSION`/)
+      const { documents, bytes, left } = await json<PushedJson>('ada', 'push', '--again', 'net')
+      assert.deepEqual([documents, bytes > 0, left], [one!.documents, true, []])
+      assert.equal((await run('bob', 'checkout', 'net@1', '--to', join(root, 'out'))).status, 0)
+      assert.equal((await run('bob', 'pull', 'net')).status, 0)
+      assert.match((await run('ada', 'push')).out, /^Others have everything\.$/m)
+      const [told] = await json<SessionJson[]>('ada', 'sessions')
+      assert.deepEqual([told!.name, told!.epochs], ['net', 2])
+    } finally {
+      await there.close()
+    }
   })
 
   it('tell what a session is called from now on where others have its name', async () => {

@@ -189,7 +189,7 @@ describe('the README, "For a team", word by word', function () {
     })
     watching.kill('SIGINT')
     await new Promise((done) => watching.once('exit', done))
-    assert.match(ada.run(take('Ada trains')), /Others have everything already/)
+    assert.match(ada.run(take('Ada trains')), /Others have everything/)
 
     // Bob comes along, sees her session, forks it, trains on, and brings his.
     const [clone, ...rest] = take('Bob trains on').split(/(?<=cd project\n)/)

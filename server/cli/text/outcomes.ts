@@ -85,7 +85,7 @@ export function renderPushed({ left, ...handed }: PushedJson, style: Style): str
       ? `Handed on ${plural(handed.sessions, 'session')}: ${figures(handed)}.`
       : left.length > 0
         ? 'Nothing was handed on.'
-        : 'Others have everything already.'
+        : 'Others have everything.'
   const waiting = left
     .slice(0, MOST)
     .map(

@@ -51,7 +51,7 @@ export async function download(downloading: Downloading, what: Download): Promis
         if (tries === 2)
           throw new EpochtreeError(
             'weights-damaged',
-            `The weights file ${sha256} does not come out of the bucket as it should (${error.message}), twice. Try again later; if it stays so, remove gs://${downloading.connection.bucket}/${what.name} and run \`epochtree push\` where it was trained.`,
+            `The weights file ${sha256} does not come out of the bucket as it should (${error.message}), twice. Try again later; if it stays so, remove gs://${downloading.connection.bucket}/${what.name} and run \`epochtree push --again SESSION\` where it was trained.`,
           )
       }
     }
@@ -123,7 +123,7 @@ async function fill(downloading: Downloading, { name, sha256, signal, progress }
         if (status === 404)
           throw new EpochtreeError(
             'no-weights',
-            `The bucket ${bucket} does not have the weights file ${sha256}. Take another epoch, or run \`epochtree push\` where it was trained.`,
+            `The bucket ${bucket} does not have the weights file ${sha256}. Take another epoch, or run \`epochtree push --again SESSION\` where it was trained.`,
           )
         const told = extent(status, headers)
         if (status === 416 && at === told.total) {

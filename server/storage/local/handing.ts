@@ -26,6 +26,17 @@ export function noteTeam(db: LocalDatabase, identity: string) {
   })
 }
 
+/** What was handed on of these sessions, or of all, is to be handed on once more: the servers may have lost it. What they have is passed over then. */
+export function forgetHanded(db: LocalDatabase, sessions: readonly string[] | undefined) {
+  const some = sessions ? 'IN (SELECT value FROM json_each(?))' : 'IS NOT ?'
+  const given = sessions ? JSON.stringify(sessions) : null
+  db.transaction(() => {
+    db.run(`UPDATE lines SET team = 0 WHERE team <> 0 AND epoch IN (SELECT row FROM epoch WHERE session ${some})`, given)
+    db.run(`UPDATE epoch SET team = NULL WHERE team IS NOT NULL AND session ${some}`, given)
+    db.run(`UPDATE session SET handed = 0, handed_last = 0 WHERE handed <> 0 AND id ${some}`, given)
+  })
+}
+
 /** Beyond this no lease is believed: its clock was wrong. */
 const LONGEST_LEASE_SECONDS = 3600
 

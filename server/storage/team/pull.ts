@@ -64,7 +64,8 @@ const WHOLE = { from: 1, to: Number.MAX_SAFE_INTEGER }
 
 const isId = (id: unknown): id is string => typeof id === 'string' && /^[0-9a-f]{24}$/.test(id)
 const isHash = (hash: unknown): hash is string => typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash)
-const damaged = (what: string) => new EpochtreeError('server-damaged', `${what}. Look at it where it was trained, and hand it on again.`)
+const damaged = (what: string) =>
+  new EpochtreeError('server-damaged', `${what}. Look at it where it was trained, and run \`epochtree push --again SESSION\` there.`)
 
 /** What a folder of something that is on its way here is about, so that it is gone on with, or begun anew. */
 const wayNote = z.object({ team: z.string(), after: z.nullable(z.string()) })

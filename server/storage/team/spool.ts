@@ -216,12 +216,18 @@ export class Spool {
     await this.#stores.use((db) => notes.leaveLease(db, LEASE, this.#holder)).catch(() => {})
   }
 
-  /** Hands on all that waits, of these sessions and those that they start from, or of all. */
-  async once(signal: AbortSignal, progress: (progress: Progress) => void = () => {}, only?: readonly string[]): Promise<HandedOn> {
+  /** Hands on all that waits, of these sessions and those that they start from, or of all. `again`: also what was handed on before. */
+  async once(
+    signal: AbortSignal,
+    progress: (progress: Progress) => void = () => {},
+    only?: readonly string[],
+    again = false,
+  ): Promise<HandedOn> {
     // Where another process hands on for this folder, both do: what one has done the other passes over.
     if (await this.#stores.use((db) => db.folderIsReadOnly)) throw onlyRead()
     await this.#takeLease()
     try {
+      if (again) await this.#stores.use((db) => notes.forgetHanded(db, only))
       return await this.#go(signal, true, progress, only)
     } finally {
       await this.#stores.use((db) => notes.leaveLease(db, LEASE, this.#holder)).catch(() => {})
