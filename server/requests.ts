@@ -277,7 +277,10 @@ export async function query(context: Context, text: string, options: QueryOption
   const { stores } = context
   const found = await resolve(stores, text)
   const scope = scopeOf(found)
-  const about = { session: { id: found.session.id, name: found.session.name }, epoch: { id: found.epoch.id, number: found.epoch.number } }
+  // A session alone is asked about as a whole, also where an earlier epoch of it is selected.
+  const [last] = found.named ? [] : await stores.sessions.page(scope, { offset: 0, limit: 1 })
+  const { id, number } = last ?? found.epoch
+  const about = { session: { id: found.session.id, name: found.session.name }, epoch: { id, number } }
   if (options.groupBy !== undefined) {
     const groups = await groupsOf(context, found.named ? { epochIds: [found.epoch.id] } : scope, options, options.groupBy)
     return { ...about, ...groups }

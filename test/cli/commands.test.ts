@@ -232,6 +232,10 @@ describe('the commands, on a script that really trains', () => {
     const { metrics } = json<QueryJson>('query', 'clouds', '--metric', 'val/loss', '--points', '4')
     assert.equal(metrics?.['val/loss']?.values.length, 10)
     assert.equal(metrics?.['val/loss']?.points?.count, 10)
+    const about = (...words: string[]) => json<QueryJson>('query', ...words).epoch.number
+    ok('select', 'clouds@5')
+    assert.deepEqual([about('clouds'), about('clouds@selected'), about('clouds@7')], [10, 5, 7])
+    ok('float', 'clouds')
     ok('checkout', 'clouds@5', '--to', 'model')
     assert.equal((JSON.parse(readFileSync(join(root, 'model', 'weights.json'), 'utf8')) as number[]).length, 3)
     assert.equal(json<CollectedJson>('gc', '--dry-run').dryRun, true)

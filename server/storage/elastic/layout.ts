@@ -117,9 +117,9 @@ export async function prepareTemplate(server: Server, prefix: string, signal?: A
       path,
       query: { create: true },
       body: {
-        // Of its months alone: another team's prefix may begin with this one.
+        // Of its months alone, and the longer prefix first: another team's may begin with this one, and go on like a year.
         index_patterns: [`${prefix}-2*`],
-        priority: 500,
+        priority: 500 + prefix.length,
         _meta: { epochtree: { format: FORMAT } },
         template: { aliases: { [prefix]: {} }, settings: SETTINGS, mappings: MAPPING },
       },
