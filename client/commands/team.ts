@@ -1,5 +1,5 @@
 import * as vscode from 'vscode'
-import type { FolderState } from '../../server/protocol/editor'
+import type { FolderState, TeamServer } from '../../server/protocol/editor'
 import type { Server } from '../server'
 import { connect } from '../team/connect'
 import { placesOfStore, shownStore, writeStore } from '../team/settings'
@@ -115,7 +115,7 @@ type TeamItem = vscode.QuickPickItem & { readonly run?: 'connect' | 'log' }
 function itemsOf(folder: FolderState): TeamItem[] {
   const { servers, waiting, trouble } = folder.team ?? { servers: [], waiting: 0, trouble: null }
   const separator = (label: string): TeamItem => ({ label, kind: vscode.QuickPickItemKind.Separator })
-  const without = servers.filter(({ state }) => state !== 'ok').map(({ name }) => name)
+  const names = (...states: readonly TeamServer['state'][]) => servers.flatMap(({ name, state }) => (states.includes(state) ? name : []))
   return [
     ...(trouble === null ? [] : [{ label: `$(warning) ${t('The team is not connected')}`, detail: trouble, run: 'connect' as const }]),
     ...servers.map((one): TeamItem => ({
@@ -123,11 +123,14 @@ function itemsOf(folder: FolderState): TeamItem[] {
       description: stateText(one),
       ...(one.message === null ? {} : { detail: one.message }),
       // What it lacks is given there: a password, certificates, another address.
-      ...(one.state === 'refused' ? { run: 'connect' } : {}),
+      ...(one.state === 'refused' || one.state === 'reads' ? { run: 'connect' } : {}),
     })),
     ...(waiting > 0 ? [{ label: `$(cloud-upload) ${waitingWord(waiting)}` }] : []),
     ...(teamTrouble(folder)
-      ? [separator(t('what still works')), ...stillWorks(without).map((label): TeamItem => ({ label: `$(info) ${label}` }))]
+      ? [
+          separator(t('what still works')),
+          ...stillWorks(names('away', 'refused'), names('reads')).map((label): TeamItem => ({ label: `$(info) ${label}` })),
+        ]
       : []),
     separator(''),
     { label: `$(plug) ${t('Connect to Team...')}`, description: t('other servers, or another password'), run: 'connect' },

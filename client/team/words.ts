@@ -32,18 +32,24 @@ export function teamTrouble({ team }: Pick<FolderState, 'team'>): TeamTrouble | 
     }
   const away = team.servers.filter(({ state }) => state === 'away')
   const refused = team.servers.filter(({ state }) => state === 'refused')
-  if (away.length + refused.length === 0) return undefined
+  // Who only looks at what others bring misses nothing.
+  const read = team.waiting > 0 ? team.servers.filter(({ state }) => state === 'reads') : []
+  if (away.length + refused.length + read.length === 0) return undefined
   return {
     label: [
       ...(away.length
         ? [away.length === 1 ? t('{0} is away since {1}', ...about(away)) : t('{0} are away since {1}', ...about(away))]
         : []),
       ...(refused.length ? [t('{0} can not be used since {1}', ...about(refused))] : []),
+      ...(read.length ? [t('{0} can only be read since {1}', ...about(read))] : []),
     ].join('; '),
     description: [...waiting, t('training goes on')].join(' · '),
     details: [
-      ...[...away, ...refused].flatMap(({ message }) => (message === null ? [] : [message])),
-      ...stillWorks([...away, ...refused].map(({ name }) => name)),
+      ...[...away, ...refused, ...read].flatMap(({ message }) => (message === null ? [] : [message])),
+      ...stillWorks(
+        [...away, ...refused].map(({ name }) => name),
+        read.map(({ name }) => name),
+      ),
     ],
   }
 }
@@ -53,9 +59,18 @@ const about = (servers: readonly TeamServer[]): [names: string, since: string] =
   sinceText(Math.min(...servers.map(({ since }) => since))),
 ]
 
-/** What goes on while some servers can't be used, and what has to wait. */
-export function stillWorks(without: readonly TeamServer['name'][]): string[] {
-  const all = without.length === 0
+/** What goes on while some servers can't be used, or only be read, and what has to wait; without either, while none can be used. */
+export function stillWorks(without: readonly TeamServer['name'][], read: readonly TeamServer['name'][] = []): string[] {
+  const all = without.length + read.length === 0
+  const only =
+    read.length > 0
+      ? [
+          ...(without.length > 0 ? [] : [t('What others brought can be seen, compared, forked and pulled, and trainings go on as ever.')]),
+          t('What is trained here others do not see until the missing right is given; then it is uploaded by itself.'),
+          ...(read.includes('MongoDB') ? [t("Others' sessions can not be selected, renamed, tagged or deleted until then.")] : []),
+        ]
+      : []
+  if (!all && without.length === 0) return only
   return [
     t('Training, and all that was trained on this machine, goes on as ever. What is new is uploaded by itself once they can be reached.'),
     ...(all || without.includes('MongoDB')
@@ -75,6 +90,7 @@ export function stillWorks(without: readonly TeamServer['name'][]): string[] {
     ...(all || without.includes('Google Cloud Storage')
       ? [t('Weights of others that are not on this machine yet can not be fetched until then.')]
       : []),
+    ...only,
   ]
 }
 
@@ -83,9 +99,11 @@ export const stateText = ({ state, since }: TeamServer): string =>
     ok: t('can be reached, since {0}', sinceText(since)),
     away: t('away since {0}', sinceText(since)),
     refused: t('can not be used since {0}', sinceText(since)),
+    reads: t('can only be read, since {0}', sinceText(since)),
   })[state]
 
-export const stateIcon = ({ state }: TeamServer): string => ({ ok: 'pass', away: 'debug-disconnect', refused: 'circle-slash' })[state]
+export const stateIcon = ({ state }: TeamServer): string =>
+  ({ ok: 'pass', away: 'debug-disconnect', refused: 'circle-slash', reads: 'eye' })[state]
 
 const SERVERS = 3
 

@@ -4,14 +4,10 @@ import type { LocalStores } from '../storage/local/stores'
 import { readTeam } from '../storage/team/config'
 import { loadTeam } from '../storage/team/load'
 import type { ServerName, Team, TeamConfig } from '../storage/team/ports'
-import { onlyReads } from '../storage/team/rights'
 import { SERVERS, type ServerState } from '../storage/team/watched'
 
 /** A server that takes longer than this to say anything is away. */
 const ANSWERS_WITHIN_MS = 20_000
-
-/** One of the servers, as whoever asks may use it. */
-type Seen = Pick<ServerState, 'name' | 'since' | 'message'> & { readonly state: ServerState['state'] | 'reads' }
 
 /** What goes on while some servers can't be used, or only be read, and what has to wait. */
 function stillWorks(without: readonly ServerName[], read: readonly ServerName[] = []): string[] {
@@ -89,7 +85,7 @@ export async function examineTeam(stores: LocalStores, env: NodeJS.ProcessEnv): 
   }
 }
 
-const named = (seen: readonly Seen[], ...wanted: readonly Seen['state'][]) =>
+const named = (seen: readonly ServerState[], ...wanted: readonly ServerState['state'][]) =>
   seen.flatMap(({ name, state }) => (wanted.includes(state) ? [name] : []))
 
 /** A question whose answer tells that it can be worked with: who may not read is let in by a mere call. */
@@ -105,13 +101,12 @@ const questions = (team: Team, signal: AbortSignal): Readonly<Record<ServerName,
 const portOf = (team: Team, name: ServerName) =>
   ({ MongoDB: team.sessions, Elasticsearch: team.documents, 'Google Cloud Storage': team.weights })[name]
 
-async function askOne(name: ServerName, team: Team, states: () => readonly ServerState[]): Promise<Seen> {
+async function askOne(name: ServerName, team: Team, states: () => readonly ServerState[]): Promise<ServerState> {
   const known = () => states().find((one) => one.name === name)
   try {
     const signal = AbortSignal.timeout(ANSWERS_WITHIN_MS)
     await within(questions(team, signal)[name](), name)
-    const missing = await within(portOf(team, name).missingRights(signal), name)
-    if (missing.length > 0) return { name, state: 'reads', since: Date.now() / 1000, message: onlyReads(name, missing) }
+    await within(portOf(team, name).missingRights(signal), name)
     return known() ?? { name, state: 'ok', since: Date.now() / 1000, message: null }
   } catch (error) {
     const seen = known()

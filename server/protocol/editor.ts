@@ -60,8 +60,8 @@ export type TriedServer =
 /** One of a team's servers, as it was last seen. */
 export interface TeamServer {
   readonly name: 'MongoDB' | 'Elasticsearch' | 'Google Cloud Storage'
-  /** Away: nobody answers; refused: it answers, and lets nobody in, or can't be used. */
-  readonly state: 'ok' | 'away' | 'refused'
+  /** Away: nobody answers; refused: it answers, and lets nobody in, or can't be used; reads: nothing can be written there from here. */
+  readonly state: 'ok' | 'away' | 'refused' | 'reads'
   /** Seconds since 1970. */
   readonly since: number
   /** What is wrong and how to mend it, in a sentence; null where nothing is. */

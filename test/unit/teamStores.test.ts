@@ -412,6 +412,29 @@ describe('a folder with a team', () => {
     })
   })
 
+  it('tells of a server that can only be read for as long as rights are missing there, whatever else it answers', async () => {
+    let missing: readonly string[] = ['write']
+    let fails = false
+    const told: string[] = []
+    const watched = new Watched(({ state, message }) => told.push(`${state} ${message}`))
+    const port = watched.port<{ count(): Promise<number>; missingRights(): Promise<readonly string[]> }>('Elasticsearch', async () => ({
+      count: () => (fails ? Promise.reject(away()) : Promise.resolve(1)),
+      missingRights: async () => missing,
+    }))
+    await port.count()
+    await port.missingRights()
+    await port.count()
+    await port.missingRights()
+    assert.deepEqual([told.length, told[0]], [2, 'ok null'])
+    assert.match(told[1]!, /^reads .*may only read there \(missing: write\).*`write`/)
+    fails = true
+    await assert.rejects(port.count())
+    assert.match(told[2]!, /^away /)
+    missing = []
+    await port.missingRights()
+    assert.deepEqual(watched.state('Elasticsearch')?.state, 'ok')
+  })
+
   it('tells of each error one server only', async () => {
     const watched = new Watched()
     const error = away()

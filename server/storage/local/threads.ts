@@ -4,7 +4,10 @@ import { built } from './built'
 import type { FolderAccess } from './database'
 import type { DocumentStore, IngestOptions, Marks, Progress, SessionStore, Stores, Transfer, WeightsStore } from '../ports'
 import type { TeamConfig } from '../team/ports'
-import { SERVERS, type ServerState } from '../team/watched'
+import { isMissed, SERVERS, type ServerState } from '../team/watched'
+
+/** What is told of a server of which two threads saw different things. */
+const WORSE: readonly ServerState['state'][] = ['ok', 'reads', 'refused', 'away']
 
 /** What a thread is asked: a method of one of the ports. */
 export interface Question {
@@ -272,7 +275,7 @@ export class ThreadedStores implements Stores {
       const { server } = heard
       this.#states.set(thread, new Map(this.#states.get(thread)).set(server.name, server))
       // What was wrong is over once everything answers.
-      if ([...this.#states.values()].every((states) => [...states.values()].every(({ state }) => state === 'ok'))) this.#trouble = null
+      if ([...this.#states.values()].every((states) => [...states.values()].every((one) => !isMissed(one)))) this.#trouble = null
     }
     const seen = this.#teamSeen()
     for (const told of this.#seen) told(seen)
@@ -284,7 +287,7 @@ export class ThreadedStores implements Stores {
     for (const states of this.#states.values())
       for (const one of states.values()) {
         const known = servers.get(one.name)
-        if (!known || (known.state === 'ok' && one.state !== 'ok') || (known.state === one.state && one.since < known.since))
+        if (!known || WORSE.indexOf(one.state) > WORSE.indexOf(known.state) || (known.state === one.state && one.since < known.since))
           servers.set(one.name, one)
       }
     return { servers: SERVERS.flatMap((name) => servers.get(name) ?? []), trouble: this.#trouble }

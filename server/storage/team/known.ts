@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { checkAborted } from '../../errors'
 import type { SessionOverview, StoreVersion } from '../ports'
 import type { TeamConfig, TeamSessions } from './ports'
-import type { ServerState } from './watched'
+import { isMissed, type ServerState } from './watched'
 
 /** Who trained an epoch, and its number there: that never changes. */
 export interface Owner {
@@ -218,7 +218,7 @@ export class Known {
     this.load()
     try {
       const text = this.#db && note(this.#db, 'servers')
-      return text === undefined ? [] : (JSON.parse(text) as ServerState[]).filter(({ state }) => state !== 'ok')
+      return text === undefined ? [] : (JSON.parse(text) as ServerState[]).filter(isMissed)
     } catch {
       return []
     }

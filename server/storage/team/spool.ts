@@ -14,8 +14,9 @@ import type { LocalStores } from '../local/stores'
 import type { Marks, Progress, SessionOverview, StoreVersion } from '../ports'
 import { agree, baseOf, type Decisions, isAgreed, isNoted, readDecisions, sameDecisions } from './decisions'
 import { Bell, delay, unlessAborted } from './patience'
-import type { DocumentColumns, ServerName, Team, TeamDecisions } from './ports'
+import type { DocumentColumns, ServerName, Team, TeamDecisions, TeamWeights } from './ports'
 import { Queue } from './queue'
+import { onlyReads } from './rights'
 import { digest, uploadOf } from './upload'
 
 /** A server that can't be used now. */
@@ -173,21 +174,24 @@ export class Spool {
     this.#events = events
     this.#times = { ...TIMES, ...times }
     const { sessions, documents, weights } = team
-    const opening = (port: { prepare(signal?: AbortSignal): Promise<void>; check(signal?: AbortSignal): Promise<void> }) => {
+    const opening = (name: ServerName, port: Pick<TeamWeights, 'prepare' | 'check' | 'missingRights'>) => {
       let prepared = false
       return async (signal: AbortSignal) => {
+        // Whoever may only read there is told so, and not of the first thing that can't be written.
+        const missing = await port.missingRights(signal)
+        if (missing.length > 0) throw new EpochtreeError('server-refused', onlyReads(name, missing))
         if (prepared) await port.check(signal)
         else await port.prepare(signal)
         prepared = true
       }
     }
-    const openSessions = opening(sessions)
+    const openSessions = opening('MongoDB', sessions)
     this.#mongo = new Server('MongoDB', async (signal) => {
       await openSessions(signal)
       await this.#identify()
     })
-    this.#elastic = new Server('Elasticsearch', opening(documents))
-    this.#bucket = new Server('Google Cloud Storage', opening(weights))
+    this.#elastic = new Server('Elasticsearch', opening('Elasticsearch', documents))
+    this.#bucket = new Server('Google Cloud Storage', opening('Google Cloud Storage', weights))
   }
 
   get #servers() {

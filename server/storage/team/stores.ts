@@ -10,7 +10,7 @@ import { mixedWeights } from './mixedWeights'
 import { openTeam } from './open'
 import { knownFile, teamPlaces } from './places'
 import type { Team, TeamConfig } from './ports'
-import { type ServerState, Watched } from './watched'
+import { isMissed, type ServerState, Watched } from './watched'
 import { quietly, Whereabouts } from './whereabouts'
 
 export interface TeamStoresOptions {
@@ -75,7 +75,7 @@ export class TeamStores implements Stores {
     this.#watched = watched
     this.#everyMs = everyMs
     this.#known = known ?? new Known(knownFile(local.file), team.config)
-    const isAway = () => (this.#watched.state('MongoDB')?.state ?? 'ok') !== 'ok'
+    const isAway = () => isMissed(this.#watched.state('MongoDB'))
     this.#where = new Whereabouts(local, team.sessions, this.#known, isAway)
     this.sessions = new MixedSessions({
       where: this.#where,
@@ -200,7 +200,10 @@ export class TeamStores implements Stores {
         ['Elasticsearch', documents],
         ['Google Cloud Storage', weights],
       ] as const
-    ).filter(([name]) => this.#watched.state(name)?.state !== 'ok')
+    ).filter(([name]) => {
+      const state = this.#watched.state(name)
+      return !state || isMissed(state)
+    })
     if (asked.length === 0 || performance.now() - this.#checked < AWAY_EVERY_MS) return
     this.#checked = performance.now()
     await Promise.allSettled(asked.map(([, port]) => port.check(this.#closing.signal)))

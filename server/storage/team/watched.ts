@@ -1,16 +1,19 @@
 import { EpochtreeError } from '../../errors'
 import type { ServerName } from './ports'
+import { onlyReads } from './rights'
 
 /** One of a team's servers, as it was last seen. */
 export interface ServerState {
   readonly name: ServerName
-  /** Away: nobody answers; refused: it answers, and lets nobody in, or can't be used. */
-  readonly state: 'ok' | 'away' | 'refused'
+  /** Away: nobody answers; refused: it answers, and lets nobody in, or can't be used; reads: nothing can be written there from here. */
+  readonly state: 'ok' | 'away' | 'refused' | 'reads'
   /** Seconds since 1970. */
   readonly since: number
   /** What is wrong and how to mend it; null where nothing is. */
   readonly message: string | null
 }
+/** Whether nothing can be asked there. */
+export const isMissed = (one: Pick<ServerState, 'state'> | undefined) => one?.state === 'away' || one?.state === 'refused'
 export const SERVERS: readonly ServerName[] = ['MongoDB', 'Elasticsearch', 'Google Cloud Storage']
 
 const STATES: Partial<Record<string, ServerState['state']>> = {
@@ -54,9 +57,12 @@ export class Watched {
     return this.#states.get(name)
   }
 
-  answered(name: ServerName) {
+  /** `missing` are rights, where it was asked for these: that it lets itself be read says nothing of them. */
+  answered(name: ServerName, missing?: readonly string[]) {
     this.#answered.set(name, Date.now() / 1000)
-    this.#note(name, 'ok', null)
+    if (missing === undefined && this.#states.get(name)?.state === 'reads') return
+    if (missing?.length) this.#note(name, 'reads', onlyReads(name, missing))
+    else this.#note(name, 'ok', null)
   }
 
   failed(name: ServerName, error: unknown) {
@@ -98,10 +104,11 @@ export class Watched {
         opened = undefined
         throw error
       }))
-    const noted = async <Answer>(work: () => Promise<Answer>, silent = false): Promise<Answer> => {
+    const answers = () => this.answered(name)
+    const noted = async <Answer>(work: () => Promise<Answer>, answered: (answer: Answer) => void): Promise<Answer> => {
       try {
         const answer = await work()
-        if (!silent) this.answered(name)
+        answered(answer)
         return answer
       } catch (error) {
         this.failed(name, error)
@@ -116,7 +123,7 @@ export class Watched {
       const parts = ((await call(method, args)) as AsyncIterable<unknown>)[Symbol.asyncIterator]()
       try {
         for (;;) {
-          const { done, value } = await noted(() => parts.next())
+          const { done, value } = await noted(() => parts.next(), answers)
           if (done) return
           yield value
         }
@@ -134,7 +141,11 @@ export class Watched {
             await (one as { close?: () => Promise<void> } | undefined)?.close?.()
           }
         if ((streams as readonly string[]).includes(method)) return (...args: readonly unknown[]) => stream(method, args)
-        return (...args: readonly unknown[]) => noted(() => call(method, args), (here as readonly string[]).includes(method))
+        const answered = (answer: unknown) => {
+          if ((here as readonly string[]).includes(method)) return
+          this.answered(name, method === 'missingRights' ? (answer as readonly string[]) : undefined)
+        }
+        return (...args: readonly unknown[]) => noted(() => call(method, args), answered)
       },
     })
   }
