@@ -141,7 +141,7 @@ describe('a team', () => {
       await asks(page, 'User')
       await answer(page, 'reader')
       await asks(page, 'Password')
-      await wrongly(page, PASSWORD, /does not allow/)
+      await wrongly(page, PASSWORD, /may only read there/)
       await pressInTitle(page, 'Back')
       await asks(page, 'User')
       await answer(page, 'admin')
