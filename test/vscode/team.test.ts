@@ -405,7 +405,8 @@ describe('a team', () => {
       epochtree(join(his, '.epochtree'), ['pull', 'digits-2'], env)
       const isCopy = async () => {
         await contextMenu(page, row(page, SESSIONS, 'digits-2'), 'Delete...')
-        await dialog(page).waitFor()
+        // The list is just drawn anew, which may close the menu.
+        await dialog(page).waitFor({ timeout: 3000 })
         const asked = await dialog(page).innerText()
         if (/The copy of digits-2 on this machine goes; your team keeps it, trained by ada@lab\.[\s\S]*would then free \d/.test(asked))
           return true
