@@ -88,25 +88,19 @@ export async function examineTeam(stores: LocalStores, env: NodeJS.ProcessEnv): 
 const named = (seen: readonly ServerState[], ...wanted: readonly ServerState['state'][]) =>
   seen.flatMap(({ name, state }) => (wanted.includes(state) ? [name] : []))
 
-/** A question whose answer tells that it can be worked with: who may not read is let in by a mere call. */
-const questions = (team: Team, signal: AbortSignal): Readonly<Record<ServerName, () => Promise<unknown>>> => ({
-  MongoDB: async () => {
-    await team.sessions.check(signal)
-    return team.sessions.changes()
-  },
-  Elasticsearch: () => team.documents.check(signal),
-  'Google Cloud Storage': () => team.weights.check(signal),
-})
-
-const portOf = (team: Team, name: ServerName) =>
-  ({ MongoDB: team.sessions, Elasticsearch: team.documents, 'Google Cloud Storage': team.weights })[name]
+/** Asks what tells that it can be worked with. */
+async function ask({ sessions, documents, weights }: Team, name: ServerName, signal: AbortSignal) {
+  const port = { MongoDB: sessions, Elasticsearch: documents, 'Google Cloud Storage': weights }[name]
+  await port.check(signal)
+  // Who may not read is let in by a mere call.
+  if (name === 'MongoDB') await sessions.changes()
+  await port.missingRights(signal)
+}
 
 async function askOne(name: ServerName, team: Team, states: () => readonly ServerState[]): Promise<ServerState> {
   const known = () => states().find((one) => one.name === name)
   try {
-    const signal = AbortSignal.timeout(ANSWERS_WITHIN_MS)
-    await within(questions(team, signal)[name](), name)
-    await within(portOf(team, name).missingRights(signal), name)
+    await within(ask(team, name, AbortSignal.timeout(ANSWERS_WITHIN_MS)), name)
     return known() ?? { name, state: 'ok', since: Date.now() / 1000, message: null }
   } catch (error) {
     const seen = known()
@@ -118,7 +112,7 @@ async function askOne(name: ServerName, team: Team, states: () => readonly Serve
 }
 
 /** Some clients wait longer than anybody does, whatever they were told. */
-async function within<Answer>(asked: Promise<Answer>, name: ServerName): Promise<Answer> {
+async function within(asked: Promise<unknown>, name: ServerName) {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -133,7 +127,7 @@ async function within<Answer>(asked: Promise<Answer>, name: ServerName): Promise
     )
   })
   try {
-    return await Promise.race([asked, late])
+    await Promise.race([asked, late])
   } finally {
     clearTimeout(timer)
   }

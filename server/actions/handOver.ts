@@ -75,8 +75,7 @@ export async function pull(
   { env, signal, progress, weights }: Handing & { readonly weights?: boolean },
 ): Promise<PulledJson> {
   const { id, ...brought } = await withTeam(dir, env, async (team) => {
-    const asked = () => modelOf(onlyAsked(team), reference)
-    const { session } = await (signal ? unlessAborted(signal, asked) : asked())
+    const { session } = await unlessAborted(signal, () => modelOf(onlyAsked(team), reference))
     const options = { ...(signal ? { signal } : {}), ...(progress ? { progress } : {}), ...(weights === undefined ? {} : { weights }) }
     return { id: session.id, ...(await (await loadTeam()).pull(stores, team, session.id, options)) }
   })

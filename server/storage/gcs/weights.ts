@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { EpochtreeError, explain } from '../../errors'
 import { placeFile } from '../local/weights'
+import { unlessAborted } from '../team/patience'
 import type { StoredObject, TeamConfig, TeamWeights, Transfer } from '../team/ports'
 import { Cache } from './cache'
 import { Claims } from './claims'
@@ -243,7 +244,8 @@ class GcsWeights implements TeamWeights {
       if (here !== undefined) return here
       const other = this.#fetching.get(sha256)
       if (!other) break
-      await settled(other, signal)
+      // However it ends, what is here then is looked at anew.
+      await unlessAborted(signal, () => other.catch(() => undefined))
     }
     const fetched = this.#cache.holding(sha256, () =>
       download({ connection, cache: this.#cache, parts: this.#parts }, { name: this.#weights(sha256), sha256, signal, progress }),
@@ -330,17 +332,4 @@ function size(file: string): number {
   } catch (error) {
     throw explain(error)
   }
-}
-
-/** When another's work is over, however it ended, or one is no longer interested. */
-function settled(other: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(new EpochtreeError('aborted', 'It was cancelled.'))
-    signal?.addEventListener('abort', stop, { once: true })
-    const end = () => {
-      signal?.removeEventListener('abort', stop)
-      resolve()
-    }
-    other.then(end, end)
-  })
 }

@@ -27,8 +27,6 @@ export interface MixedOptions {
   readonly changes: (since?: StoreVersion) => Promise<Changes>
   /** Takes over what changed on the server. */
   readonly refresh: () => Promise<unknown>
-  /** Whether the server was away when it was asked last. */
-  readonly isAway: () => boolean
 }
 
 const MOST_COUNTS = 100_000
@@ -43,16 +41,14 @@ export class MixedSessions implements SessionStore {
   readonly #known: Known
   readonly #team: TeamSessions
   readonly #refresh: MixedOptions['refresh']
-  readonly #isAway: MixedOptions['isAway']
   readonly #counts = new Map<string, number>()
   readonly changes: SessionStore['changes']
 
-  constructor({ where, known, team, changes, refresh, isAway }: MixedOptions) {
+  constructor({ where, known, team, changes, refresh }: MixedOptions) {
     this.#where = where
     this.#known = known
     this.#team = team
     this.#refresh = refresh
-    this.#isAway = isAway
     this.changes = changes
   }
 
@@ -69,7 +65,7 @@ export class MixedSessions implements SessionStore {
   #copied<Session extends SessionOverview>(one: Session, { name, tags, selected, deletedAt }: SessionOverview): Session {
     const there = elsewhere(one)
     const copied = deletedAt === null ? { ...there, team: { ...there.team, copy: true as const } } : there
-    return this.#isAway() ? { ...copied, name, tags, selected } : copied
+    return this.#where.isAway() ? { ...copied, name, tags, selected } : copied
   }
 
   readonly sessions: SessionStore['sessions'] = async ({ deleted = false, ids } = {}) => {
@@ -138,7 +134,7 @@ export class MixedSessions implements SessionStore {
   /** Weights that were let go of here, or were not brought along with a copy, may well lie in the bucket. */
   async #asThere(epochs: readonly EpochRecord[], signal?: AbortSignal, longestMs?: number): Promise<readonly EpochRecord[]> {
     const epochIds = epochs.flatMap(({ id, released }) => (released ? id : []))
-    if (epochIds.length === 0 || this.#isAway()) return epochs
+    if (epochIds.length === 0 || this.#where.isAway()) return epochs
     const late = longestMs === undefined ? [] : [AbortSignal.timeout(longestMs)]
     const given = AbortSignal.any([...(signal ? [signal] : []), ...late])
     const found =

@@ -9,7 +9,8 @@ export function delay(failures: number, longestMs: number, firstMs = FIRST_MS, c
 }
 
 /** Leaves work to itself once the signal says so: for what may be done again, and asks servers that may never answer. */
-export async function unlessAborted<Answer>(signal: AbortSignal, work: () => Promise<Answer>): Promise<Answer> {
+export async function unlessAborted<Answer>(signal: AbortSignal | undefined, work: () => Promise<Answer>): Promise<Answer> {
+  if (!signal) return work()
   checkAborted(signal)
   const working = work()
   working.catch(() => {})

@@ -1,4 +1,5 @@
-import type { ServerName } from './ports'
+import { EpochtreeError } from '../../errors'
+import type { ServerName, TeamWeights } from './ports'
 
 const NEEDED: Readonly<Record<ServerName, string>> = {
   MongoDB: "the role readWrite on the team's database",
@@ -9,3 +10,9 @@ const NEEDED: Readonly<Record<ServerName, string>> = {
 /** What is told to whoever can see what others brought, and bring nothing. */
 export const onlyReads = (name: ServerName, missing: readonly string[]) =>
   `Who logs in to ${name} from here may only read there (missing: ${missing.join(', ')}). Have ${NEEDED[name]} given, so that what is trained here can be brought to the team.`
+
+/** Refuses a server that can only be read from here. */
+export async function checkRights(name: ServerName, port: Pick<TeamWeights, 'missingRights'>, signal?: AbortSignal) {
+  const missing = await port.missingRights(signal)
+  if (missing.length > 0) throw new EpochtreeError('server-refused', onlyReads(name, missing))
+}

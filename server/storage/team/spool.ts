@@ -16,7 +16,7 @@ import { agree, baseOf, type Decisions, isAgreed, isNoted, readDecisions, sameDe
 import { Bell, delay, unlessAborted } from './patience'
 import type { DocumentColumns, ServerName, Team, TeamDecisions, TeamWeights } from './ports'
 import { Queue } from './queue'
-import { onlyReads } from './rights'
+import { checkRights } from './rights'
 import { digest, uploadOf } from './upload'
 
 /** A server that can't be used now. */
@@ -178,8 +178,7 @@ export class Spool {
       let prepared = false
       return async (signal: AbortSignal) => {
         // Whoever may only read there is told so, and not of the first thing that can't be written.
-        const missing = await port.missingRights(signal)
-        if (missing.length > 0) throw new EpochtreeError('server-refused', onlyReads(name, missing))
+        await checkRights(name, port, signal)
         if (prepared) await port.check(signal)
         else await port.prepare(signal)
         prepared = true

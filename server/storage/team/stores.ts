@@ -75,15 +75,13 @@ export class TeamStores implements Stores {
     this.#watched = watched
     this.#everyMs = everyMs
     this.#known = known ?? new Known(knownFile(local.file), team.config)
-    const isAway = () => isMissed(this.#watched.state('MongoDB'))
-    this.#where = new Whereabouts(local, team.sessions, this.#known, isAway)
+    this.#where = new Whereabouts(local, team.sessions, this.#known, () => isMissed(this.#watched.state('MongoDB')))
     this.sessions = new MixedSessions({
       where: this.#where,
       known: this.#known,
       team: team.sessions,
       changes: (since) => this.#changes(since),
       refresh: () => this.refresh(),
-      isAway,
     })
     this.documents = new MixedDocuments(this.#where, team.documents)
     this.weights = mixedWeights(local.weights, team.weights)

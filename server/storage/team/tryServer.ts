@@ -5,7 +5,7 @@ import type { TriedServer } from '../../protocol/editor'
 import { addressOf, teamConfig, type TeamSecrets, type TeamSettings } from './config'
 import { adapters } from './open'
 import type { ServerName } from './ports'
-import { onlyReads } from './rights'
+import { checkRights } from './rights'
 
 /** Any address that can be read: only one of the three is looked at. */
 const ELSEWHERE = {
@@ -51,8 +51,7 @@ export async function tryServer(tried: TriedServer, dir: string): Promise<{ read
     try {
       await opened.check()
       // Where all is there already nothing needs to be made.
-      const missing = await opened.missingRights()
-      if (missing.length > 0) throw new EpochtreeError('server-refused', onlyReads(NAMES[tried.server], missing))
+      await checkRights(NAMES[tried.server], opened)
       await opened.prepare()
     } finally {
       await opened.close().catch(() => undefined)

@@ -52,13 +52,14 @@ export class Whereabouts {
   readonly local: LocalStores
   readonly #team: Pick<SessionStore, 'epochs' | 'session'>
   readonly #known: Known
-  readonly #isAway: () => boolean
+  /** Whether MongoDB was away when it was asked last. */
+  readonly isAway: () => boolean
 
   constructor(local: LocalStores, team: Pick<SessionStore, 'epochs' | 'session'>, known: Known, isAway: () => boolean) {
     this.local = local
     this.#team = team
     this.#known = known
-    this.#isAway = isAway
+    this.isAway = isAway
   }
 
   /** Segments cut where the embedded store's part of a session ends: of one that was pulled, the team may have more. */
@@ -185,7 +186,7 @@ export class Whereabouts {
 
   /** What is here does not wait for a server that is known to be away. */
   async whenThere<Answer>(work: () => Promise<Answer>): Promise<Answer | undefined> {
-    return this.#isAway() ? undefined : quietly(work)
+    return this.isAway() ? undefined : quietly(work)
   }
 }
 
